@@ -1,0 +1,138 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { type Static, Type } from 'typebox';
+import { Value } from 'typebox/value';
+
+/**
+ * All settings, read from the environment once by an entry point. The README's table and `.env.example` list
+ * the ones that people set; the supervisor sets the others for the processes it starts.
+ */
+const port = (value?: number) => Type.Integer({ minimum: 1, maximum: 65535, ...(value ? { default: value } : {}) });
+const text = (value?: string) => Type.String({ minLength: 1, ...(value === undefined ? {} : { default: value }) });
+
+const Settings = Type.Object(
+  {
+    VAREON_PORT: port(8000),
+    VAREON_BIND: text('127.0.0.1'),
+    VAREON_DATA_DIR: text('./.vareon'),
+    VAREON_ADMIN_PASSWORD: Type.Optional(Type.String({ minLength: 8, maxLength: 256 })),
+    VAREON_PUBLIC_URL: Type.Optional(Type.String({ pattern: '^https?://[^/]+$' })),
+    VAREON_OUTBOUND_ALLOW: Type.Optional(Type.String()),
+    VAREON_CORS_ORIGINS: Type.Optional(Type.String()),
+    VAREON_REGISTRATION: Type.Union([Type.Literal('open'), Type.Literal('off')], { default: 'off' }),
+    VAREON_RUN_AS: text('vareon-run'),
+    VAREON_HOST_NAME: Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$', default: 'local' }),
+    VAREON_TLS_CERT: Type.Optional(text()),
+    VAREON_TLS_KEY: Type.Optional(text()),
+    ACCESS_TOKEN_EXPIRE_MINUTES: Type.Number({ exclusiveMinimum: 0, maximum: 10, default: 10 }),
+    VERIFICATION_TOKEN_EXPIRE_MINUTES: Type.Number({ exclusiveMinimum: 0, maximum: 10080, default: 1440 }),
+    LOG_LEVEL: Type.Union(
+      ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].map((level) => Type.Literal(level)),
+      { default: 'info' },
+    ),
+    SMTP_URL: Type.Optional(Type.String({ pattern: '^smtps?://' })),
+    SMTP_FROM: Type.String({ default: 'Vareon <vareon@localhost>' }),
+    DATABASE_URL: Type.Optional(Type.String({ pattern: '^postgres(ql)?://' })),
+    TEMPORAL_ADDRESS: Type.Optional(Type.String({ pattern: '^[^/]+:[0-9]+$' })),
+    TEMPORAL_NAMESPACE: text('default'),
+    TEMPORAL_UI_PORT: port(8233),
+    TEMPORAL_UI_URL: Type.Optional(text()),
+    TEMPORAL_CLI_PATH: Type.Optional(text()),
+    BUS_URL: Type.Optional(Type.String({ pattern: '^mqtts?://' })),
+    /** Set for the API by whoever wants it to carry the embedded broker; the port it listens on. */
+    VAREON_BUS_PORT: Type.Optional(port()),
+    BUS_USERNAME: Type.Optional(text()),
+    BUS_PASSWORD: Type.Optional(text()),
+    VAREON_WORKFLOW_BUNDLE: Type.Optional(text()),
+  },
+  { additionalProperties: false },
+);
+
+export type Config = Static<typeof Settings> & { dataDir: string };
+
+export class ConfigError extends Error {
+  readonly problems: string[];
+  constructor(problems: string[]) {
+    super(`Vareon cannot start with these settings:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    this.name = 'ConfigError';
+    this.problems = problems;
+  }
+}
+
+type Environment = Record<string, string | undefined>;
+
+/**
+ * Reads and checks the settings.
+ * @throws ConfigError that names every problem, not only the first one.
+ */
+export function readConfig(env: Environment): Config {
+  const names = Object.keys(Settings.properties);
+  const given = Object.fromEntries(
+    names.flatMap((name) => (env[name] === undefined || env[name] === '' ? [] : [[name, env[name]]])),
+  );
+  const value = Value.Convert(Settings, Value.Default(Settings, given));
+  const problems = [...Value.Errors(Settings, value)].map((error) => {
+    const name = error.instancePath.slice(1) || 'environment';
+    return `${name}: ${error.message} (found ${describe(name, env[name])})`;
+  });
+  const config = value as Config; // checked just above; problems throw before it is used
+  problems.push(...conflicts(config));
+  if (problems.length > 0) throw new ConfigError([...new Set(problems)]);
+  return { ...config, dataDir: resolve(config.VAREON_DATA_DIR) };
+}
+
+const describe = (name: string, value: string | undefined) =>
+  value === undefined ? 'nothing' : /PASSWORD|URL/.test(name) ? 'a value that is not shown' : JSON.stringify(value);
+
+function conflicts(config: Config): string[] {
+  const problems: string[] = [];
+  if (Boolean(config.VAREON_TLS_CERT) !== Boolean(config.VAREON_TLS_KEY))
+    problems.push('VAREON_TLS_CERT and VAREON_TLS_KEY belong together: set both or neither');
+  if (config.VAREON_PORT === config.TEMPORAL_UI_PORT && !config.TEMPORAL_ADDRESS)
+    problems.push(`VAREON_PORT and TEMPORAL_UI_PORT are both ${config.VAREON_PORT}: choose two ports`);
+  if (Boolean(config.BUS_USERNAME) !== Boolean(config.BUS_PASSWORD))
+    problems.push('BUS_USERNAME and BUS_PASSWORD belong together: set both or neither');
+  for (const origin of list(config.VAREON_CORS_ORIGINS))
+    if (!/^https?:\/\/[^/]+$/.test(origin))
+      problems.push(`VAREON_CORS_ORIGINS: "${origin}" is not an origin such as https://dash.example.org`);
+  for (const range of list(config.VAREON_OUTBOUND_ALLOW))
+    if (!/^[0-9a-fA-F.:]+\/\d{1,3}$/.test(range))
+      problems.push(`VAREON_OUTBOUND_ALLOW: "${range}" is not a CIDR range such as 10.0.0.0/8`);
+  return problems;
+}
+
+/** A comma separated setting as a list. */
+export const list = (value: string | undefined): string[] =>
+  (value ?? '')
+    .split(',')
+    .map((item) => item.trim())
+    .filter(Boolean);
+
+/** The installation's keys, 32 random bytes each. */
+export interface Keys {
+  jwt: Buffer;
+  encryption: Buffer;
+  bus: Buffer;
+}
+
+/** Reads the keys below the data folder, making those that are missing (files 0600, folder 0700). */
+export function readKeys(dataDir: string): Keys {
+  const folder = join(dataDir, 'keys');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  chmodSync(folder, 0o700);
+  return { jwt: key(folder, 'jwt'), encryption: key(folder, 'encryption'), bus: key(folder, 'bus') };
+}
+
+function key(folder: string, name: string): Buffer {
+  const file = join(folder, `${name}.key`);
+  if (!existsSync(file)) {
+    const temporary = `${file}.${process.pid}`;
+    writeFileSync(temporary, randomBytes(32).toString('base64'), { mode: 0o600, flag: 'wx', flush: true });
+    renameSync(temporary, file);
+  }
+  const bytes = Buffer.from(readFileSync(file, 'utf8'), 'base64');
+  if (bytes.length !== 32)
+    throw new ConfigError([`${file} holds ${bytes.length} bytes, not 32: restore it from a backup`]);
+  return bytes;
+}

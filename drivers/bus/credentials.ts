@@ -1,0 +1,8 @@
+import { createHmac } from 'node:crypto';
+
+/**
+ * The password of a bus client, derived from the installation's bus key so that the broker stores none.
+ * Users are `platform` (API and platform workers, every topic) and `host-<name>` (that host's topics only).
+ */
+export const busPassword = (key: Buffer, username: string): string =>
+  createHmac('sha256', key).update(`vareon bus ${username}`).digest('base64url');
