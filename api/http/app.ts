@@ -1,0 +1,102 @@
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import Koa, { type Context, type Next } from 'koa';
+import { v7 as uuidv7 } from 'uuid';
+import { AppError } from '../../domain/errors.ts';
+import type { Logger } from '../../logs.ts';
+import { isUnexpected, problemReply } from './problems.ts';
+import { createRouter, type RouterDeps, send } from './router.ts';
+import type { Route } from './route.ts';
+
+export interface AppOptions extends RouterDeps {
+  routes: readonly Route[];
+  corsOrigins: readonly string[];
+  observe?(route: string, method: string, status: number, seconds: number): void;
+}
+
+/** The Koa application for a table of routes: request ids, access log, CORS, problems for everything else. */
+export function createApp(options: AppOptions): Koa {
+  const app = new Koa();
+  const router = createRouter(options.routes, options);
+  app.use(logged(options));
+  app.use(guarded(options.log));
+  app.use(cors(options.corsOrigins));
+  app.use(securityHeaders);
+  app.use(router.routes());
+  app.use((ctx: Context) => {
+    const allowed = router.match(ctx.path, ctx.method).path.flatMap((layer) => layer.methods);
+    if (allowed.length === 0) throw new AppError('not_found', `There is nothing at ${ctx.path}; see /docs for what is.`);
+    ctx.set('Allow', [...new Set(allowed)].join(', '));
+    throw new AppError('bad_request', `${ctx.path} does not take ${ctx.method}; it takes ${allowed.join(', ')}.`);
+  });
+  return app;
+}
+
+/** Where requests come in: plain HTTP, or TLS with a certificate of one's own. */
+export function createServer(
+  tls: { cert: Buffer; key: Buffer } | undefined,
+  handler: (req: IncomingMessage, res: ServerResponse) => void,
+): Server {
+  // A client has 10 s to send its headers and 60 s for the whole request, so slow ones cannot hold sockets.
+  const limits = { headersTimeout: 10_000, requestTimeout: 60_000, keepAliveTimeout: 65_000, connectionsCheckingInterval: 5_000 };
+  return tls ? createHttpsServer({ ...limits, ...tls }, handler) : createHttpServer(limits, handler);
+}
+
+const logged = (options: AppOptions) => async (ctx: Context, next: Next) => {
+  const startedAt = performance.now();
+  ctx.state.requestId = uuidv7();
+  ctx.set('X-Request-Id', ctx.state.requestId);
+  try {
+    await next();
+  } finally {
+    const ms = performance.now() - startedAt;
+    const route = typeof ctx.routerPath === 'string' ? ctx.routerPath : 'unmatched';
+    options.observe?.(route, ctx.method, ctx.status, ms / 1000);
+    options.log.info(
+      {
+        requestId: ctx.state.requestId,
+        method: ctx.method,
+        path: ctx.path,
+        status: ctx.status,
+        ms: Math.round(ms * 10) / 10,
+        userId: ctx.state.user?.userId,
+      },
+      'request',
+    );
+  }
+};
+
+const guarded = (log: Logger) => async (ctx: Context, next: Next) => {
+  try {
+    await next();
+  } catch (error) {
+    if (isUnexpected(error)) log.error({ err: error, requestId: ctx.state.requestId }, 'request failed');
+    send(ctx, problemReply(error, ctx.state.requestId));
+  }
+};
+
+const cors = (origins: readonly string[]) => async (ctx: Context, next: Next) => {
+  ctx.vary('Origin');
+  const origin = ctx.get('Origin');
+  if (origin && origins.includes(origin)) {
+    ctx.set('Access-Control-Allow-Origin', origin);
+    ctx.set('Access-Control-Expose-Headers', 'X-Request-Id, Location, Link, ETag, Retry-After');
+    if (ctx.method === 'OPTIONS') {
+      ctx.set('Access-Control-Allow-Methods', 'GET, POST, PUT, DELETE');
+      ctx.set('Access-Control-Allow-Headers', 'Authorization, Content-Type, Idempotency-Key, If-Match');
+      ctx.set('Access-Control-Max-Age', '600');
+      ctx.status = 204;
+      return;
+    }
+  }
+  await next();
+};
+
+const securityHeaders = async (ctx: Context, next: Next) => {
+  ctx.set('X-Content-Type-Options', 'nosniff');
+  ctx.set('Referrer-Policy', 'no-referrer');
+  ctx.set('Cache-Control', 'no-store');
+  ctx.set('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'");
+  await next();
+};

@@ -1,0 +1,70 @@
+import type { IncomingMessage } from 'node:http';
+import getRawBody from 'raw-body';
+import { parse } from 'secure-json-parse';
+import { AppError } from '../../domain/errors.ts';
+import { escapePointer } from './checks.ts';
+
+export const BODY_LIMIT_BYTES = 1024 * 1024;
+const DEPTH_LIMIT = 100;
+
+/**
+ * Reads a request's body of JSON (or a form).
+ * @throws AppError `too_large` over 1 MiB, `unsupported_media_type`, `bad_request` for what is not JSON,
+ * `invalid` for text that no store can hold (NUL, lone surrogates) or nesting over 100 levels.
+ */
+export async function readBody(request: IncomingMessage, accepts: { form: boolean }): Promise<unknown> {
+  const type = (request.headers['content-type'] ?? 'application/json').split(';')[0]?.trim().toLowerCase();
+  const text = await readText(request);
+  if (text === '') return undefined;
+  if (accepts.form && type === 'application/x-www-form-urlencoded') return storable(Object.fromEntries(new URLSearchParams(text)));
+  if (type !== 'application/json' && !type?.endsWith('+json'))
+    throw new AppError('unsupported_media_type', `The body is ${type}; send application/json.`);
+  return storable(parseJson(text));
+}
+
+async function readText(request: IncomingMessage): Promise<string> {
+  try {
+    const length = request.headers['content-length'];
+    return await getRawBody(request, { limit: BODY_LIMIT_BYTES, encoding: 'utf8', ...(length ? { length } : {}) });
+  } catch (error) {
+    const { type } = error as { type?: string }; // raw-body's errors carry a type
+    if (type === 'entity.too.large')
+      throw new AppError('too_large', `The body is larger than ${BODY_LIMIT_BYTES} bytes.`, {}, { cause: error });
+    throw new AppError('bad_request', 'The body could not be read to its end.', {}, { cause: error });
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return parse(text, { protoAction: 'error', constructorAction: 'error' });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new AppError('bad_request', `The body is not JSON that can be accepted: ${reason}`, {}, { cause: error });
+  }
+}
+
+/** Refuses what PostgreSQL cannot store, so that it never becomes an error of the database. */
+export function storable<T>(value: T): T {
+  visit(value, '', 0);
+  return value;
+}
+
+function visit(value: unknown, path: string, depth: number): void {
+  if (depth > DEPTH_LIMIT) throw refused(path, `is nested more than ${DEPTH_LIMIT} levels deep`);
+  if (typeof value === 'string') checkText(value, path);
+  else if (Array.isArray(value)) value.forEach((item, index) => { visit(item, `${path}/${index}`, depth + 1); });
+  else if (value !== null && typeof value === 'object')
+    for (const [key, item] of Object.entries(value)) {
+      checkText(key, path);
+      visit(item, `${path}/${escapePointer(key)}`, depth + 1);
+    }
+}
+
+function checkText(text: string, path: string) {
+  if (text.includes('\0')) throw refused(path, 'holds a NUL character');
+  if (!text.isWellFormed()) throw refused(path, 'holds half of a UTF-16 surrogate pair');
+}
+
+function refused(path: string, what: string): AppError {
+  return new AppError('invalid', `${path || 'The value'} ${what}.`, { errors: [{ path, message: what }] });
+}

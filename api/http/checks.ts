@@ -1,0 +1,64 @@
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
+import addFormats from 'ajv-formats';
+import type { TSchema } from 'typebox';
+import { AppError, type InputProblem } from '../../domain/errors.ts';
+
+const options = { strict: true, allErrors: true, allowUnionTypes: true, verbose: true } as const;
+
+export type Check = (value: unknown) => void;
+
+/** Compiles a route's schema once; the check throws `invalid` with every problem at its JSON pointer. */
+export function createChecker(): { body: (schema: TSchema) => Check; text: (schema: TSchema) => Check } {
+  const strict = formats(new Ajv(options));
+  // Query and path values arrive as text.
+  const coercing = formats(new Ajv({ ...options, coerceTypes: 'array', useDefaults: true }));
+  return {
+    body: (schema) => check(strict.compile(schema), 'The body'),
+    text: (schema) => check(coercing.compile(schema), 'The query'),
+  };
+}
+
+function formats(ajv: Ajv): Ajv {
+  addFormats.default(ajv, ['uuid', 'date-time', 'email', 'uri']);
+  return ajv;
+}
+
+const check =
+  (validate: ValidateFunction, what: string): Check =>
+  (value) => {
+    if (validate(value)) return;
+    const errors = unique((validate.errors ?? []).filter((error) => !isUnionNoise(error)).map(problem));
+    throw new AppError('invalid', `${what} has ${count(errors.length)}: ${errors[0]?.message ?? 'it is not valid'}`, {
+      errors,
+    });
+  };
+
+const count = (n: number) => (n === 1 ? 'a problem' : `${n} problems`);
+
+/** `anyOf` itself adds nothing to what its branches say. */
+const isUnionNoise = (error: ErrorObject) => error.keyword === 'anyOf' && error.schemaPath.includes('/anyOf');
+
+function problem(error: ErrorObject): InputProblem {
+  if (error.keyword === 'additionalProperties') {
+    const name = String(error.params.additionalProperty);
+    const known = Object.keys((error.parentSchema as { properties?: object }).properties ?? {});
+    return {
+      path: `${error.instancePath}/${escapePointer(name)}`,
+      message: `unknown field "${name}"; known here: ${known.join(', ') || 'none'}`,
+    };
+  }
+  if (error.keyword === 'required') {
+    const name = String(error.params.missingProperty);
+    return { path: `${error.instancePath}/${escapePointer(name)}`, message: `"${name}" is missing` };
+  }
+  const where = error.instancePath.slice(1) || 'the value';
+  const choices = error.keyword === 'enum' ? `: ${(error.params.allowedValues as unknown[]).join(', ')}` : '';
+  return { path: error.instancePath, message: `${where} ${error.message ?? 'is not valid'}${choices}` };
+}
+
+export const escapePointer = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1');
+
+function unique(problems: InputProblem[]): InputProblem[] {
+  const seen = new Map(problems.map((item) => [`${item.path} ${item.message}`, item]));
+  return [...seen.values()];
+}

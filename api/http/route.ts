@@ -1,0 +1,95 @@
+import type { Static, TObject, TSchema } from 'typebox';
+import type { Permission } from '../../domain/auth/permissions.ts';
+import type { Principal } from '../../domain/auth/principal.ts';
+import type { ErrorCode } from '../../domain/errors.ts';
+
+/** `public` needs no login; `login` any; a permission names what is needed. A route without it does not compile. */
+export type Access = 'public' | 'login' | Permission;
+
+export interface Reply {
+  status: number;
+  body?: unknown;
+  headers?: Record<string, string>;
+}
+
+export interface RequestInfo {
+  requestId: string;
+  ip: string;
+  path: string;
+  header(name: string): string;
+  /** Aborts when the client went away. */
+  signal: AbortSignal;
+}
+
+type Of<S> = S extends TSchema ? Static<S> : undefined;
+
+export interface RouteInput<A, P, Q, B> {
+  user: A extends 'public' ? Principal | undefined : Principal;
+  params: Of<P>;
+  query: Of<Q>;
+  body: Of<B>;
+  request: RequestInfo;
+}
+
+export interface RouteDefinition<A extends Access, P, Q, B> {
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE';
+  /** With `{name}` for parameters, as in OpenAPI. */
+  path: string;
+  access: A;
+  summary: string;
+  description?: string;
+  params?: P;
+  query?: Q;
+  body?: B;
+  /** A body may be left out (or be empty); it is then `{}`. */
+  bodyOptional?: boolean;
+  /** Also accepts `application/x-www-form-urlencoded`. */
+  form?: boolean;
+  /** Request headers worth documenting. */
+  headers?: Record<string, string>;
+  /** Successful answers by status; the OpenAPI document and the tests hold the route to them. */
+  answers: Record<number, { description: string; schema?: TSchema; type?: string; example?: unknown }>;
+  /** Besides those that every route can give (401, 403, 422, 500, 503). */
+  errors?: readonly ErrorCode[];
+  /** Changes of state are written to the audit log; a route that only reads or checks says false. */
+  audit?: false;
+  handler(input: RouteInput<A, P, Q, B>): Promise<Reply>;
+}
+
+/** A route as the router, the OpenAPI document and the tests see it. */
+export type Route = Omit<RouteDefinition<Access, TObject, TObject, TSchema>, 'handler'> & {
+  handler(input: {
+    user: Principal | undefined;
+    params: unknown;
+    query: unknown;
+    body: unknown;
+    request: RequestInfo;
+  }): Promise<Reply>;
+};
+
+/** Ties the handler's types to the route's schemas; the router has checked the values when it is called. */
+export function route<
+  A extends Access,
+  P extends TObject | undefined = undefined,
+  Q extends TObject | undefined = undefined,
+  B extends TSchema | undefined = undefined,
+>(definition: RouteDefinition<A, P, Q, B>): Route {
+  // The router calls the handler with values that it has checked against these very schemas.
+  return definition as unknown as Route;
+}
+
+export const ok = (body: unknown, headers: Record<string, string> = {}): Reply => ({ status: 200, body, headers });
+
+export const created = (body: unknown, location: string): Reply => ({
+  status: 201,
+  body,
+  headers: { Location: location },
+});
+
+export const accepted = (body: unknown, location: string): Reply => ({
+  status: 202,
+  body,
+  headers: { Location: location },
+});
+
+export const noContent = (): Reply => ({ status: 204 });

@@ -1,0 +1,144 @@
+import Router from '@koa/router';
+import type { Context } from 'koa';
+import type { Principal } from '../../domain/auth/principal.ts';
+import { AppError } from '../../domain/errors.ts';
+import type { Logger } from '../../logs.ts';
+import { readBody, storable } from './body.ts';
+import { type Check, createChecker } from './checks.ts';
+import { isUnexpected, problemReply } from './problems.ts';
+import type { Access, Reply, RequestInfo, Route } from './route.ts';
+
+/** Tells who sends a request. */
+export interface Authenticator {
+  /**
+   * The caller named by an `Authorization` header's value.
+   * @throws AppError `unauthenticated` when there is none or it does not count any more.
+   */
+  authenticate(authorization: string): Promise<Principal>;
+}
+
+export interface AuditEntry {
+  user: Principal | undefined;
+  /** The route, such as `POST /api/neosyntis/workflows/{id}/trigger`. */
+  action: string;
+  /** The path asked for, without its query. */
+  resource: string;
+  /** `ok`, or the code of the problem that was answered. */
+  outcome: string;
+  requestId: string;
+  ip: string;
+}
+
+export interface RouterDeps {
+  authenticator: Authenticator;
+  audit(entry: AuditEntry): Promise<void>;
+  log: Logger;
+}
+
+/** Koa's router for a table of routes. */
+export function createRouter(routes: readonly Route[], deps: RouterDeps): Router {
+  const router = new Router();
+  const checker = createChecker();
+  for (const route of routes) {
+    const path = route.path.replaceAll(/\{(\w+)\}/g, ':$1');
+    router.register(path, [route.method], handle(route, checker, deps));
+  }
+  return router;
+}
+
+function handle(route: Route, checker: ReturnType<typeof createChecker>, deps: RouterDeps) {
+  const checks = {
+    params: route.params && checker.text(route.params),
+    query: route.query && checker.text(route.query),
+    body: route.body && checker.body(route.body),
+  };
+  return async (ctx: Context) => {
+    const request = requestInfo(ctx);
+    let user: Principal | undefined;
+    let reply: Reply;
+    let outcome = 'ok';
+    try {
+      user = await caller(ctx, route.access, deps.authenticator);
+      ctx.state.user = user;
+      const input = await readInput(ctx, route, checks);
+      reply = await route.handler({ user, request, ...input });
+    } catch (error) {
+      reply = problemReply(error, request.requestId);
+      outcome = (reply.body as { code: string }).code; // problemReply makes such a body
+      if (isUnexpected(error)) deps.log.error({ err: error, requestId: request.requestId }, 'request failed');
+    }
+    if (route.method !== 'GET' && route.audit !== false)
+      await deps.audit({
+        user,
+        action: `${route.method} ${route.path}`,
+        resource: ctx.path,
+        outcome,
+        requestId: request.requestId,
+        ip: request.ip,
+      });
+    send(ctx, reply);
+  };
+}
+
+async function caller(ctx: Context, access: Access, authenticator: Authenticator) {
+  const authorization = ctx.get('Authorization');
+  if (access === 'public' && !authorization) return undefined;
+  if (!authorization) throw new AppError('unauthenticated', 'This needs a login: send Authorization: Bearer <token>.');
+  const user = await authenticator.authenticate(authorization);
+  requirePermission(user, access);
+  return user;
+}
+
+/** @throws AppError `forbidden` that names what is missing. */
+export function requirePermission(user: Principal, access: Access): void {
+  if (access === 'public' || access === 'login' || user.permissions.has(access)) return;
+  throw new AppError('forbidden', `This needs the permission ${access}, which ${user.username} does not have.`);
+}
+
+type Checks = { params: Check | undefined; query: Check | undefined; body: Check | undefined };
+
+async function readInput(ctx: Context, route: Route, checks: Checks) {
+  const params = { ...ctx.params };
+  try {
+    checks.params?.(storable(params));
+  } catch (error) {
+    throw new AppError('not_found', `There is nothing at ${ctx.path}.`, {}, { cause: error });
+  }
+  const query = storable({ ...ctx.query });
+  if (checks.query) checks.query(query);
+  else if (Object.keys(query).length > 0)
+    throw new AppError('invalid', `This route takes no query; found ${Object.keys(query).join(', ')}.`, {
+      errors: Object.keys(query).map((name) => ({ path: `/${name}`, message: 'unknown query parameter' })),
+    });
+  if (!checks.body) return { params, query, body: undefined };
+  const body = (await readBody(ctx.req, { form: route.form === true })) ?? (route.bodyOptional ? {} : undefined);
+  if (body === undefined) throw new AppError('bad_request', 'This needs a JSON body; none was sent.');
+  checks.body(body);
+  return { params, query, body };
+}
+
+function requestInfo(ctx: Context): RequestInfo {
+  const gone = new AbortController();
+  ctx.res.once('close', () => gone.abort());
+  return {
+    requestId: ctx.state.requestId,
+    ip: ctx.ip,
+    path: ctx.path,
+    header: (name) => ctx.get(name),
+    signal: gone.signal,
+  };
+}
+
+export function send(ctx: Context, reply: Reply): void {
+  ctx.status = reply.status;
+  for (const [name, value] of Object.entries(reply.headers ?? {})) ctx.set(name, value);
+  if (reply.body === undefined) {
+    ctx.body = null;
+    ctx.status = reply.status;
+    return;
+  }
+  const isText = typeof reply.body === 'string' || Buffer.isBuffer(reply.body);
+  const type = reply.headers?.['Content-Type'];
+  ctx.body = isText ? reply.body : JSON.stringify(reply.body);
+  ctx.type = type ?? (isText ? 'text/plain' : 'application/json');
+}

@@ -1,0 +1,4 @@
+import { AuditEntryEntity } from './system/audit.ts';
+
+/** Every table, for MikroORM. */
+export const entities = [AuditEntryEntity] as const;

@@ -1,0 +1,50 @@
+import { Migrator } from '@mikro-orm/migrations';
+import { type EntityManager, MikroORM } from '@mikro-orm/postgresql';
+import type { Logger } from '../logs.ts';
+import { entities } from './entities.ts';
+import { migrations } from './migrations.ts';
+
+export type Database = MikroORM;
+
+/** What repositories work with: the pool's entity manager, or one transaction's. */
+export type Sql = EntityManager;
+
+export interface DatabaseOptions {
+  databaseUrl: string;
+  /** Connections at most; a request holds one only while it queries. */
+  poolSize: number;
+  log: Logger;
+}
+
+/** Opens the pool; whoever opens it closes it. */
+export async function openDatabase({ databaseUrl, poolSize, log }: DatabaseOptions): Promise<Database> {
+  return MikroORM.init({
+    clientUrl: databaseUrl,
+    entities: [...entities],
+    extensions: [Migrator],
+    // Repositories fork for each unit of work; plain statements go through the global one.
+    allowGlobalContext: true,
+    pool: { min: 0, max: poolSize },
+    driverOptions: {
+      application_name: 'vareon',
+      connectionTimeoutMillis: 3_000,
+      statement_timeout: 15_000,
+      idle_in_transaction_session_timeout: 15_000,
+      keepAlive: true,
+    },
+    logger: (message) => log.debug(message),
+    migrations: { migrationsList: [...migrations], snapshot: false, tableName: 'migrations' },
+  });
+}
+
+/** Any number, as long as every process of every version uses the same. */
+const MIGRATION_LOCK = 7_281_066;
+
+/** Brings the schema up to date; of many processes that start at once, one does it and the others wait. */
+export async function migrate(database: Database): Promise<void> {
+  await database.em.fork().transactional(async (em) => {
+    await em.execute('select pg_advisory_xact_lock(?)', [MIGRATION_LOCK]);
+    // The migrator uses a connection of its own; the lock is this transaction's until all of it is done.
+    await database.migrator.up();
+  });
+}

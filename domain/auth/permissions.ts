@@ -1,0 +1,61 @@
+/** What a route can ask for, as `module:resource:verb`. */
+export const permissions = [
+  'system:status:read',
+  'system:events:read',
+  'system:hosts:read',
+  'system:hosts:write',
+  'system:users:read',
+  'system:users:write',
+  'system:mail:read',
+  'system:audit:read',
+  'system:metrics:read',
+  'neosyntis:workflows:read',
+  'neosyntis:workflows:write',
+  'neosyntis:workflows:run',
+  'neosyntis:workflows:execute_code',
+  'myntrix:jobs:read',
+  'myntrix:jobs:write',
+] as const;
+
+export type Permission = (typeof permissions)[number];
+
+export const roles = ['viewer', 'operator', 'admin'] as const;
+
+export type Role = (typeof roles)[number];
+
+/** Permissions that come with no role but admin: an administrator grants them to a user by name. */
+export const grantable = ['neosyntis:workflows:execute_code'] as const satisfies readonly Permission[];
+
+export type Grant = (typeof grantable)[number];
+
+const viewer: readonly Permission[] = [
+  'system:status:read',
+  'system:events:read',
+  'system:hosts:read',
+  'neosyntis:workflows:read',
+  'myntrix:jobs:read',
+];
+
+const operator: readonly Permission[] = [
+  ...viewer,
+  'system:metrics:read',
+  'neosyntis:workflows:write',
+  'neosyntis:workflows:run',
+  'myntrix:jobs:write',
+];
+
+const byRole: Record<Role, readonly Permission[]> = { viewer, operator, admin: permissions };
+
+/**
+ * What an account may do. An account whose e-mail address is not verified may do what a viewer may do,
+ * whatever its role: a role is given to a person, and who that is has not been shown yet.
+ */
+export function permissionsOf(account: {
+  role: Role;
+  is_verified: boolean;
+  granted_permissions: readonly Permission[];
+}): ReadonlySet<Permission> {
+  return account.is_verified
+    ? new Set([...byRole[account.role], ...account.granted_permissions])
+    : new Set(viewer);
+}
