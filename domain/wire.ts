@@ -9,7 +9,8 @@ export const Time = Type.String({ format: 'date-time', examples: ['2026-11-21T09
 
 export const nullable = <S extends TSchema>(schema: S) => Type.Union([schema, Type.Null()]);
 
-export const literals = <const V extends readonly string[]>(values: V) => Type.Enum([...values] as [...V]);
+export const literals = <const V extends readonly string[]>(values: V) =>
+  Type.Unsafe<V[number]>(Type.Enum([...values]));
 
 /** Any JSON value. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };

@@ -1,4 +1,4 @@
-import Router from '@koa/router';
+import Router, { type RouterContext } from '@koa/router';
 import type { Context } from 'koa';
 import type { Principal } from '../../domain/auth/principal.ts';
 import { AppError } from '../../domain/errors.ts';
@@ -52,7 +52,7 @@ function handle(route: Route, checker: ReturnType<typeof createChecker>, deps: R
     query: route.query && checker.text(route.query),
     body: route.body && checker.body(route.body),
   };
-  return async (ctx: Context) => {
+  return async (ctx: RouterContext) => {
     const request = requestInfo(ctx);
     let user: Principal | undefined;
     let reply: Reply;
@@ -80,7 +80,7 @@ function handle(route: Route, checker: ReturnType<typeof createChecker>, deps: R
   };
 }
 
-async function caller(ctx: Context, access: Access, authenticator: Authenticator) {
+async function caller(ctx: RouterContext, access: Access, authenticator: Authenticator) {
   const authorization = ctx.get('Authorization');
   if (access === 'public' && !authorization) return undefined;
   if (!authorization) throw new AppError('unauthenticated', 'This needs a login: send Authorization: Bearer <token>.');
@@ -97,7 +97,7 @@ export function requirePermission(user: Principal, access: Access): void {
 
 type Checks = { params: Check | undefined; query: Check | undefined; body: Check | undefined };
 
-async function readInput(ctx: Context, route: Route, checks: Checks) {
+async function readInput(ctx: RouterContext, route: Route, checks: Checks) {
   const params = { ...ctx.params };
   try {
     checks.params?.(storable(params));
@@ -117,7 +117,7 @@ async function readInput(ctx: Context, route: Route, checks: Checks) {
   return { params, query, body };
 }
 
-function requestInfo(ctx: Context): RequestInfo {
+function requestInfo(ctx: RouterContext): RequestInfo {
   const gone = new AbortController();
   ctx.res.once('close', () => gone.abort());
   return {
@@ -129,7 +129,7 @@ function requestInfo(ctx: Context): RequestInfo {
   };
 }
 
-export function send(ctx: Context, reply: Reply): void {
+export function send(ctx: Pick<Context, 'set' | 'body' | 'status' | 'type'>, reply: Reply): void {
   ctx.status = reply.status;
   for (const [name, value] of Object.entries(reply.headers ?? {})) ctx.set(name, value);
   if (reply.body === undefined) {

@@ -1,0 +1,62 @@
+import { applyProjection, type Projected } from '../../../db/neosyntis/projection.ts';
+import { expectLogs, missingLogs } from '../../../db/myntrix/logs.ts';
+import type { Database } from '../../../db/orm.ts';
+import type { HostRepository } from '../../../db/system/hosts.ts';
+import { topics } from '../../../domain/names.ts';
+import type { ProjectionBatch, StepChange } from '../../../domain/neosyntis/projection.ts';
+import type { Bus } from '../../../drivers/bus/port.ts';
+import type { GuardedExpression, GuardedResult } from '../../../domain/neosyntis/guarded.ts';
+import type { GuardedEvaluator } from '../../../drivers/expressions/guarded.ts';
+import { waitUntil } from '../../wait-until.ts';
+
+export interface RunActivityDeps {
+  database: Database;
+  bus: Bus;
+  hosts: HostRepository;
+  guarded: GuardedEvaluator;
+  /** Runs the steps of those who name no host. */
+  defaultHost: string;
+}
+
+/** How long a run's end waits for the last lines of its steps. */
+const LOGS_WITHIN_MS = 1_000;
+
+/** What a run asks of the platform. All are idempotent. */
+export function createRunActivities({ database, bus, hosts, guarded, defaultHost }: RunActivityDeps) {
+  async function project(batch: ProjectionBatch): Promise<void> {
+    for (const { step } of batch.changes.flatMap((change) => ('step' in change ? [change] : [])))
+      if (hasLogs(step)) await expectLogs(database, { runId: batch.runId, ...step });
+    await publish(batch.runId, await applyProjection(database, batch));
+  }
+
+  /** Frames go out after the commit; one that is lost is seen by its number and read from the database. */
+  async function publish(runId: string, { frames, events }: Projected): Promise<void> {
+    for (const frame of frames) bus.publish(topics.run(runId), frame);
+    for (const event of events) bus.publish(topics.events, event);
+  }
+
+  return {
+    project,
+
+    /** The last projection: whoever waited for the run reads its end, and its logs as far as they came. */
+    async finish(batch: ProjectionBatch): Promise<void> {
+      await waitUntil(async () => (await missingLogs(database, batch.runId)).length === 0, LOGS_WITHIN_MS);
+      await project(batch);
+    },
+
+    /** The host for a step that names none: the default one, or another that is online. */
+    async place(): Promise<{ host: string }> {
+      const online = await hosts.online();
+      return { host: online.includes(defaultHost) ? defaultHost : (online[0] ?? defaultHost) };
+    },
+
+    evaluateGuarded: (expression: GuardedExpression): Promise<GuardedResult> => guarded.evaluate(expression),
+  };
+}
+
+export type RunActivities = ReturnType<typeof createRunActivities>;
+
+const hasLogs = (
+  step: StepChange,
+): step is StepChange & { host: string; stdoutBytes: number; stderrBytes: number } =>
+  step.host !== undefined && step.stdoutBytes !== undefined && step.stderrBytes !== undefined;

@@ -1,0 +1,73 @@
+import type { Database } from '../../db/orm.ts';
+import { eventsBetween, latestSeq } from '../../db/system/events.ts';
+import type { Principal } from '../../domain/auth/principal.ts';
+import type { EventFrame, EventTopic, StoredEvent } from '../../domain/events.ts';
+import { topics } from '../../domain/names.ts';
+import type { Bus, Subscription } from '../../drivers/bus/port.ts';
+import type { Logger } from '../../logs.ts';
+import type { Connection } from '../http/socket.ts';
+import { createSequence, type Sequence } from './sequence.ts';
+
+const POLL_MS = 1_000;
+const PIECE = 1_000;
+
+export interface EventFilter {
+  topics: ReadonlySet<EventTopic>;
+  user: Principal;
+}
+
+/** The installation's events to those who may see them: one bus subscription while anybody listens. */
+export function createEventStream({ bus, database, log }: { bus: Bus; database: Database; log: Logger }) {
+  const clients = new Set<Sequence<StoredEvent>>();
+  let subscription: Promise<Subscription> | undefined;
+
+  const poll = setInterval(async () => {
+    if (clients.size === 0) return;
+    try {
+      const seq = await latestSeq(database.em);
+      for (const sequence of clients) sequence.announce(seq);
+    } catch (error) {
+      log.warn({ err: error }, 'events could not be compared');
+    }
+  }, POLL_MS);
+
+  function listen() {
+    subscription ??= bus.subscribe(topics.events, (message) => {
+      const event = message as unknown as StoredEvent; // only the platform may publish on this topic
+      for (const sequence of clients) sequence.push(event);
+    });
+  }
+
+  return {
+    latest: () => latestSeq(database.em),
+
+    /** Sends the events after `after` that the filter lets through, until the client is gone. */
+    follow(after: number, filter: EventFilter, connection: Connection): void {
+      let previous = after;
+      const sequence = createSequence<StoredEvent>({
+        after,
+        read: (last) => eventsBetween(database.em, last, Number.MAX_SAFE_INTEGER, PIECE),
+        deliver: (stored) => {
+          if (!mayShow(stored, filter)) return;
+          const { seq, topic, event } = stored;
+          const frame: EventFrame = { type: 'event', seq, previous, topic, event };
+          previous = seq;
+          connection.send(frame);
+        },
+        onError: (error) => log.warn({ err: error }, 'events could not be read'),
+      });
+      clients.add(sequence);
+      listen();
+      void latestSeq(database.em).then(
+        (seq) => sequence.announce(seq),
+        (error: unknown) => log.warn({ err: error }, 'events could not be compared'),
+      );
+      connection.signal.addEventListener('abort', () => clients.delete(sequence));
+    },
+    close: () => clearInterval(poll),
+  };
+}
+
+/** What belongs to nobody is everybody's; the rest its owner's and the administrators'. */
+const mayShow = ({ topic, owner_id }: StoredEvent, { topics, user }: EventFilter) =>
+  topics.has(topic) && (owner_id === null || owner_id === user.userId || user.isAdmin);

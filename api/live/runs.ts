@@ -1,0 +1,89 @@
+import { type Frame, framesAfter } from '../../db/neosyntis/projection.ts';
+import type { Database } from '../../db/orm.ts';
+import { rows } from '../../db/sql.ts';
+import { topics } from '../../domain/names.ts';
+import type { Bus, Subscription } from '../../drivers/bus/port.ts';
+import type { Logger } from '../../logs.ts';
+import type { Connection } from '../http/socket.ts';
+import { createSequence, type Sequence } from './sequence.ts';
+
+interface Watched {
+  clients: Set<{ sequence: Sequence<Frame>; deliver(text: string): void }>;
+  subscription: Promise<Subscription>;
+}
+
+/** Numbers are compared with the database this often, in case the bus lost the newest frame. */
+const POLL_MS = 1_000;
+const PIECE = 500;
+
+/** Frames of runs to those who watch them: one bus subscription for each run that somebody watches. */
+export function createRunStreams({ bus, database, log }: { bus: Bus; database: Database; log: Logger }) {
+  const watched = new Map<string, Watched>();
+
+  const poll = setInterval(async () => {
+    const ids = [...watched.keys()];
+    if (ids.length === 0) return;
+    try {
+      const found = await rows<{ id: string; seq: string }>(database.em, 'select id, seq from jobs where id in (?)', [ids]);
+      for (const { id, seq } of found)
+        for (const { sequence } of watched.get(id)?.clients ?? []) sequence.announce(Number(seq));
+    } catch (error) {
+      log.warn({ err: error }, 'watched runs could not be compared');
+    }
+  }, POLL_MS);
+
+  function watch(runId: string): Watched {
+    const existing = watched.get(runId);
+    if (existing) return existing;
+    const clients: Watched['clients'] = new Set();
+    const subscription = bus.subscribe(topics.run(runId), (message) => {
+      const frame = message as unknown as Frame; // only platform workers may publish on this topic
+      for (const { sequence } of clients) sequence.push(frame);
+    });
+    const created = { clients, subscription };
+    watched.set(runId, created);
+    return created;
+  }
+
+  async function unwatch(runId: string): Promise<void> {
+    const watching = watched.get(runId);
+    if (!watching || watching.clients.size > 0) return;
+    watched.delete(runId);
+    await (await watching.subscription).close();
+  }
+
+  return {
+    /** Sends a run's frames after `after` until the client is gone. */
+    follow(runId: string, after: number, connection: Connection): void {
+      // A frame goes to many clients; it is made text once.
+      const sequence = createSequence<Frame>({
+        after,
+        read: (last) => framesAfter(database, runId, last, PIECE),
+        deliver: (frame) => connection.sendText(textOf(frame)),
+        onError: (error) => log.warn({ err: error, runId }, 'frames could not be read'),
+      });
+      const client = { sequence, deliver: connection.sendText };
+      watch(runId).clients.add(client);
+      // What was written between the snapshot and the subscription.
+      void rows<{ seq: string }>(database.em, 'select seq from jobs where id = ?', [runId]).then(
+        ([job]) => sequence.announce(Number(job?.seq ?? 0)),
+        (error: unknown) => log.warn({ err: error, runId }, 'the run could not be compared'),
+      );
+      connection.signal.addEventListener('abort', () => {
+        watched.get(runId)?.clients.delete(client);
+        unwatch(runId).catch((error: unknown) => log.warn({ err: error }, 'unsubscribe'));
+      });
+    },
+    close: () => clearInterval(poll),
+  };
+}
+
+const texts = new WeakMap<object, string>();
+
+function textOf(frame: Frame): string {
+  const known = texts.get(frame);
+  if (known !== undefined) return known;
+  const text = JSON.stringify(frame);
+  texts.set(frame, text);
+  return text;
+}

@@ -1,0 +1,77 @@
+import { Type } from 'typebox';
+import type { JobRepository } from '../../db/myntrix/jobs.ts';
+import { Job, jobStatuses } from '../../domain/myntrix/jobs.ts';
+import { isEnded } from '../../domain/neosyntis/runs.ts';
+import { Id, IdParams, literals, PageQuery } from '../../domain/wire.ts';
+import { pageReply } from '../http/page.ts';
+import { accepted, ok, type Route, route } from '../http/route.ts';
+
+const base = '/api/myntrix/jobs';
+
+const LogPage = Type.Object(
+  {
+    offset: Type.Integer(),
+    nextOffset: Type.Integer({ description: 'bytes; ask for this next' }),
+    text: Type.String(),
+    complete: Type.Boolean({ description: 'nothing will be added any more' }),
+  },
+  { $id: 'LogPage' },
+);
+
+const JobStarted = Type.Object({ job_id: Id, status: literals(jobStatuses) }, { $id: 'JobStarted' });
+
+export interface JobRouteDeps {
+  jobs: JobRepository;
+  cancel(id: string): Promise<void>;
+}
+
+export const createJobRoutes = ({ jobs, cancel }: JobRouteDeps): Route[] => [
+  route({
+    method: 'GET',
+    path: base,
+    access: 'myntrix:jobs:read',
+    summary: 'List jobs',
+    query: Type.Object(
+      { ...PageQuery, status: Type.Optional(literals(jobStatuses)), type: Type.Optional(Type.String()) },
+      { additionalProperties: false },
+    ),
+    answers: { 200: { description: 'newest first; `logs` is empty here', schema: Type.Array(Job) } },
+    handler: async ({ user, query, request }) => pageReply(await jobs.list(user, query), query, request),
+  }),
+  route({
+    method: 'GET',
+    path: `${base}/{id}`,
+    access: 'myntrix:jobs:read',
+    summary: 'Read a job',
+    params: IdParams,
+    answers: { 200: { description: 'with the end of its log', schema: Job } },
+    handler: async ({ user, params }) => ok(await jobs.get(user, params.id)),
+  }),
+  route({
+    method: 'GET',
+    path: `${base}/{id}/logs`,
+    access: 'myntrix:jobs:read',
+    summary: 'Read a job’s log from a byte offset on',
+    params: IdParams,
+    query: Type.Object(
+      { offset: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })) },
+      { additionalProperties: false },
+    ),
+    answers: { 200: { description: 'about 256 KiB at most', schema: LogPage } },
+    handler: async ({ user, params, query }) => ok(await jobs.logs(user, params.id, query.offset ?? 0)),
+  }),
+  route({
+    method: 'POST',
+    path: `${base}/{id}/cancel`,
+    access: 'myntrix:jobs:write',
+    summary: 'Cancel a job',
+    description: 'Cancelling an ended job changes nothing.',
+    params: IdParams,
+    answers: { 202: { description: 'it is being cancelled, or has ended', schema: JobStarted } },
+    async handler({ user, params }) {
+      const job = await jobs.get(user, params.id);
+      if (!isEnded(job.status)) await cancel(job.id);
+      return accepted({ job_id: job.id, status: job.status }, `${base}/${job.id}`);
+    },
+  }),
+];

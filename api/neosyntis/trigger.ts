@@ -1,0 +1,111 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { v7 as uuidv7 } from 'uuid';
+import type { RunRepository } from '../../db/neosyntis/runs.ts';
+import type { WorkflowRepository } from '../../db/neosyntis/workflows.ts';
+import type { Principal } from '../../domain/auth/principal.ts';
+import { AppError } from '../../domain/errors.ts';
+import type { StoredEvent } from '../../domain/events.ts';
+import { PLATFORM_QUEUE, workflowTypes } from '../../domain/names.ts';
+import { isEnded, type RunSummary } from '../../domain/neosyntis/runs.ts';
+import type { Json } from '../../domain/wire.ts';
+import type { Logger } from '../../logs.ts';
+import type { neosyntisRun } from '../../workflows/neosyntis/runs.ts';
+import { requireCode } from './definitions.ts';
+
+export interface TriggerDeps {
+  workflows: WorkflowRepository;
+  runs: RunRepository;
+  client: Client;
+  /** Whether Temporal answered lately. */
+  isTemporalUp(): boolean;
+  publish(events: readonly StoredEvent[]): void;
+  log: Logger;
+}
+
+export interface Trigger {
+  workflowId: string;
+  version?: number;
+  input: Json;
+  idempotencyKey: string;
+}
+
+/** A start that takes longer is left to the reconciler: the row says that it is wanted. */
+const START_WITHIN_MS = 2_500;
+
+/** Starts runs: the row first, then the Temporal workflow that has the row's id. */
+export function createTrigger(deps: TriggerDeps) {
+  const { workflows, runs, client } = deps;
+
+  async function start(runId: string, args: Parameters<typeof neosyntisRun>, name: string): Promise<void> {
+    try {
+      await client.withDeadline(Date.now() + START_WITHIN_MS, () =>
+        client.workflow.start<typeof neosyntisRun>(workflowTypes.run, {
+          workflowId: runId,
+          taskQueue: PLATFORM_QUEUE,
+          args,
+          workflowIdReusePolicy: 'REJECT_DUPLICATE',
+          staticSummary: name,
+        }),
+      );
+    } catch (error) {
+      if (error instanceof WorkflowExecutionAlreadyStartedError) return; // the reconciler was faster
+      deps.log.warn({ err: error, runId }, 'not started now; the reconciler starts it');
+    }
+  }
+
+  return {
+    /**
+     * @returns the run, which is durable: should Temporal be lost in this moment, it starts later.
+     * @throws AppError `not_found`, `forbidden`, `invalid`; `unavailable` when nothing was written.
+     */
+    async trigger(user: Principal, { workflowId, version, input, idempotencyKey }: Trigger): Promise<string> {
+      const workflow = await workflows.version(user, workflowId, version);
+      requireCode(user, workflow.usesCode);
+      if (!deps.isTemporalUp())
+        throw new AppError('unavailable', 'Temporal cannot be reached; nothing was started.', { retryAfterSeconds: 5 });
+      const id = uuidv7();
+      const created = await runs.create({
+        id,
+        workflow,
+        input,
+        startedBy: user.userId,
+        ...(idempotencyKey ? { idempotency: claim(user, id, workflowId, idempotencyKey, { input, version }) } : {}),
+      });
+      if (!created.isNew) return created.id;
+      deps.publish(created.events);
+      const { document } = workflow;
+      await start(id, [{ workflowId, version: workflow.version, document, input }], workflow.name);
+      return id;
+    },
+
+    /** The run when it has ended, or as it is when the time is up or the client has gone. */
+    async waitForEnd(user: Principal, runId: string, seconds: number, signal: AbortSignal): Promise<RunSummary> {
+      const deadline = Date.now() + seconds * 1000;
+      for (;;) {
+        const run = await runs.summary(user, runId);
+        const left = deadline - Date.now();
+        if (isEnded(run.status) || left <= 0 || signal.aborted) return run;
+        await ended(client, runId, Math.min(left, 20_000));
+      }
+    },
+  };
+}
+
+/** Temporal answers the moment the run closes; whatever it says, the row is read again. */
+async function ended(client: Client, runId: string, withinMs: number): Promise<void> {
+  try {
+    await client.withDeadline(Date.now() + withinMs, () => client.workflow.getHandle(runId).result());
+  } catch (error) {
+    // Failed and cancelled runs close too; what cannot be reached or found is asked again shortly.
+    if ((error as Error).name !== 'WorkflowFailedError') await delay(Math.min(200, withinMs));
+  }
+}
+
+function claim(user: Principal, jobId: string, workflowId: string, key: string, body: { input: Json; version?: number | undefined }) {
+  if (key.length > 200)
+    throw new AppError('invalid', `The Idempotency-Key has ${key.length} characters; 200 is the limit.`);
+  const bodyHash = createHash('sha256').update(JSON.stringify(body)).digest('hex');
+  return { userId: user.userId, route: `trigger ${workflowId}`, key, bodyHash, jobId };
+}

@@ -1,0 +1,122 @@
+import { Type } from 'typebox';
+import type { WorkflowRepository } from '../../db/neosyntis/workflows.ts';
+import {
+  NewWorkflow,
+  ValidateRequest,
+  ValidateResult,
+  Workflow,
+  WorkflowUpdate,
+  WorkflowVersion,
+} from '../../domain/neosyntis/workflows.ts';
+import { IdParams, PageQuery } from '../../domain/wire.ts';
+import { pageReply } from '../http/page.ts';
+import { changesOf, etagOf, requireMatch } from '../http/put.ts';
+import { created, noContent, ok, type Route, route } from '../http/route.ts';
+import type { Definitions } from './definitions.ts';
+
+const base = '/api/neosyntis/workflows';
+
+export interface WorkflowRouteDeps {
+  workflows: WorkflowRepository;
+  definitions: Definitions;
+}
+
+export const createWorkflowRoutes = ({ workflows, definitions }: WorkflowRouteDeps): Route[] => [
+  route({
+    method: 'GET',
+    path: base,
+    access: 'neosyntis:workflows:read',
+    summary: 'List your workflows',
+    query: Type.Object({ ...PageQuery, name: Type.Optional(Type.String()) }, { additionalProperties: false }),
+    answers: { 200: { description: 'newest first', schema: Type.Array(Workflow) } },
+    handler: async ({ user, query, request }) => pageReply(await workflows.list(user, query), query, request),
+  }),
+  route({
+    method: 'POST',
+    path: base,
+    access: 'neosyntis:workflows:write',
+    summary: 'Create a workflow',
+    description: 'Every problem of the steps is reported at its JSON pointer.',
+    body: NewWorkflow,
+    answers: { 201: { description: 'the workflow, version 1', schema: Workflow } },
+    async handler({ user, body }) {
+      const definition = definitions.check(user, body.name, body.steps);
+      const workflow = await workflows.create(user, {
+        ...definition,
+        name: body.name,
+        description: body.description ?? null,
+      });
+      return created(workflow, `${base}/${workflow.id}`);
+    },
+  }),
+  route({
+    method: 'POST',
+    path: `${base}/validate`,
+    access: 'neosyntis:workflows:read',
+    summary: 'Check steps without saving them',
+    body: ValidateRequest,
+    answers: { 200: { description: 'whether they can be saved, and all problems', schema: ValidateResult } },
+    audit: false,
+    async handler({ body }) {
+      const { errors, tasks } = definitions.problems(body.steps);
+      return ok({ valid: errors.length === 0, errors, tasks });
+    },
+  }),
+  route({
+    method: 'GET',
+    path: `${base}/{id}`,
+    access: 'neosyntis:workflows:read',
+    summary: 'Read a workflow',
+    params: IdParams,
+    answers: { 200: { description: 'with its newest version’s steps', schema: Workflow } },
+    async handler({ user, params }) {
+      const workflow = await workflows.get(user, params.id);
+      return ok(workflow, { ETag: etagOf(workflow) });
+    },
+  }),
+  route({
+    method: 'PUT',
+    path: `${base}/{id}`,
+    access: 'neosyntis:workflows:write',
+    summary: 'Change a workflow',
+    description: 'New steps make a new version; runs that started before keep theirs. Honours If-Match.',
+    params: IdParams,
+    body: WorkflowUpdate,
+    headers: { 'If-Match': 'the ETag of what was read' },
+    answers: { 200: { description: 'the workflow as it is now', schema: Workflow } },
+    errors: ['precondition_failed'],
+    async handler({ user, params, body, request }) {
+      const workflow = await workflows.update(user, params.id, (current) => {
+        requireMatch(request.header('If-Match'), etagOf(current));
+        const { steps, ...changes } = changesOf(current, body, ['name', 'description', 'steps']);
+        return steps
+          ? { ...changes, definition: definitions.check(user, changes.name ?? current.name, steps) }
+          : changes;
+      });
+      return ok(workflow, { ETag: etagOf(workflow) });
+    },
+  }),
+  route({
+    method: 'DELETE',
+    path: `${base}/{id}`,
+    access: 'neosyntis:workflows:write',
+    summary: 'Delete a workflow',
+    description: 'Its ended runs stay readable by their ids; while a run is open it is refused.',
+    params: IdParams,
+    answers: { 204: { description: 'deleted' } },
+    errors: ['conflict'],
+    async handler({ user, params }) {
+      await workflows.remove(user, params.id);
+      return noContent();
+    },
+  }),
+  route({
+    method: 'GET',
+    path: `${base}/{id}/versions`,
+    access: 'neosyntis:workflows:read',
+    summary: 'List a workflow’s versions',
+    params: IdParams,
+    answers: { 200: { description: 'newest first', schema: Type.Array(WorkflowVersion) } },
+    handler: async ({ user, params }) => ok(await workflows.versions(user, params.id)),
+  }),
+];

@@ -1,0 +1,82 @@
+import type { AddressInfo } from 'node:net';
+import { type Config, type Keys, list } from '../config.ts';
+import { migrate, openDatabase } from '../db/orm.ts';
+import { startBroker } from '../drivers/bus/broker.ts';
+import { busPassword } from '../drivers/bus/credentials.ts';
+import { connectBus } from '../drivers/bus/mqtt.ts';
+import { createExpressionCheck } from '../drivers/expressions/check.ts';
+import type { Logger } from '../logs.ts';
+import { seedAdministrator } from './auth/seed.ts';
+import { createApp, createServer } from './http/app.ts';
+import { attachSockets } from './http/sockets.ts';
+import { createEventStream } from './live/events.ts';
+import { createRunStreams } from './live/runs.ts';
+import { createSurface } from './surface.ts';
+import { connectTemporal } from './temporal.ts';
+
+export interface ApiOptions {
+  config: Config;
+  keys: Keys;
+  tls: { cert: Buffer; key: Buffer } | undefined;
+  log: Logger;
+}
+
+/** Starts the API with all that it owns; what it gives closes all of it. */
+export async function startApi({ config, keys, tls, log }: ApiOptions) {
+  const broker = config.VAREON_BUS_PORT
+    ? await startBroker({
+        port: config.VAREON_BUS_PORT,
+        key: keys.bus,
+        onError: (error) => log.warn({ err: error }, 'bus client'),
+      })
+    : undefined;
+  const bus = connectBus({
+    url: broker ? `mqtt://127.0.0.1:${broker.port}` : (config.BUS_URL ?? ''),
+    username: config.BUS_USERNAME ?? 'platform',
+    password: config.BUS_PASSWORD ?? busPassword(keys.bus, 'platform'),
+    clientId: `platform.api-${process.pid}`,
+    onError: (error) => log.warn({ err: error }, 'bus'),
+  });
+  const database = await openDatabase({ databaseUrl: config.DATABASE_URL ?? '', poolSize: 20, log });
+  await migrate(database);
+  const adminCreated = config.VAREON_ADMIN_PASSWORD
+    ? await seedAdministrator(database, config.VAREON_ADMIN_PASSWORD)
+    : false;
+  const temporal = connectTemporal(config.TEMPORAL_ADDRESS ?? '', config.TEMPORAL_NAMESPACE, log);
+  const streams = { runs: createRunStreams({ bus, database, log }), events: createEventStream({ bus, database, log }) };
+  const surface = createSurface({
+    config,
+    keys,
+    database,
+    bus,
+    temporal,
+    streams,
+    checkExpressions: await createExpressionCheck(),
+    log,
+  });
+  const origins = list(config.VAREON_CORS_ORIGINS);
+  const app = createApp({ ...surface, corsOrigins: origins, log });
+  const server = createServer(tls, app.callback());
+  const sockets = attachSockets(server, { ...surface, origins, log });
+  surface.countSockets(sockets.count);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(config.VAREON_PORT, config.VAREON_BIND, resolve);
+  });
+  const { port } = server.address() as AddressInfo; // it listens on TCP
+  log.info({ port }, 'API listens');
+  return {
+    ready: { adminCreated, port },
+    async close() {
+      sockets.close();
+      streams.runs.close();
+      streams.events.close();
+      const closed = new Promise((resolve) => server.close(resolve));
+      setTimeout(() => server.closeAllConnections(), 2_000).unref();
+      server.closeIdleConnections();
+      await closed;
+      await Promise.all([temporal.close(), bus.close(), database.close()]);
+      await broker?.close();
+    },
+  };
+}

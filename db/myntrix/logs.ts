@@ -1,0 +1,149 @@
+import { defineEntity, p } from '@mikro-orm/postgresql';
+import type { LogChunk } from '../../domain/neosyntis/code.ts';
+import type { Json } from '../../domain/wire.ts';
+import type { Database } from '../orm.ts';
+import { json, rows } from '../sql.ts';
+
+export const JobLogEntity = defineEntity({
+  name: 'JobLog',
+  tableName: 'job_logs',
+  properties: {
+    job_id: p.uuid().primary(),
+    seq: p.bigint('number').primary().autoincrement(false),
+    start_byte: p.bigint('number'),
+    path: p.text(),
+    iteration: p.array().$type<number[]>().columnType('integer[]'),
+    stream: p.text(),
+    stream_byte: p.bigint('number'),
+    bytes: p.integer(),
+    text: p.text(),
+    at: p.datetime(3),
+  },
+});
+
+export const LogStreamEntity = defineEntity({
+  name: 'LogStream',
+  tableName: 'log_streams',
+  properties: {
+    job_id: p.uuid().primary(),
+    path: p.text().primary(),
+    iteration: p.array().$type<number[]>().columnType('integer[]').primary(),
+    stream: p.text().primary(),
+    host: p.text(),
+    bytes: p.bigint('number').default(0),
+    expected: p.bigint('number').nullable(),
+    updated_at: p.datetime(3),
+  },
+});
+
+export interface LogFrame {
+  type: 'log';
+  seq: number;
+  path: string;
+  iteration: number[];
+  stream: string;
+  offset: number;
+  text: string;
+  at: string;
+}
+
+/** A range of a step's output that the host has and the database has not. */
+export interface MissingLog {
+  job_id: string;
+  path: string;
+  iteration: number[];
+  stream: 'stdout' | 'stderr';
+  host: string;
+  from: number;
+}
+
+/**
+ * Appends what a chunk adds to its stream. A chunk that was stored before adds nothing; one that begins
+ * after the stream's end is not stored, and what lies between is named as missing.
+ * @returns the frame to publish, or the missing range, or neither.
+ */
+export async function appendLog(
+  { em }: Database,
+  host: string,
+  chunk: LogChunk,
+): Promise<{ frame?: LogFrame; missing?: MissingLog }> {
+  const key = [chunk.run_id, chunk.path, `{${chunk.iteration.join(',')}}`, chunk.stream];
+  return em.fork().transactional(async (tx) => {
+    const [job] = await rows<{ id: string }>(tx, 'select id from jobs where id = ? for update', [chunk.run_id]);
+    if (!job) return {};
+    const [stream] = await rows<{ bytes: string }>(
+      tx,
+      `insert into log_streams (job_id, path, iteration, stream, host, updated_at) values (?, ?, ?, ?, ?, now())
+       on conflict (job_id, path, iteration, stream) do update set updated_at = now() returning bytes`,
+      [...key, host],
+    );
+    const have = Number(stream?.bytes ?? 0);
+    if (chunk.offset > have) return { missing: missing(chunk, host, have) };
+    const fresh = Buffer.from(chunk.text).subarray(have - chunk.offset);
+    if (fresh.length === 0) return {};
+    const text = fresh.toString('utf8');
+    await tx.execute(
+      'update log_streams set bytes = bytes + ? where job_id = ? and path = ? and iteration = ? and stream = ?',
+      [fresh.length, ...key],
+    );
+    const [counter] = await rows<{ seq: string; start: string }>(
+      tx,
+      `update jobs set seq = seq + 1, log_bytes = log_bytes + ? where id = ?
+       returning seq, log_bytes - ? as start`,
+      [fresh.length, chunk.run_id, fresh.length],
+    );
+    const frame: LogFrame = {
+      type: 'log',
+      seq: Number(counter?.seq),
+      path: chunk.path,
+      iteration: chunk.iteration,
+      stream: chunk.stream,
+      offset: have,
+      text,
+      at: chunk.at,
+    };
+    await tx.execute(
+      `insert into job_logs (job_id, seq, start_byte, path, iteration, stream, stream_byte, bytes, text, at)
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      [chunk.run_id, frame.seq, counter?.start, key[1], key[2], chunk.stream, have, fresh.length, text, chunk.at],
+    );
+    return { frame };
+  });
+}
+
+const missing = (chunk: LogChunk, host: string, from: number): MissingLog => ({
+  job_id: chunk.run_id,
+  path: chunk.path,
+  iteration: chunk.iteration,
+  stream: chunk.stream,
+  host,
+  from,
+});
+
+/** Says how long a step's streams are, once it ended. */
+export async function expectLogs(
+  { em }: Database,
+  step: { runId: string; path: string; iteration: number[]; host: string; stdoutBytes: number; stderrBytes: number },
+): Promise<void> {
+  const streams: Json = [
+    { stream: 'stdout', expected: step.stdoutBytes },
+    { stream: 'stderr', expected: step.stderrBytes },
+  ];
+  await em.execute(
+    `insert into log_streams (job_id, path, iteration, stream, host, expected, updated_at)
+     select ?, ?, ?, stream, ?, expected, now() from jsonb_to_recordset(?::jsonb) as x(stream text, expected bigint)
+     on conflict (job_id, path, iteration, stream) do update set expected = excluded.expected, updated_at = now()`,
+    [step.runId, step.path, `{${step.iteration.join(',')}}`, step.host, json(streams)],
+  );
+}
+
+/** Ranges that hosts should send again; of one run, or of all those of the last day. */
+export async function missingLogs({ em }: Database, runId?: string): Promise<MissingLog[]> {
+  const found = await rows<Omit<MissingLog, 'from'> & { from: string }>(
+    em,
+    `select job_id, path, iteration, stream, host, bytes as from from log_streams
+     where expected > bytes and updated_at > now() - interval '1 day' ${runId ? 'and job_id = ?' : ''} limit 500`,
+    runId ? [runId] : [],
+  );
+  return found.map((row) => ({ ...row, from: Number(row.from) }));
+}

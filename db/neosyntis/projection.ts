@@ -1,0 +1,173 @@
+import type { StoredEvent } from '../../domain/events.ts';
+import type { Change, ProjectionBatch, RunChange, StepChange } from '../../domain/neosyntis/projection.ts';
+import { isEnded, type RunStatus, SHOWN_VALUE_LIMIT_BYTES } from '../../domain/neosyntis/runs.ts';
+import type { Json } from '../../domain/wire.ts';
+import type { Database, Sql } from '../orm.ts';
+import { json, rows } from '../sql.ts';
+import { appendEvents, type NewEvent } from '../system/events.ts';
+import { runEvents } from './run-events.ts';
+
+export interface Frame {
+  type: 'step' | 'run';
+  seq: number;
+  [name: string]: Json;
+}
+
+export interface Projected {
+  frames: Frame[];
+  events: StoredEvent[];
+}
+
+interface Row {
+  status: RunStatus;
+  owner_id: string | null;
+  projected: string;
+  seq: string;
+  progress: number;
+}
+
+/**
+ * Applies a run's changes to the read model in one transaction and numbers the frames that tell of them.
+ * Changes that were applied before are left out, and an ended run does not change any more.
+ */
+export async function applyProjection({ em }: Database, batch: ProjectionBatch): Promise<Projected> {
+  return em.fork().transactional(async (tx) => {
+    const [row] = await rows<Row>(
+      tx,
+      `select j.status, j.owner_id, r.projected, j.seq, j.progress from runs r join jobs j on j.id = r.id
+       where r.id = ? for update`,
+      [batch.runId],
+    );
+    if (!row || isEnded(row.status)) return { frames: [], events: [] };
+    const changes = batch.changes.slice(Math.max(0, Number(row.projected) + 1 - batch.from));
+    if (changes.length === 0) return { frames: [], events: [] };
+    const frames = changes.map((change, index) => frame(batch.runId, change, Number(row.seq) + index + 1));
+    await writeSteps(tx, batch, changes);
+    await writeFrames(tx, batch.runId, frames);
+    const last = changes.flatMap((change) => ('run' in change ? [change.run] : [])).at(-1);
+    const progress = Math.max(row.progress, batch.progress);
+    await writeRun(tx, batch, last, { seq: frames.at(-1)?.seq ?? 0, progress });
+    return { frames, events: await appendEvents(tx, events(batch.runId, row, changes, progress)) };
+  });
+}
+
+function frame(runId: string, change: Change, seq: number): Frame {
+  if ('step' in change) {
+    const { startedAt, endedAt, input: _input, output: _output, error, host, ...step } = change.step;
+    return {
+      type: 'step',
+      seq,
+      step: { ...step, host: host ?? null, started_at: startedAt ?? null, ended_at: endedAt ?? null, error: error ?? null },
+    };
+  }
+  const { status, startedAt, endedAt, output, error } = change.run;
+  return {
+    type: 'run',
+    seq,
+    run: {
+      id: runId,
+      status,
+      started_at: startedAt ?? null,
+      ended_at: endedAt ?? null,
+      output: shown(output) ?? null,
+      error: error ?? null,
+    },
+  };
+}
+
+async function writeSteps(tx: Sql, batch: ProjectionBatch, changes: Change[]) {
+  const latest = new Map<string, StepChange & { ordinal: number }>();
+  const offset = batch.from + batch.changes.length - changes.length;
+  changes.forEach((change, index) => {
+    if (!('step' in change)) return;
+    const key = `${change.step.path} ${change.step.iteration.join('.')}`;
+    const before = latest.get(key);
+    latest.set(key, { ...before, ...change.step, ordinal: before?.ordinal ?? offset + index });
+  });
+  if (latest.size === 0) return;
+  const steps = [...latest.values()].map((step) => ({
+    ...step,
+    iteration: `{${step.iteration.join(',')}}`,
+    input: shown(step.input),
+    output: shown(step.output),
+  }));
+  await tx.execute(
+    `with written as (
+       insert into run_steps as s (run_id, path, iteration, ordinal, name, kind, status, attempt, host, started_at,
+         ended_at, input, output, error)
+       select ?, path, iteration::int[], ordinal, name, kind, status, attempt, host, "startedAt", "endedAt",
+         input, output, error
+       from jsonb_to_recordset(?::jsonb) as x(path text, iteration text, ordinal bigint, name text, kind text,
+         status text, attempt int, host text, "startedAt" timestamptz, "endedAt" timestamptz, input jsonb,
+         output jsonb, error jsonb)
+       on conflict (run_id, path, iteration) do update set status = excluded.status, attempt = excluded.attempt,
+         host = coalesce(excluded.host, s.host), started_at = coalesce(excluded.started_at, s.started_at),
+         ended_at = excluded.ended_at, input = coalesce(excluded.input, s.input),
+         output = coalesce(excluded.output, s.output), error = excluded.error
+       returning (xmax = 0) as is_new)
+     update runs set steps_total = steps_total + (select count(*) from written where is_new) where id = ?`,
+    [batch.runId, json(steps), batch.runId],
+  );
+}
+
+async function writeFrames(tx: Sql, runId: string, frames: Frame[]) {
+  await tx.execute(
+    `insert into run_events (run_id, seq, frame)
+     select ?, (frame->>'seq')::bigint, frame from jsonb_array_elements(?::jsonb) as x(frame)`,
+    [runId, json(frames)],
+  );
+}
+
+async function writeRun(
+  tx: Sql,
+  batch: ProjectionBatch,
+  run: RunChange | undefined,
+  { seq, progress }: { seq: number; progress: number },
+) {
+  await tx.execute(
+    `update jobs set seq = ?, progress = ?, status = coalesce(?, status), updated_at = now(),
+       started_at = coalesce(started_at, ?::timestamptz), ended_at = coalesce(?::timestamptz, ended_at) where id = ?`,
+    [seq, progress, run?.status ?? null, run?.startedAt ?? null, run?.endedAt ?? null, batch.runId],
+  );
+  const ended = run !== undefined && isEnded(run.status);
+  await tx.execute('update runs set projected = ?, output = ?::jsonb, error = ?::jsonb where id = ?', [
+    batch.from + batch.changes.length - 1,
+    ended && run.output !== undefined ? json(run.output) : null,
+    ended && run.error !== undefined ? json(run.error) : null,
+    batch.runId,
+  ]);
+}
+
+function events(runId: string, row: Row, changes: Change[], progress: number): NewEvent[] {
+  const statuses = changes.flatMap((change) => ('run' in change ? [change.run.status] : []));
+  const ownerId = row.owner_id;
+  if (statuses.length > 0) return statuses.flatMap((status) => runEvents({ runId, ownerId, status, progress }));
+  if (progress === row.progress) return [];
+  return runEvents({ runId, ownerId, status: row.status, progress }).filter(({ topic }) => topic === 'jobs');
+}
+
+/** A value as people see it beside a step: large ones by their size and beginning. */
+function shown(value: Json | undefined): Json | undefined {
+  if (value === undefined) return undefined;
+  const text = JSON.stringify(value);
+  const size = Buffer.byteLength(text);
+  if (size <= SHOWN_VALUE_LIMIT_BYTES) return value;
+  return { truncated: true, size_bytes: size, preview: text.slice(0, 1024) };
+}
+
+/** Frames of a run after `after`, log chunks among them, oldest first, at most `limit`. */
+export async function framesAfter({ em }: Database, runId: string, after: number, limit: number): Promise<Frame[]> {
+  const found = await rows<{ frame: Frame }>(
+    em,
+    `select frame from (
+       select seq, frame from run_events where run_id = ? and seq > ?
+       union all
+       select seq, jsonb_build_object('type', 'log', 'seq', seq, 'path', path, 'iteration', iteration, 'stream', stream,
+         'offset', stream_byte, 'text', text,
+         'at', to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')) as frame
+       from job_logs where job_id = ? and seq > ?) f
+     order by seq limit ?`,
+    [runId, after, runId, after, limit],
+  );
+  return found.map(({ frame }) => frame);
+}

@@ -1,0 +1,48 @@
+import type { Document } from '../../domain/neosyntis/dsl.ts';
+import type { RunStatus } from '../../domain/neosyntis/runs.ts';
+import type { Json } from '../../domain/wire.ts';
+import type { Database } from '../orm.ts';
+import { rows } from '../sql.ts';
+
+export interface OpenRun {
+  id: string;
+  status: RunStatus;
+  projected: number;
+}
+
+/** What starting a run's workflow needs. */
+export interface RunIntent {
+  workflowId: string;
+  version: number;
+  document: Document;
+  input: Json;
+  name: string;
+}
+
+/** Runs as the platform sees them, whoever owns them. */
+export function createRunIntents({ em }: Database) {
+  return {
+    /** Runs that have not ended and were written some time ago. */
+    async open(olderThanMs: number): Promise<OpenRun[]> {
+      const found = await rows<Omit<OpenRun, 'projected'> & { projected: string }>(
+        em,
+        `select j.id, j.status, r.projected from jobs j join runs r on r.id = j.id
+         where j.type = 'workflow_run' and j.status not in ('completed', 'failed', 'cancelled')
+           and j.created_at < now() - make_interval(secs => ?) order by j.id limit 10000`,
+        [olderThanMs / 1000],
+      );
+      return found.map((row) => ({ ...row, projected: Number(row.projected) }));
+    },
+
+    async intent(id: string): Promise<RunIntent | undefined> {
+      const [found] = await rows<RunIntent>(
+        em,
+        `select r.workflow_id as "workflowId", r.version, v.document, r.input, j.name
+         from runs r join jobs j on j.id = r.id
+         join workflow_versions v on v.workflow_id = r.workflow_id and v.version = r.version where r.id = ?`,
+        [id],
+      );
+      return found;
+    },
+  };
+}

@@ -1,0 +1,162 @@
+import { defineEntity, p } from '@mikro-orm/postgresql';
+import type { Principal } from '../../domain/auth/principal.ts';
+import { AppError } from '../../domain/errors.ts';
+import type { StoredEvent } from '../../domain/events.ts';
+import type { Run, RunProblem, RunStatus, RunSummary, Step, StepStatus, StepSummary } from '../../domain/neosyntis/runs.ts';
+import type { Json } from '../../domain/wire.ts';
+import type { Database, Sql } from '../orm.ts';
+import { ownedBy } from '../owned.ts';
+import { iso, json, type Page, pageClause, rows } from '../sql.ts';
+import { appendEvents } from '../system/events.ts';
+import { claimKey, type IdempotencyClaim } from '../system/idempotency.ts';
+import { runEvents } from './run-events.ts';
+import type { WorkflowVersionRow } from './workflows.ts';
+
+export const RunEntity = defineEntity({
+  name: 'Run',
+  tableName: 'runs',
+  properties: {
+    id: p.uuid().primary(),
+    workflow_id: p.uuid(),
+    version: p.integer(),
+    started_by: p.uuid(),
+    input: p.json().$type<Json>().nullable(),
+    output: p.json().$type<Json>().nullable(),
+    error: p.json().$type<RunProblem>().nullable(),
+    /** The highest number of a change that was applied. */
+    projected: p.bigint('number').default(0),
+    steps_total: p.integer().default(0),
+  },
+});
+
+export const RunStepEntity = defineEntity({
+  name: 'RunStep',
+  tableName: 'run_steps',
+  properties: {
+    run_id: p.uuid().primary(),
+    path: p.text().primary(),
+    iteration: p.array().$type<number[]>().columnType('integer[]').primary(),
+    /** The number of the change that made it: steps are listed in this order. */
+    ordinal: p.bigint('number'),
+    name: p.text(),
+    kind: p.text(),
+    status: p.text().$type<StepStatus>(),
+    attempt: p.integer(),
+    host: p.text().nullable(),
+    started_at: p.datetime(3).nullable(),
+    ended_at: p.datetime(3).nullable(),
+    input: p.json().$type<Json>().nullable(),
+    output: p.json().$type<Json>().nullable(),
+    error: p.json().$type<RunProblem>().nullable(),
+  },
+});
+
+const runColumns = `r.id, r.workflow_id, r.version, j.status, round(j.progress::numeric, 1)::float8 as progress,
+  r.input, r.output, r.error, ${iso('j.created_at')}, ${iso('j.started_at')}, ${iso('j.ended_at')}`;
+
+const stepColumns = `s.path, s.iteration, s.name, s.kind, s.status, s.attempt, s.host,
+  ${iso('s.started_at')}, ${iso('s.ended_at')}, s.error`;
+
+const tables = 'runs r join jobs j on j.id = r.id';
+
+/** A run's answer and the steps listed in it, at most this many. */
+const STEPS_SHOWN = 1_000;
+
+export interface NewRun {
+  id: string;
+  workflow: WorkflowVersionRow;
+  input: Json;
+  startedBy: string;
+  idempotency?: IdempotencyClaim;
+}
+
+export type RunRepository = ReturnType<typeof createRunRepository>;
+
+export function createRunRepository({ em }: Database) {
+  const repository = {
+    /**
+     * Writes the intent: the job and the run as `pending`, in one transaction with the idempotency key.
+     * @returns the id of the run that the request stands for, and the events to publish when it is new.
+     */
+    async create(run: NewRun): Promise<{ id: string; isNew: boolean; events: StoredEvent[] }> {
+      return em.fork().transactional(async (tx) => {
+        const id = run.idempotency ? await claimKey(tx, run.idempotency) : run.id;
+        if (id !== run.id) return { id, isNew: false, events: [] };
+        const { workflow } = run;
+        const details = json({ run_id: id, workflow_id: workflow.workflowId, version: workflow.version });
+        await tx.execute(
+          `with job as (
+             insert into jobs (id, type, name, owner_id, status, details, created_at, updated_at)
+             values (?, 'workflow_run', ?, ?, 'pending', ?::jsonb, now(), now())
+           ), latest as (
+             update workflows set latest_run_id = ? where id = ?
+           )
+           insert into runs (id, workflow_id, version, started_by, input) values (?, ?, ?, ?, ?::jsonb)`,
+          [
+            ...[id, workflow.name, workflow.ownerId, details],
+            ...[id, workflow.workflowId],
+            ...[id, workflow.workflowId, workflow.version, run.startedBy, json(run.input)],
+          ],
+        );
+        const events = await appendEvents(tx, runEvents({ runId: id, ownerId: workflow.ownerId, status: 'pending', progress: 0 }));
+        return { id, isNew: true, events };
+      });
+    },
+
+    async list(user: Principal, workflowId: string, page: Page & { status?: RunStatus }): Promise<RunSummary[]> {
+      const owned = ownedBy(user, 'j.owner_id');
+      const { where, params, tail } = pageClause(page, 'r.id');
+      return rows<RunSummary>(
+        em,
+        `select ${runColumns} from ${tables} where r.workflow_id = ? and ${owned.where}
+         ${page.status ? 'and j.status = ?' : ''} ${where} ${tail}`,
+        [workflowId, ...owned.params, ...(page.status ? [page.status] : []), ...params],
+      );
+    },
+
+    /** @throws AppError `not_found` */
+    async summary(user: Principal, id: string, sql: Sql = em): Promise<RunSummary> {
+      const owned = ownedBy(user, 'j.owner_id');
+      const [run] = await rows<RunSummary>(
+        sql,
+        `select ${runColumns} from ${tables} where r.id = ? and ${owned.where}`,
+        [id, ...owned.params],
+      );
+      if (!run) throw new AppError('not_found', `There is no run ${id}.`);
+      return run;
+    },
+
+    /** A run with its first 1,000 steps, each with data and the end of its log. */
+    async get(user: Principal, id: string): Promise<Run> {
+      const run = await repository.summary(user, id);
+      const steps = await rows<Step>(
+        em,
+        `select ${stepColumns}, s.input, s.output, coalesce((
+           select string_agg(l.text, '' order by l.seq) from (
+             select text, seq from job_logs l where l.job_id = s.run_id and l.path = s.path
+               and l.iteration = s.iteration order by seq desc limit 16) l), '') as logs
+         from run_steps s where s.run_id = ? order by s.ordinal limit ${STEPS_SHOWN}`,
+        [id],
+      );
+      const [total] = await rows<{ n: number }>(em, 'select steps_total as n from runs where id = ?', [id]);
+      return { ...run, steps: steps.map(withShortLog), steps_total: total?.n ?? steps.length };
+    },
+
+    async steps(id: string, sql: Sql = em): Promise<StepSummary[]> {
+      return rows<StepSummary>(
+        sql,
+        `select ${stepColumns} from run_steps s where s.run_id = ? order by s.ordinal limit ${STEPS_SHOWN}`,
+        [id],
+      );
+    },
+
+    /** The latest run of a workflow, if there is one. */
+    async latest(user: Principal, workflowId: string): Promise<RunSummary | undefined> {
+      const [run] = await repository.list(user, workflowId, { limit: 1 });
+      return run;
+    },
+  };
+  return repository;
+}
+
+const withShortLog = (step: Step): Step => ({ ...step, logs: step.logs.slice(-64 * 1024) });

@@ -1,0 +1,192 @@
+import { defineEntity, p } from '@mikro-orm/postgresql';
+import { v7 as uuidv7 } from 'uuid';
+import type { Principal } from '../../domain/auth/principal.ts';
+import { AppError } from '../../domain/errors.ts';
+import type { Document } from '../../domain/neosyntis/dsl.ts';
+import type { Workflow } from '../../domain/neosyntis/workflows.ts';
+import type { Json } from '../../domain/wire.ts';
+import type { Database, Sql } from '../orm.ts';
+import { iso, json, type Page, pageClause, rows } from '../sql.ts';
+import { ownedBy } from '../owned.ts';
+
+export const WorkflowEntity = defineEntity({
+  name: 'Workflow',
+  tableName: 'workflows',
+  properties: {
+    id: p.uuid().primary(),
+    owner_id: p.uuid(),
+    name: p.text(),
+    description: p.text().nullable(),
+    version: p.integer(),
+    latest_run_id: p.uuid().nullable(),
+    created_at: p.datetime(3),
+    updated_at: p.datetime(3),
+    deleted_at: p.datetime(3).nullable(),
+  },
+});
+
+export const WorkflowVersionEntity = defineEntity({
+  name: 'WorkflowVersion',
+  tableName: 'workflow_versions',
+  properties: {
+    workflow_id: p.uuid().primary(),
+    version: p.integer().primary().autoincrement(false),
+    document: p.json().$type<Document>(),
+    steps: p.json().$type<Json[]>(),
+    uses_code: p.boolean(),
+    created_at: p.datetime(3),
+    created_by: p.uuid(),
+  },
+});
+
+/** A definition that was checked, with what was sent kept for display. */
+export interface CheckedDefinition {
+  document: Document;
+  steps: Json[];
+  usesCode: boolean;
+}
+
+export interface NewWorkflowRow extends CheckedDefinition {
+  name: string;
+  description: string | null;
+}
+
+export interface WorkflowVersionRow extends CheckedDefinition {
+  workflowId: string;
+  version: number;
+  name: string;
+  ownerId: string;
+}
+
+/** How a run's status shows as its workflow's. */
+const shownStatus = `case j.status when 'completed' then 'completed' when 'failed' then 'failed'
+  when 'cancelled' then 'failed' when 'running' then 'running' when 'waiting' then 'running'
+  when 'paused' then 'running' else 'pending' end as status`;
+
+const columns = `w.id, w.name, w.description, ${shownStatus}, v.steps, w.version,
+  ${iso('w.created_at')}, ${iso('w.updated_at')}, w.owner_id`;
+
+const tables = `workflows w
+  join workflow_versions v on v.workflow_id = w.id and v.version = w.version
+  left join jobs j on j.id = w.latest_run_id`;
+
+export type WorkflowRepository = ReturnType<typeof createWorkflowRepository>;
+
+/** Workflows and their versions. Whoever does not own a workflow (administrators own all) does not find it. */
+export function createWorkflowRepository(database: Database) {
+  const { em } = database;
+  const repository = {
+    async list(user: Principal, page: Page & { name?: string }): Promise<Workflow[]> {
+      const owned = ownedBy(user, 'w.owner_id');
+      const { where, params, tail } = pageClause(page, 'w.id');
+      return rows<Workflow>(
+        em,
+        `select ${columns} from ${tables} where w.deleted_at is null and ${owned.where}
+         ${page.name === undefined ? '' : 'and w.name = ?'} ${where} ${tail}`,
+        [...owned.params, ...(page.name === undefined ? [] : [page.name]), ...params],
+      );
+    },
+
+    /** @throws AppError `not_found` */
+    async get(user: Principal, id: string, sql: Sql = em): Promise<Workflow> {
+      const owned = ownedBy(user, 'w.owner_id');
+      const [workflow] = await rows<Workflow>(
+        sql,
+        `select ${columns} from ${tables} where w.id = ? and w.deleted_at is null and ${owned.where}`,
+        [id, ...owned.params],
+      );
+      if (!workflow) throw missing(id);
+      return workflow;
+    },
+
+    async create(user: Principal, workflow: NewWorkflowRow): Promise<Workflow> {
+      const id = uuidv7();
+      return em.fork().transactional(async (tx) => {
+        await tx.execute(
+          `insert into workflows (id, owner_id, name, description, version, created_at, updated_at)
+           values (?, ?, ?, ?, 1, now(), now())`,
+          [id, user.userId, workflow.name, workflow.description],
+        );
+        await insertVersion(tx, id, 1, workflow, user);
+        return repository.get(user, id, tx);
+      });
+    },
+
+    /**
+     * Changes a workflow; a new definition is a new version.
+     * @param check is called with the row locked; it may throw (If-Match, read-only fields).
+     */
+    async update(
+      user: Principal,
+      id: string,
+      change: (current: Workflow) => { name?: string; description?: string | null; definition?: CheckedDefinition },
+    ): Promise<Workflow> {
+      return em.fork().transactional(async (tx) => {
+        await tx.execute('select 1 from workflows where id = ? for update', [id]);
+        const current = await repository.get(user, id, tx);
+        const { name, description, definition } = change(current);
+        const version = definition ? current.version + 1 : current.version;
+        if (definition) await insertVersion(tx, id, version, definition, user);
+        await tx.execute(
+          'update workflows set name = ?, description = ?, version = ?, updated_at = now() where id = ?',
+          [name ?? current.name, description === undefined ? current.description : description, version, id],
+        );
+        return repository.get(user, id, tx);
+      });
+    },
+
+    /** Hides a workflow; its runs stay readable. @throws AppError `conflict` while runs are open. */
+    async remove(user: Principal, id: string): Promise<void> {
+      await em.fork().transactional(async (tx) => {
+        await tx.execute('select 1 from workflows where id = ? for update', [id]);
+        await repository.get(user, id, tx);
+        const [open] = await rows<{ n: number }>(
+          tx,
+          `select count(*)::int as n from runs r join jobs j on j.id = r.id
+           where r.workflow_id = ? and j.status not in ('completed', 'failed', 'cancelled')`,
+          [id],
+        );
+        if (open && open.n > 0)
+          throw new AppError('conflict', `${open.n} of its runs have not ended; cancel them or wait, then delete it.`);
+        await tx.execute('update workflows set deleted_at = now() where id = ?', [id]);
+      });
+    },
+
+    async versions(user: Principal, id: string) {
+      await repository.get(user, id);
+      return rows<{ version: number; created_at: string; created_by: string; steps: Json[] }>(
+        em,
+        `select version, ${iso('created_at')}, created_by, steps from workflow_versions
+         where workflow_id = ? order by version desc limit 1000`,
+        [id],
+      );
+    },
+
+    /** One version with its document, to run it. @throws AppError `not_found` */
+    async version(user: Principal, id: string, version?: number): Promise<WorkflowVersionRow> {
+      const owned = ownedBy(user, 'w.owner_id');
+      const [found] = await rows<WorkflowVersionRow>(
+        em,
+        `select w.id as "workflowId", w.name, w.owner_id as "ownerId", v.version, v.document, v.steps,
+                v.uses_code as "usesCode"
+         from workflows w join workflow_versions v on v.workflow_id = w.id and v.version = coalesce(?, w.version)
+         where w.id = ? and w.deleted_at is null and ${owned.where}`,
+        [version ?? null, id, ...owned.params],
+      );
+      if (found) return found;
+      await repository.get(user, id);
+      throw new AppError('not_found', `Workflow ${id} has no version ${version}.`);
+    },
+  };
+  return repository;
+}
+
+async function insertVersion(tx: Sql, id: string, version: number, definition: CheckedDefinition, user: Principal) {
+  await tx.execute(
+    `insert into workflow_versions (workflow_id, version, document, steps, uses_code, created_at, created_by)
+     values (?, ?, ?::jsonb, ?::jsonb, ?, now(), ?)`,
+    [id, version, json(definition.document), json(definition.steps), definition.usesCode, user.userId],
+  );
+}
+
+const missing = (id: string) => new AppError('not_found', `There is no workflow ${id}.`);

@@ -1,0 +1,86 @@
+import { defineEntity, p } from '@mikro-orm/postgresql';
+import { v7 as uuidv7 } from 'uuid';
+import type { CloudEvent, EventTopic, StoredEvent } from '../../domain/events.ts';
+import type { Json } from '../../domain/wire.ts';
+import type { Sql } from '../orm.ts';
+import { json, rows } from '../sql.ts';
+
+export const EventEntity = defineEntity({
+  name: 'Event',
+  tableName: 'events',
+  properties: {
+    seq: p.bigint('number').primary().autoincrement(false),
+    topic: p.text(),
+    owner_id: p.uuid().nullable(),
+    event: p.json().$type<CloudEvent>(),
+  },
+});
+
+export const EventCounterEntity = defineEntity({
+  name: 'EventCounter',
+  tableName: 'event_counter',
+  properties: { id: p.integer().primary().autoincrement(false), seq: p.bigint('number') },
+});
+
+export interface NewEvent {
+  topic: EventTopic;
+  /** Such as `run.completed`; the prefix `dev.vareon.` is added. */
+  type: string;
+  source: string;
+  subject: string;
+  ownerId: string | null;
+  data: Json;
+}
+
+/**
+ * Numbers and stores events. The counter's row is locked until the transaction commits, so numbers follow the
+ * order of commits without gaps: call it last in its transaction, and publish what it gives after the commit.
+ */
+export async function appendEvents(em: Sql, events: readonly NewEvent[]): Promise<StoredEvent[]> {
+  if (events.length === 0) return [];
+  const [counter] = await rows<{ seq: string }>(em, 'update event_counter set seq = seq + ? where id = 1 returning seq', [
+    events.length,
+  ]);
+  const first = Number(counter?.seq) - events.length + 1;
+  const stored = events.map((event, index) => store(event, first + index));
+  await em.execute(
+    `insert into events (seq, topic, owner_id, event)
+     select seq, topic, owner_id, event
+     from jsonb_to_recordset(?::jsonb) as x(seq bigint, topic text, owner_id uuid, event jsonb)`,
+    [json(stored)],
+  );
+  return stored;
+}
+
+function store(event: NewEvent, seq: number): StoredEvent {
+  return {
+    seq,
+    topic: event.topic,
+    owner_id: event.ownerId,
+    event: {
+      specversion: '1.0',
+      id: uuidv7(),
+      source: event.source,
+      type: `dev.vareon.${event.type}`,
+      subject: event.subject,
+      time: new Date().toISOString(),
+      data: event.data,
+    },
+  };
+}
+
+/** The number of the newest event. */
+export async function latestSeq(em: Sql): Promise<number> {
+  const [counter] = await rows<{ seq: string }>(em, 'select seq from event_counter');
+  return Number(counter?.seq ?? 0);
+}
+
+/** Events after `after` up to `to`, oldest first, at most `limit`. */
+export async function eventsBetween(em: Sql, after: number, to: number, limit: number): Promise<StoredEvent[]> {
+  const found = await rows<Omit<StoredEvent, 'seq'> & { seq: string }>(
+    em,
+    'select seq, topic, owner_id, event from events where seq > ? and seq <= ? order by seq limit ?',
+    [after, to, limit],
+  );
+  return found.map((event) => ({ ...event, seq: Number(event.seq) }));
+}

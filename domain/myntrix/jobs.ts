@@ -1,0 +1,22 @@
+import { type Static, Type } from 'typebox';
+import { runStatuses } from '../neosyntis/runs.ts';
+import { AnyJson, Id, literals, Time } from '../wire.ts';
+
+export const jobStatuses = runStatuses;
+
+/** Anything that takes longer than a request; each run of a workflow is one (`details.run_id`). */
+export const Job = Type.Object(
+  {
+    id: Id,
+    name: Type.String(),
+    type: Type.String({ examples: ['workflow_run'] }),
+    status: literals(jobStatuses),
+    progress: Type.Number({ minimum: 0, maximum: 100 }),
+    createdAt: Time,
+    updatedAt: Time,
+    logs: Type.String({ description: 'the last 4 KiB; the rest at …/logs' }),
+    details: AnyJson,
+  },
+  { $id: 'Job' },
+);
+export type Job = Static<typeof Job>;

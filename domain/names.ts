@@ -1,0 +1,29 @@
+/** Workflow ids, task queues and bus topics: nobody else spells them. */
+
+/** Database-side activities and all workflows. */
+export const PLATFORM_QUEUE = 'platform';
+
+/** Hardware-side activities of one worker host. */
+export const hostQueue = (name: string): string => `host-${name}`;
+
+/** A run's Temporal workflow has the id of its row. */
+export const workflowTypes = { run: 'neosyntisRun', reconcile: 'reconcile', deliverMail: 'deliverMail' } as const;
+
+export const mailWorkflowId = (mailId: string): string => `mail-${mailId}`;
+
+export const RECONCILER_SCHEDULE = 'vareon-reconciler';
+
+export const topics = {
+  /** Frames of one run, numbered by the run. */
+  run: (runId: string) => `vareon/runs/${runId}`,
+  /** Every event of the installation, numbered. */
+  events: 'vareon/events',
+  /** Log chunks of a host's steps, from the host. */
+  hostLogs: (host: string) => `vareon/hosts/${host}/logs`,
+  anyHostLogs: 'vareon/hosts/+/logs',
+  /** Ranges of output that the platform asks a host for again. */
+  hostLogRequests: (host: string) => `vareon/hosts/${host}/log-requests`,
+  /** Retained: a host's state, by itself or by its last will. */
+  hostStatus: (host: string) => `vareon/hosts/${host}/status`,
+  anyHostStatus: 'vareon/hosts/+/status',
+} as const;

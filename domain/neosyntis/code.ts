@@ -1,0 +1,87 @@
+import type { Json } from '../wire.ts';
+import type { RunProblem } from './runs.ts';
+
+/** What a code step puts out: standard output (the default), another part, everything, or nothing. */
+export type CodeReturn = 'stdout' | 'stderr' | 'code' | 'all' | 'none';
+
+export type ScriptLanguage = 'js' | 'javascript' | 'python';
+
+interface CodeBase {
+  runId: string;
+  /** JSON pointer to the task in the document. */
+  path: string;
+  iteration: number[];
+  /** From stepId(): names the step's folders, and a step of one name runs once on a host. */
+  step: string;
+  arguments: string[];
+  environment: Record<string, string>;
+  stdin?: string;
+  return: CodeReturn;
+  timeoutMs: number;
+}
+
+export interface ShellStep extends CodeBase {
+  kind: 'shell';
+  /** Given to /bin/sh as it is; arguments are `$1`, `$2`, … */
+  command: string;
+}
+
+export interface ScriptStep extends CodeBase {
+  kind: 'script';
+  language: ScriptLanguage;
+  code: string;
+}
+
+/** The input of the activity `runCode`; everything in it is evaluated and literal. */
+export type CodeStep = ShellStep | ScriptStep;
+
+/** `exitCode` of a process that a signal ended is 128 + the signal's number, as in a shell. */
+export type CodeResult = { host: string; stdoutBytes: number; stderrBytes: number } & (
+  | { outcome: 'ok'; output: Json; exitCode: number }
+  | { outcome: 'problem'; problem: RunProblem; exitCode?: number }
+);
+
+/**
+ * Failures of `runCode` that are not data. `HostShutdown`: the host stopped in the middle and ended the step.
+ * `RanBefore`: this step was started once already. Both mean that the step's outcome is unknown.
+ */
+export const codeFailures = { hostShutdown: 'HostShutdown', ranBefore: 'RanBefore' } as const;
+
+export type OutputStream = 'stdout' | 'stderr';
+
+/**
+ * A piece of a step's output. A stream is the UTF-8 text of what the process wrote, with U+FFFD for NUL and
+ * for bytes that are not UTF-8; `offset` and `length` count that text's bytes, pieces hold whole characters,
+ * and `offset + length` is the next piece's offset.
+ */
+export interface LogChunk {
+  run_id: string;
+  path: string;
+  iteration: number[];
+  stream: OutputStream;
+  offset: number;
+  length: number;
+  text: string;
+  at: string;
+}
+
+/** The input of the activity `readLog`: asks for what a stream holds from a byte on. */
+export interface LogRange {
+  runId: string;
+  path: string;
+  iteration: number[];
+  stream: OutputStream;
+  from: number;
+}
+
+/** A name for a step of a run that is a safe folder name; the same arguments always give the same name. */
+export const stepId = (runId: string, path: string, iteration: number[]): string =>
+  `${runId}-${fnv1a(`${path} ${iteration.join(' ')}`)}`;
+
+/** FNV-1a, 64 bit, over UTF-16 code units: draft-eastlake-fnv, section 2. Needs nothing that workflows lack. */
+function fnv1a(text: string): string {
+  let hash = 0xcbf29ce484222325n;
+  for (let index = 0; index < text.length; index += 1)
+    hash = BigInt.asUintN(64, (hash ^ BigInt(text.charCodeAt(index))) * 0x100000001b3n);
+  return hash.toString(16).padStart(16, '0');
+}

@@ -1,0 +1,66 @@
+import { type Static, Type } from 'typebox';
+import { Input, Output, tasks } from './dsl/base.ts';
+import type { CallTask as CallSchema } from './dsl/call.ts';
+import type { DoTask as DoSchema } from './dsl/do.ts';
+import type { ForTask as ForSchema } from './dsl/for.ts';
+import type { ForkTask as ForkSchema } from './dsl/fork.ts';
+import type { RunTask as RunSchema } from './dsl/run.ts';
+import type { SetTask as SetSchema } from './dsl/set.ts';
+import type { SwitchTask as SwitchSchema } from './dsl/switch.ts';
+import type { WaitTask as WaitSchema } from './dsl/wait.ts';
+
+/**
+ * The types of the step language: the Open Workflow Specification 1.0.3, as far as it is supported.
+ * Each task kind has its schema in `dsl/`; `definition.ts` checks, these types say what a checked value is.
+ */
+export type CallTask = Static<typeof CallSchema>;
+export type DoTask = Static<typeof DoSchema>;
+export type ForTask = Static<typeof ForSchema>;
+export type ForkTask = Static<typeof ForkSchema>;
+export type RunTask = Static<typeof RunSchema>;
+export type SetTask = Static<typeof SetSchema>;
+export type SwitchTask = Static<typeof SwitchSchema>;
+export type WaitTask = Static<typeof WaitSchema>;
+
+/** Exactly one keyword decides: `'fork' in task`. A `for` task has `do` too, so ask for `for` before `do`. */
+export type Task = CallTask | DoTask | ForTask | ForkTask | RunTask | SetTask | SwitchTask | WaitTask;
+
+/** One key: the task's name. An interface, because tasks hold lists of tasks. */
+export interface TaskItem {
+  [name: string]: Task;
+}
+export type TaskList = TaskItem[];
+
+const identifier = '^[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$';
+const semver =
+  '^(0|[1-9]\\d*)\\.(0|[1-9]\\d*)\\.(0|[1-9]\\d*)(?:-(?:[0-9a-zA-Z-]+)(?:\\.[0-9a-zA-Z-]+)*)?(?:\\+[0-9a-zA-Z-]+(?:\\.[0-9a-zA-Z-]+)*)?$';
+
+export const Document = Type.Object(
+  {
+    document: Type.Object(
+      {
+        dsl: Type.String({ pattern: '^1\\.0\\.(0|[1-9]\\d*)$' }),
+        namespace: Type.String({ pattern: identifier }),
+        name: Type.String({ pattern: identifier }),
+        version: Type.String({ pattern: semver, maxLength: 100 }),
+        title: Type.Optional(Type.String({ maxLength: 500 })),
+        summary: Type.Optional(Type.String({ maxLength: 20_000 })),
+        tags: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+        metadata: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+      },
+      { additionalProperties: false },
+    ),
+    input: Type.Optional(Input),
+    do: tasks(),
+    output: Type.Optional(Output),
+  },
+  { additionalProperties: false },
+);
+export type Document = Static<typeof Document>;
+
+/** The keyword and body of a task that was checked. */
+export const entryOf = (item: TaskItem): [name: string, task: Task] => {
+  const [entry] = Object.entries(item);
+  if (!entry) throw new TypeError('a task item without a key: the list was not checked');
+  return entry;
+};

@@ -1,0 +1,120 @@
+import { type Static, Type } from 'typebox';
+import { AnyJson, Id, literals, nullable, Time } from '../wire.ts';
+
+export const runStatuses = [
+  'pending',
+  'running',
+  'waiting',
+  'paused',
+  'completed',
+  'failed',
+  'cancelled',
+] as const;
+export type RunStatus = (typeof runStatuses)[number];
+
+export const stepStatuses = [
+  'pending',
+  'running',
+  'waiting',
+  'completed',
+  'failed',
+  'skipped',
+  'cancelled',
+  'unknown',
+] as const;
+export type StepStatus = (typeof stepStatuses)[number];
+
+export const isEnded = (status: RunStatus): boolean =>
+  status === 'completed' || status === 'failed' || status === 'cancelled';
+
+/** Problem details of the Open Workflow Specification (dsl-reference.md, Error). */
+export const RunProblem = Type.Object(
+  {
+    type: Type.String({ examples: ['https://open-workflow-specification.org/dsl/errors/types/runtime'] }),
+    status: Type.Integer(),
+    title: Type.String(),
+    detail: Type.Optional(Type.String()),
+    instance: Type.Optional(Type.String({ description: 'JSON pointer to the task in the document' })),
+  },
+  { $id: 'RunProblem' },
+);
+export type RunProblem = Static<typeof RunProblem>;
+
+const stepFields = {
+  path: Type.String({ description: 'JSON pointer to the task in the document', examples: ['/do/0/measure'] }),
+  iteration: Type.Array(Type.Integer(), {
+    description: 'index in each loop around the task, outermost first',
+  }),
+  name: Type.String(),
+  kind: Type.String({ description: 'the task’s keyword', examples: ['run'] }),
+  status: literals(stepStatuses),
+  attempt: Type.Integer(),
+  host: nullable(Type.String()),
+  started_at: nullable(Time),
+  ended_at: nullable(Time),
+  error: nullable(RunProblem),
+};
+
+/** A step as lists and events show it. */
+export const StepSummary = Type.Object(stepFields, { $id: 'StepSummary' });
+export type StepSummary = Static<typeof StepSummary>;
+
+/** A step with its data; values over 64 KiB are shown by their size and beginning only. */
+export const Step = Type.Object(
+  { ...stepFields, input: AnyJson, output: AnyJson, logs: Type.String({ description: 'the last 64 KiB' }) },
+  { $id: 'Step' },
+);
+export type Step = Static<typeof Step>;
+
+const runFields = {
+  id: Id,
+  workflow_id: Id,
+  version: Type.Integer(),
+  status: literals(runStatuses),
+  progress: Type.Number({ minimum: 0, maximum: 100 }),
+  input: AnyJson,
+  output: AnyJson,
+  error: nullable(RunProblem),
+  created_at: Time,
+  started_at: nullable(Time),
+  ended_at: nullable(Time),
+};
+
+export const RunSummary = Type.Object(runFields, { $id: 'RunSummary' });
+export type RunSummary = Static<typeof RunSummary>;
+
+export const Run = Type.Object(
+  { ...runFields, steps: Type.Array(Step), steps_total: Type.Integer() },
+  { $id: 'Run' },
+);
+export type Run = Static<typeof Run>;
+
+export const TriggerRequest = Type.Object(
+  { input: Type.Optional(AnyJson), version: Type.Optional(Type.Integer({ minimum: 1 })) },
+  { additionalProperties: false, examples: [{ input: { threshold: 80 } }] },
+);
+
+export const RunStarted = Type.Object(
+  { run_id: Id, job_id: Id, status: literals(runStatuses) },
+  { $id: 'RunStarted' },
+);
+
+export const RunEnded = Type.Object(
+  {
+    run_id: Id,
+    job_id: Id,
+    status: literals(runStatuses),
+    output: Type.Optional(AnyJson),
+    error: Type.Optional(RunProblem),
+  },
+  { $id: 'RunEnded' },
+);
+
+/** A value larger than this does not go through a run; storage by reference is for those. */
+export const VALUE_LIMIT_BYTES = 256 * 1024;
+
+/** A step's input and output are shown whole up to this size. */
+export const SHOWN_VALUE_LIMIT_BYTES = 64 * 1024;
+
+/** Steps that a run keeps a row for; a longer loop's further steps run unrecorded. */
+export const RECORDED_STEPS_LIMIT = 10_000;

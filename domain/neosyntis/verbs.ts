@@ -1,0 +1,17 @@
+import type { TSchema } from 'typebox';
+import { notifyEmail } from './verbs/notify-email.ts';
+
+/** Something that `call` can do. Validation, documentation, the step palette and dispatch all come from this. */
+export interface Verb {
+  name: string;
+  summary: string;
+  /** Of the arguments, checked at save and, once expressions are evaluated, at run time. */
+  with: TSchema;
+  /** A verb that is not is never repeated by the platform. */
+  idempotent: boolean;
+  queue: 'platform' | 'host';
+}
+
+export type Verbs = ReadonlyMap<string, Verb>;
+
+export const verbs: Verbs = new Map([notifyEmail].map((verb) => [verb.name, verb]));

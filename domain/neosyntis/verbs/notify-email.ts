@@ -1,0 +1,25 @@
+import { Type } from 'typebox';
+import type { Verb } from '../verbs.ts';
+
+const address = Type.String({
+  // No spaces, line ends, or separators: an address goes into a mail header.
+  pattern: '^[^@\\s<>,;:"\\\\]+@[^@\\s<>,;:"\\\\]+$',
+  maxLength: 254,
+  description: 'An e-mail address',
+});
+
+export const notifyEmail: Verb = {
+  name: 'notify.email',
+  summary: 'Sends an e-mail',
+  with: Type.Object(
+    {
+      to: Type.Union([address, Type.Array(address, { minItems: 1, maxItems: 20 })]),
+      subject: Type.String({ minLength: 1, maxLength: 200, pattern: '^[^\\r\\n]*$' }),
+      text: Type.String({ maxLength: 20_000 }),
+    },
+    { additionalProperties: false },
+  ),
+  // The mail's row id is derived from run and step: a second attempt writes the same row.
+  idempotent: true,
+  queue: 'platform',
+};

@@ -1,0 +1,56 @@
+import { type Static, Type } from 'typebox';
+import { AnyJson, Id, literals, nullable, Time } from '../wire.ts';
+
+export const workflowStatuses = ['pending', 'running', 'completed', 'failed'] as const;
+
+const Steps = Type.Array(AnyJson, {
+  description:
+    'The `do` list of an Open Workflow Specification 1.0.3 document, or the short form of strings; see docs/steps.md.',
+});
+
+/** `status` is the latest run's: waiting and paused show as running, cancelled as failed. */
+export const Workflow = Type.Object(
+  {
+    id: Id,
+    name: Type.String({ minLength: 1, maxLength: 200 }),
+    description: nullable(Type.String({ maxLength: 10_000 })),
+    status: literals(workflowStatuses),
+    steps: Steps,
+    version: Type.Integer(),
+    created_at: Time,
+    updated_at: Time,
+    owner_id: Id,
+  },
+  { $id: 'Workflow', additionalProperties: false },
+);
+export type Workflow = Static<typeof Workflow>;
+
+export const NewWorkflow = Type.Object(
+  {
+    name: Workflow.properties.name,
+    description: Type.Optional(Workflow.properties.description),
+    steps: Steps,
+  },
+  {
+    additionalProperties: false,
+    examples: [{ name: 'greet', steps: [{ greet: { set: { message: '${ "Hello " + .name }' } } }] }],
+  },
+);
+
+export const WorkflowUpdate = Type.Partial(Workflow, { additionalProperties: false });
+
+export const ValidateRequest = Type.Object({ steps: Steps }, { additionalProperties: false });
+
+export const ValidateResult = Type.Object(
+  {
+    valid: Type.Boolean(),
+    errors: Type.Array(Type.Object({ path: Type.String(), message: Type.String() })),
+    tasks: Type.Integer({ description: 'tasks in all, nested ones included' }),
+  },
+  { $id: 'ValidateResult' },
+);
+
+export const WorkflowVersion = Type.Object(
+  { version: Type.Integer(), created_at: Time, created_by: Id, steps: Steps },
+  { $id: 'WorkflowVersion' },
+);

@@ -1,0 +1,90 @@
+import { timingSafeEqual } from 'node:crypto';
+import { createServer, type Server, type Socket } from 'node:net';
+import { Aedes, type AuthenticateError, type Client } from 'aedes';
+import { busPassword } from './credentials.ts';
+
+/** A client whose unsent messages pass this is dropped: aedes would otherwise stop for everybody. */
+const BACKLOG_BYTES = 4 * 1024 * 1024;
+const MESSAGE_BYTES = 1024 * 1024;
+
+export interface Broker {
+  port: number;
+  close(): Promise<void>;
+}
+
+/** The embedded MQTT broker for one machine, on loopback. Users are those of `busPassword`. */
+export async function startBroker(options: { port: number; key: Buffer; onError(error: Error): void }): Promise<Broker> {
+  const aedes = await Aedes.createBroker({ drainTimeout: 2_000, concurrency: 100, connectTimeout: 5_000 });
+  const users = new WeakMap<Client, string>();
+  aedes.authenticate = (client, username, password, done) => {
+    const name = username ?? '';
+    const isKnown = name === 'platform' || /^host-[a-z0-9-]{1,63}$/.test(name);
+    if (isKnown && client.id.startsWith(`${name}.`) && sameText(String(password ?? ''), busPassword(options.key, name))) {
+      users.set(client, name);
+      return done(null, true);
+    }
+    const refused = Object.assign(new Error('wrong user or password'), { returnCode: 4 });
+    return done(refused as AuthenticateError, false); // 4: bad user name or password (MQTT 3.1.1, 3.2.2.3)
+  };
+  aedes.authorizePublish = (client, packet, done) => {
+    const allowed = client === null || mayPublish(users.get(client), packet.topic);
+    const small = Buffer.byteLength(packet.payload) <= MESSAGE_BYTES;
+    done(allowed && small ? null : new Error(`may not publish on ${packet.topic}`));
+  };
+  aedes.authorizeSubscribe = (client, subscription, done) => {
+    done(null, client !== null && maySubscribe(users.get(client), subscription.topic) ? subscription : null);
+  };
+  aedes.on('clientError', (_client, error) => options.onError(error));
+  aedes.on('connectionError', (_client, error) => options.onError(error));
+
+  const server = createServer({ noDelay: true }, (socket) => {
+    dropWhenSlow(socket);
+    aedes.handle(socket);
+  });
+  const port = await listen(server, options.port);
+  return {
+    port,
+    async close() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      await new Promise<void>((resolve) => aedes.close(() => resolve()));
+      await closed;
+    },
+  };
+}
+
+const mayPublish = (user: string | undefined, topic: string) =>
+  user === 'platform' || (user !== undefined && topic.startsWith(`vareon/hosts/${user.slice('host-'.length)}/`));
+
+const maySubscribe = (user: string | undefined, topic: string) =>
+  user === 'platform' ||
+  (user !== undefined && topic.startsWith(`vareon/hosts/${user.slice('host-'.length)}/`) && !/[#+]/.test(topic));
+
+function sameText(a: string, b: string): boolean {
+  const left = Buffer.from(a);
+  const right = Buffer.from(b);
+  return left.length === right.length && timingSafeEqual(left, right);
+}
+
+/** A write that would let the backlog grow past the limit ends the connection, and reports success to aedes. */
+function dropWhenSlow(socket: Socket): void {
+  const write = socket.write.bind(socket) as (...args: unknown[]) => boolean;
+  socket.write = (...args: unknown[]) => {
+    if (socket.destroyed) return true;
+    if (socket.writableLength > BACKLOG_BYTES) {
+      socket.destroy();
+      return true;
+    }
+    return write(...args);
+  };
+}
+
+function listen(server: Server, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, '127.0.0.1', () => {
+      server.off('error', reject);
+      const address = server.address();
+      resolve(typeof address === 'object' && address ? address.port : port);
+    });
+  });
+}

@@ -1,0 +1,92 @@
+import type { Socket } from 'node:net';
+import mqtt from 'mqtt';
+import type { Json } from '../../domain/wire.ts';
+import type { Bus } from './port.ts';
+
+export interface BusOptions {
+  url: string;
+  username?: string;
+  password?: string;
+  clientId: string;
+  /** Published by the broker, retained, when this client's connection is lost. */
+  will?: { topic: string; message: object };
+  onError(error: Error): void;
+}
+
+type Handler = (message: Json, topic: string) => void;
+
+/**
+ * The bus over MQTT 3.1.1. It connects in the background, reconnects by itself, and subscribes again then.
+ */
+export function connectBus(options: BusOptions): Bus {
+  const handlers = new Map<string, Set<Handler>>();
+  const client = mqtt.connect(options.url, {
+    protocolVersion: 4,
+    clientId: options.clientId,
+    ...(options.username ? { username: options.username, password: options.password ?? '' } : {}),
+    clean: true,
+    keepalive: 5,
+    reconnectPeriod: 500,
+    connectTimeout: 3_000,
+    resubscribe: true,
+    queueQoSZero: false,
+    ...(options.will
+      ? { will: { topic: options.will.topic, payload: Buffer.from(JSON.stringify(options.will.message)), qos: 1 as const, retain: true } }
+      : {}),
+  });
+  client.on('error', options.onError);
+  // Without this, Nagle's algorithm and delayed acknowledgements make each message wait for 20 ms.
+  client.on('connect', () => (client.stream as Partial<Socket>).setNoDelay?.(true));
+  client.on('message', (topic, payload) => {
+    const message = parse(payload);
+    if (message === undefined) return;
+    for (const [pattern, set] of handlers) if (matches(pattern, topic)) for (const handler of set) handler(message, topic);
+  });
+
+  return {
+    publish(topic, message) {
+      if (client.connected) client.publish(topic, JSON.stringify(message), { qos: 0 });
+    },
+    async publishAcknowledged(topic, message, { retain = false } = {}) {
+      await client.publishAsync(topic, JSON.stringify(message), { qos: 1, retain });
+    },
+    async subscribe(topic, handler) {
+      const set = handlers.get(topic) ?? new Set();
+      handlers.set(topic, set);
+      set.add(handler);
+      if (set.size === 1 && client.connected) await client.subscribeAsync(topic, { qos: 0 });
+      else if (set.size === 1) client.subscribe(topic, { qos: 0 });
+      return {
+        async close() {
+          set.delete(handler);
+          if (set.size > 0) return;
+          handlers.delete(topic);
+          if (client.connected) await client.unsubscribeAsync(topic);
+        },
+      };
+    },
+    async check() {
+      if (!client.connected) throw new Error('no connection to the bus');
+    },
+    onConnect: (callback) => void client.on('connect', callback),
+    async close() {
+      await client.endAsync(!client.connected);
+    },
+  };
+}
+
+/** Other clients' messages that are not JSON are not ours to handle. */
+function parse(payload: Buffer): Json | undefined {
+  try {
+    return JSON.parse(payload.toString('utf8')) as Json; // whatever JSON.parse gives is JSON
+  } catch {
+    return undefined;
+  }
+}
+
+function matches(pattern: string, topic: string): boolean {
+  if (pattern === topic) return true;
+  const wanted = pattern.split('/');
+  const levels = topic.split('/');
+  return wanted.length === levels.length && wanted.every((level, index) => level === '+' || level === levels[index]);
+}

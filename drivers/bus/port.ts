@@ -1,0 +1,23 @@
+import type { Json } from '../../domain/wire.ts';
+
+/**
+ * The data plane: fast, and lossy by design. What must not be lost is numbered where it is kept, and fetched
+ * there when a number is missing.
+ */
+export interface Bus {
+  /** Sends JSON at once, or drops it when there is no connection. */
+  publish(topic: string, message: object): void;
+  /** Resolves when the broker has it; with `retain` it gives it to later subscribers too. */
+  publishAcknowledged(topic: string, message: object, options?: { retain?: boolean }): Promise<void>;
+  /** Calls `handler` for each message on a topic (`+` stands for one level) until disposed. */
+  subscribe(topic: string, handler: (message: Json, topic: string) => void): Promise<Subscription>;
+  /** @throws when the broker cannot be reached now. */
+  check(): Promise<void>;
+  /** Calls back after each connection, the first one included. */
+  onConnect(callback: () => void): void;
+  close(): Promise<void>;
+}
+
+export interface Subscription {
+  close(): Promise<void>;
+}

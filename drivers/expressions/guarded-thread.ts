@@ -1,0 +1,38 @@
+import { parentPort } from 'node:worker_threads';
+import { loadJq } from 'jq-wasm';
+import type { GuardedExpression, GuardedResult } from '../../domain/neosyntis/guarded.ts';
+import type { Json } from '../../domain/wire.ts';
+
+/** The thread's side of the guarded evaluator: says that it is ready, then answers one expression after another. */
+const jq = await loadJq();
+
+parentPort?.on('message', (expression: GuardedExpression & { limitBytes: number }) => {
+  parentPort?.postMessage(evaluate(expression));
+});
+parentPort?.postMessage('ready');
+
+function evaluate({
+  source,
+  input,
+  variables,
+  limitBytes,
+}: GuardedExpression & { limitBytes: number }): GuardedResult {
+  const flags = Object.entries(variables).flatMap(([name, value]) => [
+    '--argjson',
+    name,
+    JSON.stringify(value),
+  ]);
+  try {
+    const values: Json[] = [];
+    let bytes = 0;
+    for (const value of jq.stream<Json>(JSON.stringify(input), source, flags)) {
+      bytes += JSON.stringify(value).length;
+      if (bytes > limitBytes) return { problem: `it gave more than ${limitBytes} bytes of JSON, the limit` };
+      values.push(value);
+    }
+    return { values };
+  } catch (error) {
+    const text = error instanceof Error ? error.message : String(error);
+    return { problem: text.replace(/^jq: error( \(at [^)]*\))?: /, '').slice(0, 1000) };
+  }
+}

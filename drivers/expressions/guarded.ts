@@ -1,0 +1,88 @@
+import { Worker } from 'node:worker_threads';
+import type { GuardedExpression, GuardedResult } from '../../domain/neosyntis/guarded.ts';
+
+export interface GuardedEvaluator {
+  /** Evaluates jq that may take long; ends it after its time or memory. Never throws for an expression's fault. */
+  evaluate(expression: GuardedExpression): Promise<GuardedResult>;
+  close(): Promise<void>;
+}
+
+const LIMIT_MS = 1_000;
+const LIMIT_MB = 256;
+const RESULT_BYTES = 1024 * 1024;
+
+/**
+ * jq in threads of their own, which can be ended from outside: WebAssembly cannot be interrupted. An idle
+ * thread is kept for the next expression; one that was ended is replaced when it is needed.
+ */
+export function createGuardedEvaluator({ threads = 2 } = {}): GuardedEvaluator {
+  const idle: Worker[] = [];
+  const waiting: ((worker: Worker) => void)[] = [];
+  let count = 0;
+
+  async function acquire(): Promise<Worker> {
+    const worker = idle.pop();
+    if (worker) return worker;
+    if (count < threads) return start();
+    return new Promise((resolve) => waiting.push(resolve));
+  }
+
+  async function start(): Promise<Worker> {
+    count++;
+    const worker = new Worker(new URL('./guarded-thread.ts', import.meta.url), {
+      resourceLimits: { maxOldGenerationSizeMb: LIMIT_MB },
+    });
+    worker.unref();
+    // Loading jq is not the expression's time.
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    worker.once('message', () => resolve());
+    worker.once('error', reject);
+    await promise;
+    worker.removeAllListeners('error');
+    return worker;
+  }
+
+  function release(worker: Worker) {
+    const next = waiting.shift();
+    if (next) next(worker);
+    else idle.push(worker);
+  }
+
+  async function replace(worker: Worker) {
+    count--;
+    await worker.terminate();
+    const next = waiting.shift();
+    if (next) next(await start());
+  }
+
+  return {
+    async evaluate(expression) {
+      const worker = await acquire();
+      const result = await ask(worker, expression);
+      if (result === 'ended') {
+        await replace(worker);
+        return { problem: `it took more than ${LIMIT_MS} ms or ${LIMIT_MB} MiB, the limits` };
+      }
+      release(worker);
+      return result;
+    },
+    async close() {
+      await Promise.all(idle.splice(0).map((worker) => worker.terminate()));
+    },
+  };
+}
+
+function ask(worker: Worker, expression: GuardedExpression): Promise<GuardedResult | 'ended'> {
+  return new Promise((resolve) => {
+    const settle = (result: GuardedResult | 'ended') => {
+      clearTimeout(timer);
+      worker.removeAllListeners();
+      resolve(result);
+    };
+    const timer = setTimeout(() => settle('ended'), LIMIT_MS);
+    worker.once('message', settle);
+    worker.once('error', () => settle('ended'));
+    worker.once('exit', () => settle('ended'));
+    worker.postMessage({ ...expression, limitBytes: RESULT_BYTES });
+  });
+}

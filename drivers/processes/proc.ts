@@ -1,0 +1,64 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+
+/** A line of the kernel's process table; `start` is in clock ticks since boot and tells reused pids apart. */
+export interface ProcEntry {
+  pid: number;
+  parent: number;
+  group: number;
+  start: number;
+  state: string;
+}
+
+/** One process, or nothing when it is gone. Source: proc_pid_stat(5). */
+export function procEntry(pid: number): ProcEntry | undefined {
+  const line = readOr(() => readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  if (line === undefined) return undefined;
+  // The name stands in parentheses and may hold any byte; what follows the last one is split by spaces.
+  const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
+  return {
+    pid,
+    state: fields[0] ?? '?',
+    parent: Number(fields[1]),
+    group: Number(fields[2]),
+    start: Number(fields[19]),
+  };
+}
+
+/** Every process that is not dead. Empty on systems without /proc. */
+export function processTable(): ProcEntry[] {
+  const names = readOr(() => readdirSync('/proc')) ?? [];
+  return names
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => procEntry(Number(name)))
+    .filter((entry) => entry !== undefined)
+    .filter((entry) => entry.state !== 'Z' && entry.state !== 'X');
+}
+
+/** Names a process's PID namespace, as `pid:[4026531836]`. */
+export const pidNamespace = (pid: number): string | undefined => readOr(() => readlinkSync(`/proc/${pid}/ns/pid`));
+
+export const procFile = (pid: number, name: string): string | undefined =>
+  readOr(() => readFileSync(`/proc/${pid}/${name}`, 'latin1'));
+
+/** Changes with every boot: pids and start times of another boot mean nothing. */
+export const bootId = (): string =>
+  readOr(() => readFileSync('/proc/sys/kernel/random/boot_id', 'latin1'))?.trim() ?? 'none';
+
+/** A process may end, or belong to somebody else, between being seen and being read: then there is nothing. */
+function readOr<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
+
+/** Sends a signal. @returns false when there is no such process any more. */
+export function sendSignal(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return false;
+    throw error;
+  }
+}

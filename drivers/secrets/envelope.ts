@@ -1,0 +1,46 @@
+import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
+import type { Envelope } from '../../domain/system/mail.ts';
+
+const VERSION = 1;
+const KEY_ID_BYTES = 8;
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+const HEADER_BYTES = 1 + KEY_ID_BYTES + NONCE_BYTES;
+
+/**
+ * AES-256-GCM: version, key id, nonce, ciphertext, tag; header and place are authenticated too.
+ * @param keys 32 bytes each. The first seals; all of them open, so that a new key can be put in front.
+ */
+export function createEnvelope(keys: readonly [Buffer, ...Buffer[]]): Envelope {
+  const byId = new Map(keys.map((key) => [keyId(key).toString('hex'), key]));
+  const [current] = keys;
+  return {
+    seal(text, place) {
+      const header = Buffer.concat([Buffer.of(VERSION), keyId(current), randomBytes(NONCE_BYTES)]);
+      const cipher = createCipheriv('aes-256-gcm', current, header.subarray(1 + KEY_ID_BYTES));
+      cipher.setAAD(associated(header, place));
+      return Buffer.concat([header, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]);
+    },
+    open(sealed, place) {
+      if (sealed[0] !== VERSION || sealed.length < HEADER_BYTES + TAG_BYTES)
+        throw new Error(`what is kept at ${place} is not a sealed value of version ${VERSION}`);
+      const header = sealed.subarray(0, HEADER_BYTES);
+      const id = header.subarray(1, 1 + KEY_ID_BYTES).toString('hex');
+      const key = byId.get(id);
+      if (!key) throw new Error(`what is kept at ${place} was sealed with key ${id}, which is not here`);
+      const decipher = createDecipheriv('aes-256-gcm', key, header.subarray(1 + KEY_ID_BYTES), {
+        authTagLength: TAG_BYTES,
+      });
+      decipher.setAAD(associated(header, place));
+      decipher.setAuthTag(sealed.subarray(-TAG_BYTES));
+      const text = decipher.update(sealed.subarray(HEADER_BYTES, -TAG_BYTES));
+      return Buffer.concat([text, decipher.final()]).toString('utf8');
+    },
+  };
+}
+
+const keyId = (key: Buffer): Buffer =>
+  createHash('sha256').update('vareon key id').update(key).digest().subarray(0, KEY_ID_BYTES);
+
+const associated = (header: Buffer, place: string): Buffer =>
+  Buffer.concat([header, Buffer.from(place, 'utf8')]);

@@ -1,0 +1,35 @@
+import type { Logger } from './logs.ts';
+
+/**
+ * The life of a process: starts, says over IPC that it is ready, and stops on SIGTERM, SIGINT or when its
+ * supervisor is gone. What `start` gives is closed in the end; a start that fails ends the process with why.
+ */
+export async function runProcess(
+  log: Logger,
+  start: () => Promise<{ close(): Promise<void>; ready?: Record<string, unknown> }>,
+): Promise<void> {
+  process.on('unhandledRejection', (error) => {
+    log.error({ err: error }, 'unhandled rejection');
+  });
+  let stop: () => void = () => {};
+  const stopped = new Promise<void>((resolve) => {
+    stop = resolve;
+  });
+  for (const signal of ['SIGTERM', 'SIGINT', 'disconnect'] as const) process.once(signal, () => stop());
+  try {
+    const running = await start();
+    process.send?.({ type: 'ready', ...running.ready });
+    log.info('ready');
+    await stopped;
+    log.info('stopping');
+    await running.close();
+    log.info('stopped');
+    process.exit(0);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    log.fatal({ err: error }, 'cannot start or stop');
+    const leave = () => process.exit(1);
+    if (process.send) process.send({ type: 'failed', reason }, leave);
+    else leave();
+  }
+}

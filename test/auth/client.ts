@@ -1,0 +1,66 @@
+import { request as httpRequest } from 'node:http';
+
+export interface Answer {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  text: string;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of many shapes
+  body: any;
+}
+
+export interface RequestOptions {
+  token?: string;
+  body?: unknown;
+  form?: Record<string, string>;
+  headers?: Record<string, string>;
+  /** The loopback address to call from, for limits that count by address. */
+  from?: string;
+}
+
+export type Client = (method: string, path: string, options?: RequestOptions) => Promise<Answer>;
+
+/** Calls an API by its base URL. */
+export const createClient =
+  (baseUrl: string): Client =>
+  (method, path, { token, body, form, headers = {}, from } = {}) =>
+    new Promise((resolve, reject) => {
+      const payload = form ? new URLSearchParams(form).toString() : body === undefined ? undefined : JSON.stringify(body);
+      const type = form ? 'application/x-www-form-urlencoded' : 'application/json';
+      const request = httpRequest(new URL(path, baseUrl), {
+        method,
+        agent: false,
+        ...(from ? { localAddress: from } : {}),
+        headers: {
+          ...(payload === undefined ? {} : { 'content-type': type, 'content-length': Buffer.byteLength(payload) }),
+          ...(token ? { authorization: `Bearer ${token}` } : {}),
+          ...headers,
+        },
+      });
+      request.on('error', reject);
+      request.on('response', (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk) => chunks.push(chunk));
+        response.on('end', () => {
+          const text = Buffer.concat(chunks).toString();
+          const isJson = /json/.test(response.headers['content-type'] ?? '');
+          resolve({
+            status: response.statusCode ?? 0,
+            headers: response.headers,
+            text,
+            body: isJson && text ? JSON.parse(text) : undefined,
+          });
+        });
+      });
+      request.end(payload);
+    });
+
+/** Asks again until `done`, or fails after the deadline with what was seen last. */
+export async function until<T>(ask: () => Promise<T>, done: (value: T) => boolean, deadlineMs: number): Promise<T> {
+  const endsAt = Date.now() + deadlineMs;
+  for (;;) {
+    const value = await ask();
+    if (done(value)) return value;
+    if (Date.now() > endsAt) throw new Error(`after ${deadlineMs} ms still ${JSON.stringify(value)}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

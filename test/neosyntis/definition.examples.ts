@@ -1,0 +1,124 @@
+// biome-ignore-all lint/suspicious/noThenProperty: the specification's name; nothing awaits these objects.
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: runtime expressions are strings.
+/**
+ * Examples of the Open Workflow Specification 1.0.3 (dsl-reference and its `examples/`) for the supported tasks, as
+ * JSON. Where an example calls HTTP or listens, or is started by an event, that part is
+ * left out or a `set` stands for it.
+ */
+const document = (name: string, list: unknown[]) => ({
+  document: { dsl: '1.0.3', namespace: 'test', name, version: '0.1.0' },
+  do: list,
+});
+const instead = { set: { done: true } };
+
+export const examples: Record<string, unknown> = {
+  set: document('set', [{ initialize: { set: { startEvent: '${ $workflow.input[0] }' } } }]),
+  'set expression': document('set', [{ initialize: { set: '${ $workflow.input[0] }' } }]),
+  'set shape and colour': document('set-example', [
+    {
+      setShape: {
+        set: { shape: 'circle', size: '${ .configuration.size }', fill: '${ .configuration.fill }' },
+      },
+    },
+    { setColor: { set: '${ .configuration.color }' } },
+  ]),
+  'wait inline': document('wait-duration-inline', [{ wait30Seconds: { wait: { seconds: 30 } } }]),
+  'wait ISO 8601': document('wait-duration-8601', [{ wait30Seconds: { wait: 'PT30S' } }]),
+  'run shell': document('run-shell-with-stdin-and-arguments', [
+    { setInput: { set: { message: 'Hello World' } } },
+    {
+      runShell: {
+        input: { from: '${ .message }' },
+        run: {
+          shell: {
+            stdin: '${ . }',
+            command: 'input=$(cat)\necho "STDIN was: $input"\necho "ARGS are $1 $2"\n',
+            arguments: ['Foo', 'Bar'],
+          },
+        },
+      },
+    },
+  ]),
+  'run shell with shell syntax': document('run-example', [
+    { runShell: { run: { shell: { command: 'echo "Hello, ${ .user.name }"' } } } },
+  ]),
+  'run script': document('run-script-with-stdin-and-arguments', [
+    {
+      runScript: {
+        run: {
+          script: {
+            language: 'js',
+            stdin: 'Hello Workflow',
+            environment: { foo: 'bar' },
+            arguments: ['hello'],
+            code: "import { readFileSync } from 'node:fs';\nconsole.log('env > ', process.env.foo)\n",
+          },
+        },
+      },
+    },
+  ]),
+  'for over an inline list': document('for-inline-array-example', [
+    {
+      logColors: {
+        for: {
+          each: 'color',
+          in: [
+            { name: 'red', hex: '#FF0000' },
+            { name: 'green', hex: '#00FF00' },
+          ],
+        },
+        do: [{ setProcessed: { set: { processed: '${ .processed + [$color] }' } } }],
+      },
+    },
+  ]),
+  'for over an expression': document('for-example', [
+    {
+      checkup: {
+        for: { each: 'pet', in: '.pets', at: 'index' },
+        while: '.vet != null',
+        do: [{ waitForCheckup: { ...instead, output: { as: '.pets + [{ "id": $pet.id }]' } } }],
+      },
+    },
+  ]),
+  fork: document('fork-example', [
+    {
+      raiseAlarm: {
+        fork: {
+          compete: false,
+          branches: [
+            { callNurse: { set: { patientId: '${ .patient.fullName }', room: '${ .room.number }' } } },
+            { callDoctor: { set: { patientId: '${ .patient.fullName }', room: '${ .room.number }' } } },
+          ],
+        },
+      },
+    },
+  ]),
+  switch: document('sample-workflow', [
+    {
+      processOrder: {
+        switch: [
+          { case1: { when: '.orderType == "electronic"', then: 'processElectronicOrder' } },
+          { case2: { when: '.orderType == "physical"', then: 'processPhysicalOrder' } },
+          { default: { then: 'handleUnknownOrderType' } },
+        ],
+      },
+    },
+    { processElectronicOrder: { set: { validate: true, status: 'fulfilled' }, then: 'exit' } },
+    { processPhysicalOrder: { do: [{ checkInventory: instead }, { packItems: instead }], then: 'exit' } },
+    { handleUnknownOrderType: { set: { log: 'warn', message: "something's wrong" } } },
+  ]),
+  'a condition and an end': document('conditional-task', [
+    { raiseErrorIfUnderage: { if: '.customer.age < 18', ...instead, then: 'end' } },
+    { placeBet: instead },
+  ]),
+  'export of the output into the context': document('export', [
+    { one: { ...instead, export: { as: '$context+.' } } },
+    {
+      two: {
+        ...instead,
+        export: { as: { homeworld: '${ .content.homeworld }' } },
+        output: { as: { petId: '${ .pet.id }' } },
+      },
+    },
+  ]),
+};

@@ -1,0 +1,37 @@
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { bundleWorkflowCode } from '@temporalio/worker';
+
+const require = createRequire(import.meta.url);
+
+/**
+ * Bundles all workflows for Temporal's sandbox: about a second, so it is done once and kept.
+ * jq's WebAssembly goes in as a data URL, and its module is loaded once for all workflows of a thread.
+ */
+export async function bundleWorkflows(): Promise<string> {
+  const preload = fileURLToPath(new URL('../workflows/neosyntis/engine/jq.ts', import.meta.url));
+  const { code } = await bundleWorkflowCode({
+    workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
+    preloadModules: [preload],
+    logger: { log() {}, trace() {}, debug() {}, info() {}, warn: console.warn, error: console.error },
+    webpackConfigHook: (config) => ({
+      ...config,
+      resolve: {
+        ...config.resolve,
+        // The sandbox is nearest to an edge runtime: no Node, no file system.
+        conditionNames: ['edge-light', 'import', 'module', 'webpack', 'default'],
+        alias: { ...aliases(config.resolve?.alias), 'jq-wasm/jq.wasm': require.resolve('jq-wasm/jq.wasm') },
+      },
+      module: {
+        ...config.module,
+        rules: [...(config.module?.rules ?? []), { test: /jq\.wasm$/, type: 'asset/inline' }],
+      },
+    }),
+  });
+  return code;
+}
+
+const aliases = (alias: unknown): Record<string, string | false | string[]> =>
+  alias !== null && typeof alias === 'object' && !Array.isArray(alias)
+    ? (alias as Record<string, string | false | string[]>) // webpack's own type of an object of aliases
+    : {};

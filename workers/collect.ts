@@ -1,0 +1,74 @@
+import { appendLog } from '../db/myntrix/logs.ts';
+import type { Database } from '../db/orm.ts';
+import { appendEvents } from '../db/system/events.ts';
+import type { HostRepository } from '../db/system/hosts.ts';
+import { topics } from '../domain/names.ts';
+import type { LogChunk } from '../domain/neosyntis/code.ts';
+import type { HostAnnouncement } from '../domain/system/hosts.ts';
+import type { Json } from '../domain/wire.ts';
+import type { Bus } from '../drivers/bus/port.ts';
+import type { Logger } from '../logs.ts';
+
+export interface CollectDeps {
+  bus: Bus;
+  database: Database;
+  hosts: HostRepository;
+  log: Logger;
+}
+
+/** Keeps what hosts send over the bus: their steps' output, and that they are there. */
+export async function collectFromHosts({ bus, database, hosts, log }: CollectDeps): Promise<{ close(): Promise<void> }> {
+  const queues = new Map<string, Promise<void>>();
+
+  /** Chunks of one run are stored one after another; those of different runs side by side. */
+  function enqueue(key: string, work: () => Promise<void>): void {
+    const before = queues.get(key) ?? Promise.resolve();
+    const after = before.then(work).catch((error: unknown) => log.warn({ err: error, key }, 'not stored; asked for again'));
+    queues.set(key, after);
+    void after.then(() => {
+      if (queues.get(key) === after) queues.delete(key);
+    });
+  }
+
+  async function store(host: string, chunk: LogChunk): Promise<void> {
+    const { frame, missing } = await appendLog(database, host, chunk);
+    if (frame) bus.publish(topics.run(chunk.run_id), frame);
+    if (missing) bus.publish(topics.hostLogRequests(host), missing);
+  }
+
+  async function changed(name: string, status: 'online' | 'offline'): Promise<void> {
+    log.info({ host: name, status }, 'host');
+    const stored = await database.em.fork().transactional((tx) =>
+      appendEvents(tx, [
+        { topic: 'hosts', type: `host.${status}`, source: '/hosts', subject: name, ownerId: null, data: { name, status } },
+      ]),
+    );
+    for (const event of stored) bus.publish(topics.events, event);
+  }
+
+  async function announced(announcement: HostAnnouncement): Promise<void> {
+    const { name } = announcement;
+    const isNews = announcement.status === 'online' ? await hosts.seen(announcement) : await hosts.gone(name, new Date());
+    if (isNews) await changed(name, announcement.status);
+  }
+
+  const subscriptions = [
+    await bus.subscribe(topics.anyHostLogs, (message, topic) => {
+      const chunk = message as unknown as LogChunk; // hosts are trusted like the platform
+      enqueue(chunk.run_id, () => store(hostOf(topic), chunk));
+    }),
+    await bus.subscribe(topics.anyHostStatus, (message, topic) => {
+      const announcement = { ...(message as { [key: string]: Json }), name: hostOf(topic) } as unknown as HostAnnouncement;
+      enqueue(`host ${hostOf(topic)}`, () => announced(announcement));
+    }),
+  ];
+  return {
+    async close() {
+      await Promise.all(subscriptions.map((subscription) => subscription.close()));
+      await Promise.all(queues.values());
+    },
+  };
+}
+
+/** `vareon/hosts/<name>/…`: the broker lets a host publish only under its own name. */
+const hostOf = (topic: string) => topic.split('/')[2] ?? '';

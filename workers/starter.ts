@@ -1,0 +1,43 @@
+import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { createRunIntents } from '../db/neosyntis/run-intents.ts';
+import { listUndelivered, expireOutbox } from '../db/system/outbox.ts';
+import type { Database } from '../db/orm.ts';
+import { mailWorkflowId, PLATFORM_QUEUE, workflowTypes } from '../domain/names.ts';
+
+export interface StarterDeps {
+  database: Database;
+  client: Client;
+  /** Without SMTP mails wait for an administrator to read them. */
+  sendsMail: boolean;
+}
+
+/** Starts the workflows of rows whose start was lost. Starting twice is safe: the id is the row's. */
+export function createStarter({ database, client, sendsMail }: StarterDeps) {
+  const intents = createRunIntents(database);
+
+  async function start(type: string, workflowId: string, args: unknown[]): Promise<void> {
+    try {
+      await client.workflow.start(type, {
+        workflowId,
+        taskQueue: PLATFORM_QUEUE,
+        args,
+        workflowIdReusePolicy: 'REJECT_DUPLICATE',
+      });
+    } catch (error) {
+      if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error; // somebody was faster
+    }
+  }
+
+  return {
+    async startRun(runId: string): Promise<void> {
+      const intent = await intents.intent(runId);
+      if (intent) await start(workflowTypes.run, runId, [intent]);
+    },
+    async reconcileMail(): Promise<void> {
+      await expireOutbox(database, new Date());
+      if (!sendsMail) return;
+      for (const mail of await listUndelivered(database))
+        await start(workflowTypes.deliverMail, mailWorkflowId(mail.mailId), [mail]);
+    },
+  };
+}

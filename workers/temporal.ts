@@ -1,0 +1,29 @@
+import { DefaultLogger, NativeConnection, Runtime } from '@temporalio/worker';
+import type { Config } from '../config.ts';
+import type { Logger } from '../logs.ts';
+
+/** Sends the SDK's own log lines to ours, once a process and before anything else of the SDK. */
+export function installRuntime(log: Logger): void {
+  Runtime.install({
+    logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
+      log[level === 'ERROR' ? 'error' : 'warn']({ sdk: meta }, message);
+    }),
+    shutdownSignals: [],
+  });
+}
+
+/** Connects a worker, waiting for the server as long as `withinMs`. */
+export async function connectWorker(config: Config, withinMs = 30_000): Promise<NativeConnection> {
+  const address = config.TEMPORAL_ADDRESS;
+  if (!address) throw new Error('TEMPORAL_ADDRESS is not set');
+  const deadline = Date.now() + withinMs;
+  for (;;) {
+    try {
+      return await NativeConnection.connect({ address });
+    } catch (error) {
+      if (Date.now() > deadline)
+        throw new Error(`Temporal cannot be reached at ${address}`, { cause: error });
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+  }
+}

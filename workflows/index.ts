@@ -1,0 +1,4 @@
+/** Every workflow type, for the bundle. */
+export { neosyntisRun } from './neosyntis/runs.ts';
+export { deliverMail } from './system/mail.ts';
+export { reconcile } from './system/reconcile.ts';

@@ -1,0 +1,102 @@
+import { sleep } from '@temporalio/workflow';
+import { isBounded } from '../../../domain/neosyntis/bounded.ts';
+import { expressionSource, isExpression } from '../../../domain/neosyntis/expressions.ts';
+import { VALUE_LIMIT_BYTES } from '../../../domain/neosyntis/runs.ts';
+import type { GuardedExpression, GuardedResult } from "../../../domain/neosyntis/guarded.ts";
+import type { Json } from '../../../domain/wire.ts';
+import { jq } from './jq.ts';
+import { failure } from './problem.ts';
+
+export type Variables = Readonly<Record<string, Json>>;
+
+/** Evaluations between two pauses: a workflow task must not run for seconds. */
+const PAUSE_EVERY = 100;
+
+/**
+ * Evaluates runtime expressions. Those that are linear in their input run here, inside the workflow; the
+ * others go to `guarded`, an activity that ends them when they take too long or too much.
+ */
+export function createEvaluator(guarded: (expression: GuardedExpression) => Promise<GuardedResult>) {
+  let evaluations = 0;
+
+  async function source(text: string, input: Json, variables: Variables): Promise<Json> {
+    const named = referenced(text, variables);
+    const values = isBounded(text) ? await inline(text, input, named) : await outside(text, input, named);
+    if (values.length > 1)
+      throw failure('expression', `\${ ${text} } gave ${values.length} values; wrap it in [ ] to get a list.`);
+    const value = values[0] ?? null;
+    if (byteLength(value) > VALUE_LIMIT_BYTES)
+      throw failure('expression', `\${ ${text} } gave more than ${VALUE_LIMIT_BYTES} bytes of JSON, the limit.`);
+    return value;
+  }
+
+  async function inline(text: string, input: Json, variables: Record<string, Json>): Promise<Json[]> {
+    const engine = await jq();
+    if (++evaluations % PAUSE_EVERY === 0) await sleep(1);
+    const flags = Object.entries(variables).flatMap(([name, value]) => ['--argjson', name, JSON.stringify(value)]);
+    try {
+      // The input goes in as JSON text: a string given as such would be read as JSON.
+      return engine.json<Json>(JSON.stringify(input), text, flags);
+    } catch (error) {
+      throw failure('expression', `\${ ${text} } failed: ${message(error)}`);
+    }
+  }
+
+  async function outside(text: string, input: Json, variables: Record<string, Json>): Promise<Json[]> {
+    const result = await guarded({ source: text, input, variables });
+    if ('problem' in result) throw failure('expression', `\${ ${text} } failed: ${result.problem}`);
+    return result.values;
+  }
+
+  const evaluator = {
+    /** A field that is an expression by nature, in `${ }` or bare. */
+    expression: (text: string, input: Json, variables: Variables) => source(expressionSource(text), input, variables),
+
+    /** Whether a condition holds: jq's truth, where only false and null are not. */
+    async condition(text: string, input: Json, variables: Variables): Promise<boolean> {
+      const value = await evaluator.expression(text, input, variables);
+      return value !== false && value !== null;
+    },
+
+    /** A value in which every string that is wholly `${ … }` is evaluated. */
+    async template(value: unknown, input: Json, variables: Variables): Promise<Json> {
+      if (typeof value === 'string') return isExpression(value) ? evaluator.expression(value, input, variables) : value;
+      if (Array.isArray(value)) {
+        const items: Json[] = [];
+        for (const item of value) items.push(await evaluator.template(item, input, variables));
+        return items;
+      }
+      if (value === null || typeof value !== 'object') return value as Json; // definitions are JSON
+      const result: { [key: string]: Json } = {};
+      for (const [key, item] of Object.entries(value)) result[key] = await evaluator.template(item, input, variables);
+      return result;
+    },
+
+    /** `input.from`, `output.as` and `export.as`: one expression, or an object of them. */
+    shape: (value: unknown, input: Json, variables: Variables): Promise<Json> =>
+      typeof value === 'string'
+        ? evaluator.expression(value, input, variables)
+        : evaluator.template(value, input, variables),
+  };
+  return evaluator;
+}
+
+export type Evaluator = ReturnType<typeof createEvaluator>;
+
+/** Only what an expression mentions is passed: each variable costs its own serialisation. */
+const referenced = (text: string, variables: Variables): Record<string, Json> =>
+  Object.fromEntries(Object.entries(variables).filter(([name]) => text.includes(`$${name}`)));
+
+const message = (error: unknown) =>
+  (error instanceof Error ? error.message : String(error)).replace(/^jq: error( \(at [^)]*\))?: /, '').slice(0, 1000);
+
+/** UTF-8 length of a value's JSON; the sandbox has no Buffer. */
+export function byteLength(value: Json): number {
+  const text = JSON.stringify(value);
+  let bytes = text.length;
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code > 0x7f) bytes += code > 0x7ff && (code < 0xd800 || code > 0xdfff) ? 2 : 1;
+  }
+  return bytes;
+}

@@ -1,0 +1,64 @@
+import { condition } from '@temporalio/workflow';
+import type { Change, ProjectionBatch, RunChange, StepChange } from '../../../domain/neosyntis/projection.ts';
+import { RECORDED_STEPS_LIMIT } from '../../../domain/neosyntis/runs.ts';
+
+/** Changes and bytes that one batch carries at most; a Temporal payload holds 2 MB. */
+const BATCH_CHANGES = 500;
+const BATCH_BYTES = 1_000_000;
+
+/**
+ * Collects what happens in a run and hands it on in order, one batch in flight at a time, while the run goes on.
+ * What is still here when the run ends goes out with its end.
+ */
+export function createRecorder(runId: string, project: (batch: ProjectionBatch) => Promise<void>) {
+  let pending: Change[] = [];
+  let next = 1;
+  let progress = 0;
+  let steps = 0;
+  let closed = false;
+
+  function take(): ProjectionBatch {
+    let bytes = 0;
+    let count = 0;
+    while (count < pending.length && count < BATCH_CHANGES && (count === 0 || bytes < BATCH_BYTES))
+      bytes += JSON.stringify(pending[count++]).length;
+    const changes = pending.slice(0, count);
+    pending = pending.slice(count);
+    const from = next;
+    next += changes.length;
+    return { runId, from, changes, progress };
+  }
+
+  async function pump(): Promise<void> {
+    for (;;) {
+      await condition(() => closed || pending.length > 0);
+      if (closed) return;
+      await project(take());
+    }
+  }
+  const pumping = pump();
+
+  return {
+    /** Whether a new step still gets a row of its own. */
+    admit: (): boolean => ++steps <= RECORDED_STEPS_LIMIT,
+    step: (step: StepChange) => void pending.push({ step }),
+    run: (run: RunChange) => void pending.push({ run }),
+    /** From 0 to 1; it never goes back. */
+    progressTo(share: number) {
+      progress = Math.max(progress, Math.round(share * 1000) / 10);
+    },
+    /** Waits for what is in flight, sends all but the last batch, and gives that one to the caller. */
+    async drain(): Promise<ProjectionBatch> {
+      closed = true;
+      await pumping;
+      let batch = take();
+      while (pending.length > 0) {
+        await project(batch);
+        batch = take();
+      }
+      return batch;
+    },
+  };
+}
+
+export type Recorder = ReturnType<typeof createRecorder>;

@@ -1,0 +1,33 @@
+import { ActivityFailure, ApplicationFailure, proxyActivities } from '@temporalio/workflow';
+import type { VerbActivities } from '../../../activities/platform/neosyntis/verbs.ts';
+import { PLATFORM_QUEUE } from '../../../domain/names.ts';
+import { verbs } from '../../../domain/neosyntis/verbs.ts';
+import type { Json } from '../../../domain/wire.ts';
+import { failure } from './problem.ts';
+
+/** Calls a verb of the registry by its activity; one that is idempotent is tried again, others never are. */
+export function createVerbCaller(runId: string) {
+  return async (name: string, args: Json, step: { path: string; iteration: number[] }): Promise<Json> => {
+    const verb = verbs.get(name);
+    // Temporal would look for an activity that nobody has for ever.
+    if (!verb) throw failure('configuration', `There is no verb "${name}" in this version.`);
+    const { callVerb } = proxyActivities<VerbActivities>({
+      taskQueue: PLATFORM_QUEUE,
+      startToCloseTimeout: '1 minute',
+      retry: verb.idempotent ? { maximumAttempts: 5, initialInterval: 200 } : { maximumAttempts: 1 },
+    });
+    try {
+      return await callVerb({ runId, ...step, verb: name, args });
+    } catch (error) {
+      throw described(error, name, verb.idempotent);
+    }
+  };
+}
+
+function described(error: unknown, name: string, isIdempotent: boolean): unknown {
+  if (!(error instanceof ActivityFailure)) return error;
+  const { cause } = error;
+  if (cause instanceof ApplicationFailure)
+    return failure(cause.type === 'invalid' ? 'validation' : 'runtime', cause.message);
+  return failure('runtime', `${name} did not answer; whether it had its effect is unknown.`, !isIdempotent);
+}

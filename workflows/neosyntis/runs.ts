@@ -1,0 +1,107 @@
+import {
+  ApplicationFailure,
+  CancellationScope,
+  isCancellation,
+  log,
+  proxyActivities,
+  proxyLocalActivities,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { RunActivities } from '../../activities/platform/neosyntis/runs.ts';
+import type { Document } from '../../domain/neosyntis/dsl.ts';
+import type { ProjectionBatch, RunChange } from '../../domain/neosyntis/projection.ts';
+import type { RunProblem } from '../../domain/neosyntis/runs.ts';
+import type { Json } from '../../domain/wire.ts';
+import { createCodeRunner } from './engine/code.ts';
+import { createEvaluator } from './engine/evaluator.ts';
+import { runList } from './engine/list.ts';
+import { TaskFailure } from './engine/problem.ts';
+import { createRecorder } from './engine/recorder.ts';
+import type { RunContext } from './engine/scope.ts';
+import { runTask } from './engine/task.ts';
+import { createVerbCaller } from './engine/verbs.ts';
+
+/** Bookkeeping: tried until the database is back, however long that takes. */
+const { project } = proxyActivities<RunActivities>({
+  startToCloseTimeout: '20 seconds',
+  retry: { initialInterval: 100, maximumInterval: '5 seconds' },
+});
+
+const local = proxyLocalActivities<RunActivities>({
+  startToCloseTimeout: '10 seconds',
+  retry: { initialInterval: 50, maximumInterval: '1 second', maximumAttempts: 5 },
+});
+
+export interface RunInput {
+  workflowId: string;
+  version: number;
+  document: Document;
+  input: Json;
+}
+
+/**
+ * One run of a workflow: its Temporal workflow id is the run's id. What people watch is a projection that the
+ * run does not wait for, except for its end, which is readable before the run closes.
+ */
+export async function neosyntisRun({ document, input, workflowId, version }: RunInput): Promise<Json> {
+  const runId = workflowInfo().workflowId;
+  const startedAt = workflowInfo().startTime.toISOString();
+  const recorder = createRecorder(runId, project);
+  recorder.run({ status: 'running', startedAt });
+  const run: RunContext = {
+    runId,
+    recorder,
+    evaluator: createEvaluator(local.evaluateGuarded),
+    code: createCodeRunner(local.place),
+    callVerb: createVerbCaller(runId),
+    context: null,
+    constants: {
+      workflow: { id: runId, definition: document as unknown as Json, input, startedAt }, // a document is JSON
+      runtime: { name: 'vareon', version: '1', metadata: { workflow_id: workflowId, version } },
+    },
+    executed: 0,
+    tasks: { list: runList, task: runTask },
+  };
+  try {
+    const output = await runDocument(run, document, input);
+    recorder.progressTo(1);
+    await close(run, { status: 'completed', startedAt, output });
+    return output;
+  } catch (error) {
+    if (isCancellation(error)) await close(run, { status: 'cancelled', startedAt });
+    if (!(error instanceof TaskFailure)) throw error;
+    await close(run, { status: 'failed', startedAt, error: error.problem });
+    throw asTemporalFailure(error.problem);
+  }
+}
+
+async function runDocument(run: RunContext, document: Document, raw: Json): Promise<Json> {
+  const { evaluator, constants } = run;
+  const input =
+    document.input?.from === undefined ? raw : await evaluator.shape(document.input.from, raw, constants);
+  const whole = { pointer: '/do', iteration: [], variables: {}, from: 0, span: 1 };
+  const { output } = await run.tasks.list(run, document.do, input, whole);
+  if (document.output?.as === undefined) return output;
+  return evaluator.shape(document.output.as, output, { ...constants, context: run.context });
+}
+
+/** Makes the end readable, also while the run is being cancelled. */
+const close = (run: RunContext, end: RunChange) =>
+  CancellationScope.nonCancellable(async () => {
+    run.recorder.run({ ...end, endedAt: new Date().toISOString() });
+    const batch: ProjectionBatch = await run.recorder.drain();
+    try {
+      await local.finish(batch);
+    } catch (error) {
+      log.warn('the end is projected by a normal activity', { error });
+      await project(batch);
+    }
+  });
+
+const asTemporalFailure = (problem: RunProblem) =>
+  ApplicationFailure.create({
+    message: `${problem.title}: ${problem.detail ?? ''} (${problem.instance ?? '/'})`,
+    type: problem.type,
+    nonRetryable: true,
+    details: [problem],
+  });
