@@ -3,7 +3,15 @@ import { EmailTokenEntity } from './auth/email-tokens.ts';
 import { RefreshTokenEntity, SessionEntity } from './auth/sessions.ts';
 import { UserEntity } from './auth/users.ts';
 import { WsTicketEntity } from './auth/ws-tickets.ts';
+import { JobEntity } from './myntrix/jobs.ts';
+import { JobLogEntity, LogStreamEntity } from './myntrix/logs.ts';
+import { RunEventEntity } from './neosyntis/projection.ts';
+import { RunEntity, RunStepEntity } from './neosyntis/runs.ts';
+import { WorkflowEntity, WorkflowVersionEntity } from './neosyntis/workflows.ts';
 import { AuditEntryEntity } from './system/audit.ts';
+import { EventCounterEntity, EventEntity } from './system/events.ts';
+import { HostEntity } from './system/hosts.ts';
+import { IdempotencyKeyEntity } from './system/idempotency.ts';
 import { OutboxMailEntity } from './system/outbox.ts';
 
 /** Every table, for MikroORM. */
@@ -16,4 +24,16 @@ export const entities = [
   WsTicketEntity,
   OutboxMailEntity,
   AuditEntryEntity,
+  HostEntity,
+  EventEntity,
+  EventCounterEntity,
+  IdempotencyKeyEntity,
+  WorkflowEntity,
+  WorkflowVersionEntity,
+  JobEntity,
+  JobLogEntity,
+  LogStreamEntity,
+  RunEntity,
+  RunStepEntity,
+  RunEventEntity,
 ] as const;

@@ -1,4 +1,4 @@
-import type { Principal } from '../../domain/auth/principal.ts';
+import type { Principal } from '../domain/auth/principal.ts';
 
 /** The condition under which somebody finds a thing: it is theirs, or they are an administrator. */
 export const ownedBy = (user: Principal, column: string): { where: string; params: unknown[] } =>

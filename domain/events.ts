@@ -1,7 +1,16 @@
 import { type Static, Type } from 'typebox';
 import { AnyJson, literals, Time } from './wire.ts';
 
-export const eventTopics = ['jobs', 'runs', 'agents', 'devices', 'tasks', 'hosts', 'models', 'system'] as const;
+export const eventTopics = [
+  'jobs',
+  'runs',
+  'agents',
+  'devices',
+  'tasks',
+  'hosts',
+  'models',
+  'system',
+] as const;
 export type EventTopic = (typeof eventTopics)[number];
 
 /** CloudEvents 1.0 attributes that we use. */

@@ -7,7 +7,11 @@ export const PLATFORM_QUEUE = 'platform';
 export const hostQueue = (name: string): string => `host-${name}`;
 
 /** A run's Temporal workflow has the id of its row. */
-export const workflowTypes = { run: 'neosyntisRun', reconcile: 'reconcile', deliverMail: 'deliverMail' } as const;
+export const workflowTypes = {
+  run: 'neosyntisRun',
+  reconcile: 'reconcile',
+  deliverMail: 'deliverMail',
+} as const;
 
 export const mailWorkflowId = (mailId: string): string => `mail-${mailId}`;
 

@@ -22,7 +22,9 @@ export const IdParams = Type.Object({ id: Id });
 /** Query of every list; without `limit` up to 1,000 entries come at once. */
 export const PageQuery = {
   limit: Type.Optional(Type.Integer({ minimum: 1, maximum: 200 })),
-  cursor: Type.Optional(Type.String({ format: 'uuid', description: 'from the Link header of the page before' })),
+  cursor: Type.Optional(
+    Type.String({ format: 'uuid', description: 'from the Link header of the page before' }),
+  ),
 };
 
 /** RFC 9457 problem details. */

@@ -48,7 +48,7 @@ export async function collectFromHosts({ bus, database, hosts, log }: CollectDep
 
   async function announced(announcement: HostAnnouncement): Promise<void> {
     const { name } = announcement;
-    const isNews = announcement.status === 'online' ? await hosts.seen(announcement) : await hosts.gone(name, new Date());
+    const isNews = announcement.status === 'online' ? await hosts.seen(announcement) : await hosts.gone(name);
     if (isNews) await changed(name, announcement.status);
   }
 

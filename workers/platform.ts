@@ -1,5 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
+import { createNotifyEmail } from '../activities/platform/neosyntis/notify-email.ts';
 import { createRunActivities } from '../activities/platform/neosyntis/runs.ts';
 import { createVerbActivities } from '../activities/platform/neosyntis/verbs.ts';
 import { createMailActivities } from '../activities/platform/system/mail.ts';
@@ -7,9 +8,12 @@ import { createReconcileActivities } from '../activities/platform/system/reconci
 import { readConfig, readKeys } from '../config.ts';
 import { migrate, openDatabase } from '../db/orm.ts';
 import { createHostRepository } from '../db/system/hosts.ts';
+import { createOutbox } from '../db/system/outbox.ts';
 import { PLATFORM_QUEUE } from '../domain/names.ts';
 import { connectBus } from '../drivers/bus/mqtt.ts';
 import { createGuardedEvaluator } from '../drivers/expressions/guarded.ts';
+import { createSmtpTransport } from '../drivers/mail/smtp.ts';
+import { createEnvelope } from '../drivers/secrets/envelope.ts';
 import { createLogger } from '../logs.ts';
 import { bundleWorkflows } from './bundle.ts';
 import { collectFromHosts } from './collect.ts';
@@ -39,8 +43,11 @@ await runProcess(log, async () => {
   const client = new Client({ connection: clientConnection, namespace: config.TEMPORAL_NAMESPACE });
   const hosts = createHostRepository(database);
   const guarded = createGuardedEvaluator();
-  const starter = createStarter({ database, client });
-  const mail = createMailActivities({ database, keys, config, log });
+  const starter = createStarter({ database, client, sendsMail: config.SMTP_URL !== undefined });
+  const outbox = createOutbox(database, createEnvelope([keys.encryption]));
+  const transport = config.SMTP_URL
+    ? createSmtpTransport({ url: config.SMTP_URL, from: config.SMTP_FROM })
+    : undefined;
   const worker = await Worker.create({
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
@@ -50,8 +57,8 @@ await runProcess(log, async () => {
       : { code: await bundleWorkflows() },
     activities: {
       ...createRunActivities({ database, bus, hosts, guarded, defaultHost: config.VAREON_HOST_NAME }),
-      ...createVerbActivities({ 'notify.email': mail.notifyEmail }),
-      ...mail.activities,
+      ...createVerbActivities({ 'notify.email': createNotifyEmail({ database, outbox, startMail: starter.startMail }) }),
+      ...createMailActivities({ outbox, transport }),
       ...createReconcileActivities({ database, bus, hosts, client, ...starter, log }),
     },
     reuseV8Context: true,

@@ -1,6 +1,6 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { createRunIntents } from '../db/neosyntis/run-intents.ts';
-import { listUndelivered, expireOutbox } from '../db/system/outbox.ts';
+import { expireOutbox, listUndelivered, type QueuedMail } from '../db/system/outbox.ts';
 import type { Database } from '../db/orm.ts';
 import { mailWorkflowId, PLATFORM_QUEUE, workflowTypes } from '../domain/names.ts';
 
@@ -33,11 +33,14 @@ export function createStarter({ database, client, sendsMail }: StarterDeps) {
       const intent = await intents.intent(runId);
       if (intent) await start(workflowTypes.run, runId, [intent]);
     },
+    /** Begins a mail's delivery; without SMTP it waits to be read. */
+    async startMail(mail: QueuedMail): Promise<void> {
+      if (sendsMail) await start(workflowTypes.deliverMail, mailWorkflowId(mail.mailId), [mail]);
+    },
     async reconcileMail(): Promise<void> {
       await expireOutbox(database, new Date());
       if (!sendsMail) return;
-      for (const mail of await listUndelivered(database))
-        await start(workflowTypes.deliverMail, mailWorkflowId(mail.mailId), [mail]);
+      for (const mail of await listUndelivered(database)) await this.startMail(mail);
     },
   };
 }

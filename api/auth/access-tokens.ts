@@ -1,5 +1,6 @@
 import { createHash, createSecretKey } from 'node:crypto';
 import { errors, jwtVerify, SignJWT } from 'jose';
+import { validate } from 'uuid';
 import { AppError } from '../../domain/errors.ts';
 
 /** What an access token says (RFC 9068's type, issued and read by Vareon only). */
@@ -46,7 +47,7 @@ export function createAccessTokens(key: Buffer, lifetimeMinutes: number): Access
           requiredClaims: ['sub', 'sid', 'epoch', 'iat', 'exp'],
         });
         const { sub, sid, epoch } = payload;
-        if (protectedHeader.kid !== keyId || !sub || typeof sid !== 'string' || typeof epoch !== 'number')
+        if (protectedHeader.kid !== keyId || !sub || !isUuid(sid) || typeof epoch !== 'number')
           throw new errors.JWTInvalid('not made by this installation');
         return { userId: sub, sessionId: sid, epoch };
       } catch (error) {
@@ -58,3 +59,5 @@ export function createAccessTokens(key: Buffer, lifetimeMinutes: number): Access
     },
   };
 }
+
+const isUuid = (value: unknown): value is string => typeof value === 'string' && validate(value);

@@ -61,10 +61,17 @@ export function createAuthLimits(database: Database): AuthLimits {
 
   return {
     async password(account, ip, attempt) {
-      await take(addresses, addressKey(ip), 'from this address');
-      await admit(accountKey(account));
+      const address = addressKey(ip);
+      await take(addresses, address, 'from this address');
+      try {
+        await admit(accountKey(account));
+      } catch (error) {
+        // It was not tried, so it is no failure of this address.
+        await addresses.reward(address);
+        throw error;
+      }
       const isRight = await attempt();
-      if (isRight) await Promise.all([forgive(account), addresses.reward(addressKey(ip))]);
+      if (isRight) await Promise.all([forgive(account), addresses.reward(address)]);
       return isRight;
     },
     forgive,

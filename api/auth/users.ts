@@ -94,7 +94,9 @@ export function createUserRoutes(deps: AuthDeps): Route[] {
       errors: ['not_found', 'conflict', 'precondition_failed'],
       handler: async ({ user, params, body, request }) => {
         requireSession(user);
-        const decide = (current: User) => changesOf(current, body, adminWritable);
+        // Said together with a new address it means that one, so it counts also where it changes nothing now.
+        const verified = body.is_verified === undefined ? {} : { is_verified: body.is_verified };
+        const decide = (current: User) => ({ ...changesOf(current, body, adminWritable), ...verified });
         return shown(await change(params.id, request.header('If-Match'), decide));
       },
     }),

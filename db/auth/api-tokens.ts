@@ -8,6 +8,7 @@ import { AppError } from '../../domain/errors.ts';
 import type { Database } from '../orm.ts';
 import { ownedBy } from '../owned.ts';
 import { iso, json, type Page, pageClause, rows } from '../sql.ts';
+import { accountGone, unlessViolated } from './constraints.ts';
 import { newSecret, sha256 } from './secrets.ts';
 
 export const ApiTokenEntity = defineEntity({
@@ -59,18 +60,20 @@ export function createApiTokenRepository(database: Database) {
     create: async (userId: string, token: NewApiTokenRow): Promise<ApiToken & { token: string }> => {
       const id = uuidv7();
       const secret = newSecret(256);
-      const [row] = await rows<ApiToken>(
-        database.em,
-        `insert into api_tokens (id, user_id, name, permissions, hash, expires_at, created_at)
+      const [row] = await unlessViolated('foreignKey', accountGone, () =>
+        rows<ApiToken>(
+          database.em,
+          `insert into api_tokens (id, user_id, name, permissions, hash, expires_at, created_at)
          values (?, ?, ?, ?::jsonb, ?, ?, now()) returning ${columns}`,
-        [
-          id,
-          userId,
-          token.name,
-          json(token.permissions),
-          sha256(secret),
-          token.expiresAt?.toISOString() ?? null,
-        ],
+          [
+            id,
+            userId,
+            token.name,
+            json(token.permissions),
+            sha256(secret),
+            token.expiresAt?.toISOString() ?? null,
+          ],
+        ),
       );
       if (!row) throw new Error('insert gave no row back');
       return { ...row, token: `vrn_${id.replaceAll('-', '')}_${secret}` };

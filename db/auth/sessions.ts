@@ -3,6 +3,7 @@ import { v7 as uuidv7 } from 'uuid';
 import { SESSION_IDLE_DAYS } from '../../domain/auth/sessions.ts';
 import type { Database, Sql } from '../orm.ts';
 import { rows } from '../sql.ts';
+import { accountGone, unlessViolated } from './constraints.ts';
 import { newSecret, sha256 } from './secrets.ts';
 
 /** One login: the family of all the refresh tokens that came from it. */
@@ -48,7 +49,8 @@ export type Rotation =
 export function createSessionRepository(database: Database) {
   const inTransaction = <T>(work: (em: Sql) => Promise<T>) => database.em.fork().transactional(work);
   return {
-    start: (userId: string): Promise<RefreshedSession> => inTransaction((em) => start(em, userId)),
+    start: (userId: string): Promise<RefreshedSession> =>
+      unlessViolated('foreignKey', accountGone, () => inTransaction((em) => start(em, userId))),
     /** Of many who bring the same token at the same time, one gets the next. */
     rotate: (refreshToken: string): Promise<Rotation> => inTransaction((em) => rotate(em, refreshToken)),
     revoke: async (sessionId: string): Promise<void> => {

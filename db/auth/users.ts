@@ -5,6 +5,7 @@ import type { User } from '../../domain/auth/users.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { Database, Sql } from '../orm.ts';
 import { iso, type Page, pageClause, rows } from '../sql.ts';
+import { unlessViolated } from './constraints.ts';
 import { voidEmailTokens } from './email-tokens.ts';
 import { keepAnAdministrator } from './last-administrator.ts';
 import { revokeSessions } from './sessions.ts';
@@ -164,12 +165,9 @@ function found<Row>(list: Row[], id: string): Row {
   return row;
 }
 
-async function unlessTaken(write: () => Promise<unknown>): Promise<void> {
-  try {
-    await write();
-  } catch (error) {
-    const { code } = error as { code?: string }; // PostgreSQL's errors carry their SQLSTATE
-    if (code !== '23505') throw error;
-    throw new AppError('conflict', 'This user name or e-mail address is taken.', {}, { cause: error });
-  }
-}
+const unlessTaken = (write: () => Promise<unknown>) =>
+  unlessViolated(
+    'unique',
+    { code: 'conflict', message: 'This user name or e-mail address is taken.' },
+    write,
+  );

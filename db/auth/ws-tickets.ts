@@ -3,6 +3,7 @@ import type { Principal } from '../../domain/auth/principal.ts';
 import { TICKET_SECONDS } from '../../domain/auth/sessions.ts';
 import type { Database } from '../orm.ts';
 import { rows } from '../sql.ts';
+import { accountGone, unlessViolated } from './constraints.ts';
 import { newSecret, sha256 } from './secrets.ts';
 
 export const WsTicketEntity = defineEntity({
@@ -21,15 +22,17 @@ export function createTicketRepository(database: Database) {
   return {
     issue: async (credential: Principal['credential']): Promise<string> => {
       const ticket = newSecret(256);
-      await rows(
-        database.em,
-        `insert into ws_tickets (hash, session_id, api_token_id, expires_at)
+      await unlessViolated('foreignKey', accountGone, () =>
+        rows(
+          database.em,
+          `insert into ws_tickets (hash, session_id, api_token_id, expires_at)
            values (?, ?, ?, now() + interval '${TICKET_SECONDS} seconds')`,
-        [
-          sha256(ticket),
-          credential.kind === 'session' ? credential.sessionId : null,
-          credential.kind === 'api_token' ? credential.tokenId : null,
-        ],
+          [
+            sha256(ticket),
+            credential.kind === 'session' ? credential.sessionId : null,
+            credential.kind === 'api_token' ? credential.tokenId : null,
+          ],
+        ),
       );
       return ticket;
     },

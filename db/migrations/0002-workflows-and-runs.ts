@@ -19,8 +19,8 @@ export class WorkflowsAndRuns extends Migration {
       create table workflow_versions (
         workflow_id uuid not null references workflows,
         version integer not null,
-        document jsonb not null,
-        steps jsonb not null,
+        document json not null,
+        steps json not null,
         uses_code boolean not null,
         created_at timestamptz(3) not null,
         created_by uuid not null,
@@ -50,8 +50,8 @@ export class WorkflowsAndRuns extends Migration {
         workflow_id uuid not null references workflows,
         version integer not null,
         started_by uuid not null,
-        input jsonb,
-        output jsonb,
+        input json,
+        output json,
         error jsonb,
         projected bigint not null default 0,
         steps_total integer not null default 0,
@@ -71,8 +71,8 @@ export class WorkflowsAndRuns extends Migration {
         host text,
         started_at timestamptz(3),
         ended_at timestamptz(3),
-        input jsonb,
-        output jsonb,
+        input json,
+        output json,
         error jsonb,
         primary key (run_id, path, iteration)
       )`);

@@ -1,5 +1,5 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
-import type { LogChunk } from '../../domain/neosyntis/code.ts';
+import type { LogChunk, LogRange } from '../../domain/neosyntis/code.ts';
 import type { Json } from '../../domain/wire.ts';
 import type { Database } from '../orm.ts';
 import { json, rows } from '../sql.ts';
@@ -48,14 +48,7 @@ export interface LogFrame {
 }
 
 /** A range of a step's output that the host has and the database has not. */
-export interface MissingLog {
-  job_id: string;
-  path: string;
-  iteration: number[];
-  stream: 'stdout' | 'stderr';
-  host: string;
-  from: number;
-}
+export type MissingLog = LogRange & { host: string };
 
 /**
  * Appends what a chunk adds to its stream. A chunk that was stored before adds nothing; one that begins
@@ -112,7 +105,7 @@ export async function appendLog(
 }
 
 const missing = (chunk: LogChunk, host: string, from: number): MissingLog => ({
-  job_id: chunk.run_id,
+  runId: chunk.run_id,
   path: chunk.path,
   iteration: chunk.iteration,
   stream: chunk.stream,
@@ -141,7 +134,7 @@ export async function expectLogs(
 export async function missingLogs({ em }: Database, runId?: string): Promise<MissingLog[]> {
   const found = await rows<Omit<MissingLog, 'from'> & { from: string }>(
     em,
-    `select job_id, path, iteration, stream, host, bytes as from from log_streams
+    `select job_id as "runId", path, iteration, stream, host, bytes as from from log_streams
      where expected > bytes and updated_at > now() - interval '1 day' ${runId ? 'and job_id = ?' : ''} limit 500`,
     runId ? [runId] : [],
   );

@@ -1,3 +1,4 @@
+import { defineEntity, p } from '@mikro-orm/postgresql';
 import type { StoredEvent } from '../../domain/events.ts';
 import type { Change, ProjectionBatch, RunChange, StepChange } from '../../domain/neosyntis/projection.ts';
 import { isEnded, type RunStatus, SHOWN_VALUE_LIMIT_BYTES } from '../../domain/neosyntis/runs.ts';
@@ -6,6 +7,16 @@ import type { Database, Sql } from '../orm.ts';
 import { json, rows } from '../sql.ts';
 import { appendEvents, type NewEvent } from '../system/events.ts';
 import { runEvents } from './run-events.ts';
+
+export const RunEventEntity = defineEntity({
+  name: 'RunEvent',
+  tableName: 'run_events',
+  properties: {
+    run_id: p.uuid().primary(),
+    seq: p.bigint('number').primary().autoincrement(false),
+    frame: p.json().$type<Frame>(),
+  },
+});
 
 export interface Frame {
   type: 'step' | 'run';
@@ -97,9 +108,9 @@ async function writeSteps(tx: Sql, batch: ProjectionBatch, changes: Change[]) {
          ended_at, input, output, error)
        select ?, path, iteration::int[], ordinal, name, kind, status, attempt, host, "startedAt", "endedAt",
          input, output, error
-       from jsonb_to_recordset(?::jsonb) as x(path text, iteration text, ordinal bigint, name text, kind text,
-         status text, attempt int, host text, "startedAt" timestamptz, "endedAt" timestamptz, input jsonb,
-         output jsonb, error jsonb)
+       from json_to_recordset(?::json) as x(path text, iteration text, ordinal bigint, name text, kind text,
+         status text, attempt int, host text, "startedAt" timestamptz, "endedAt" timestamptz, input json,
+         output json, error jsonb)
        on conflict (run_id, path, iteration) do update set status = excluded.status, attempt = excluded.attempt,
          host = coalesce(excluded.host, s.host), started_at = coalesce(excluded.started_at, s.started_at),
          ended_at = excluded.ended_at, input = coalesce(excluded.input, s.input),
@@ -130,7 +141,7 @@ async function writeRun(
     [seq, progress, run?.status ?? null, run?.startedAt ?? null, run?.endedAt ?? null, batch.runId],
   );
   const ended = run !== undefined && isEnded(run.status);
-  await tx.execute('update runs set projected = ?, output = ?::jsonb, error = ?::jsonb where id = ?', [
+  await tx.execute('update runs set projected = ?, output = ?::json, error = ?::jsonb where id = ?', [
     batch.from + batch.changes.length - 1,
     ended && run.output !== undefined ? json(run.output) : null,
     ended && run.error !== undefined ? json(run.error) : null,

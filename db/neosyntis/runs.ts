@@ -91,7 +91,7 @@ export function createRunRepository({ em }: Database) {
            ), latest as (
              update workflows set latest_run_id = ? where id = ?
            )
-           insert into runs (id, workflow_id, version, started_by, input) values (?, ?, ?, ?, ?::jsonb)`,
+           insert into runs (id, workflow_id, version, started_by, input) values (?, ?, ?, ?, ?::json)`,
           [
             ...[id, workflow.name, workflow.ownerId, details],
             ...[id, workflow.workflowId],

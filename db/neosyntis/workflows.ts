@@ -181,10 +181,27 @@ export function createWorkflowRepository(database: Database) {
   return repository;
 }
 
+/** What becomes of a user's workflows when the user goes. */
+export const workflowOwnership = {
+  async ownedBy(em: Sql, userId: string): Promise<number> {
+    const [owned] = await rows<{ n: number }>(
+      em,
+      'select count(*)::int as n from workflows where owner_id = ? and deleted_at is null',
+      [userId],
+    );
+    return owned?.n ?? 0;
+  },
+  async reassign(em: Sql, fromUserId: string, toUserId: string): Promise<void> {
+    await em.execute('update workflows set owner_id = ? where owner_id = ?', [toUserId, fromUserId]);
+    await em.execute('update jobs set owner_id = ? where owner_id = ?', [toUserId, fromUserId]);
+    await em.execute('update events set owner_id = ? where owner_id = ?', [toUserId, fromUserId]);
+  },
+};
+
 async function insertVersion(tx: Sql, id: string, version: number, definition: CheckedDefinition, user: Principal) {
   await tx.execute(
     `insert into workflow_versions (workflow_id, version, document, steps, uses_code, created_at, created_by)
-     values (?, ?, ?::jsonb, ?::jsonb, ?, now(), ?)`,
+     values (?, ?, ?::json, ?::json, ?, now(), ?)`,
     [id, version, json(definition.document), json(definition.steps), definition.usesCode, user.userId],
   );
 }

@@ -1,7 +1,8 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
 import { v7 as uuidv7 } from 'uuid';
+import type { AuditLine, AuditQuery } from '../../domain/system/audit.ts';
 import type { Database } from '../orm.ts';
-import { iso, type Page, pageClause, rows } from '../sql.ts';
+import { iso, pageClause, rows } from '../sql.ts';
 
 /** Append-only: a trigger refuses to change a line. */
 export const AuditEntryEntity = defineEntity({
@@ -30,22 +31,10 @@ export interface NewAuditLine {
   ip: string;
 }
 
-export interface AuditLine {
-  id: string;
-  at: string;
-  /** A user name as it was then, or `anonymous`. */
-  actor: string;
-  action: string;
-  resource: string;
-  outcome: string;
-  request_id: string;
-  ip: string;
-}
-
 export interface AuditLog {
   write(line: NewAuditLine): Promise<void>;
   /** Newest first. */
-  list(page: Page): Promise<AuditLine[]>;
+  list(query: AuditQuery): Promise<AuditLine[]>;
 }
 
 const columns = `id, ${iso('at')}, actor, action, resource, outcome, request_id, ip`;
@@ -65,9 +54,16 @@ export function createAuditLog(database: Database): AuditLog {
         ip,
       });
     },
-    async list(page) {
-      const { where, params, tail } = pageClause(page);
-      return rows(database.em, `select ${columns} from audit_log where true ${where} ${tail}`, params);
+    list(query) {
+      const { where, params, tail } = pageClause(query);
+      const filters = filterable.filter((name) => query[name] !== undefined);
+      const conditions = filters.map((name) => `and ${name} = ?`).join(' ');
+      return rows(database.em, `select ${columns} from audit_log where true ${conditions} ${where} ${tail}`, [
+        ...filters.map((name) => query[name]),
+        ...params,
+      ]);
     },
   };
 }
+
+const filterable = ['actor', 'action', 'outcome'] as const;

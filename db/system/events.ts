@@ -38,9 +38,11 @@ export interface NewEvent {
  */
 export async function appendEvents(em: Sql, events: readonly NewEvent[]): Promise<StoredEvent[]> {
   if (events.length === 0) return [];
-  const [counter] = await rows<{ seq: string }>(em, 'update event_counter set seq = seq + ? where id = 1 returning seq', [
-    events.length,
-  ]);
+  const [counter] = await rows<{ seq: string }>(
+    em,
+    'update event_counter set seq = seq + ? where id = 1 returning seq',
+    [events.length],
+  );
   const first = Number(counter?.seq) - events.length + 1;
   const stored = events.map((event, index) => store(event, first + index));
   await em.execute(
@@ -76,7 +78,12 @@ export async function latestSeq(em: Sql): Promise<number> {
 }
 
 /** Events after `after` up to `to`, oldest first, at most `limit`. */
-export async function eventsBetween(em: Sql, after: number, to: number, limit: number): Promise<StoredEvent[]> {
+export async function eventsBetween(
+  em: Sql,
+  after: number,
+  to: number,
+  limit: number,
+): Promise<StoredEvent[]> {
   const found = await rows<Omit<StoredEvent, 'seq'> & { seq: string }>(
     em,
     'select seq, topic, owner_id, event from events where seq > ? and seq <= ? order by seq limit ?',

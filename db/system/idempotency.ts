@@ -13,7 +13,6 @@ export const IdempotencyKeyEntity = defineEntity({
     body_hash: p.text(),
     job_id: p.uuid(),
     created_at: p.datetime(3),
-
   },
 });
 

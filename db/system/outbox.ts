@@ -1,7 +1,8 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
 import { v7 as uuidv7 } from 'uuid';
 import { AppError } from '../../domain/errors.ts';
-import type { Envelope, Mail, MailKind, NewMail } from '../../domain/system/mail.ts';
+import type { Envelope } from '../../domain/system/envelope.ts';
+import type { Mail, MailKind, NewMail } from '../../domain/system/mail.ts';
 import type { Database, Sql } from '../orm.ts';
 import { iso, type Page, pageClause, rows } from '../sql.ts';
 
@@ -48,12 +49,12 @@ export function createOutbox(database: Database, envelope: Envelope) {
   return {
     /** Puts a mail into the outbox as part of the transaction that makes it necessary. */
     put: async (em: Sql, mail: NewMail): Promise<QueuedMail> => {
-      const mailId = uuidv7();
+      const mailId = mail.id ?? uuidv7();
       const expiresAt = mail.expiresAt.toISOString();
       await rows(
         em,
         `insert into outbox_mails (id, "to", subject, kind, sealed, state, expires_at, created_at)
-           values (?, ?, ?, ?, ?, 'queued', ?, now())`,
+           values (?, ?, ?, ?, ?, 'queued', ?, now()) on conflict (id) do nothing`,
         [mailId, mail.to, mail.subject, mail.kind, envelope.seal(mail.text, place(mailId)), expiresAt],
       );
       return { mailId, expiresAt };

@@ -34,6 +34,8 @@ export const expressionSource = (value: string): string => {
 };
 
 const refusals: Record<string, string> = {
+  $secrets: 'is not supported yet',
+  $authorization: 'is not supported yet',
   input: 'reads from outside the run: use $input or .',
   inputs: 'reads from outside the run: use $input or .',
   input_filename: 'reads from outside the run',

@@ -14,4 +14,4 @@ export interface Verb {
 
 export type Verbs = ReadonlyMap<string, Verb>;
 
-export const verbs: Verbs = new Map([notifyEmail].map((verb) => [verb.name, verb]));
+export const verbs: Verbs = new Map([notifyEmail].map((verb): [string, Verb] => [verb.name, verb]));

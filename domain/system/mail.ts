@@ -1,7 +1,7 @@
 import { type Static, Type } from 'typebox';
 import { Id, literals, nullable, PageQuery, Time } from '../wire.ts';
 
-export const mailKinds = ['verify_email', 'password_reset'] as const;
+export const mailKinds = ['verify_email', 'password_reset', 'notification'] as const;
 export type MailKind = (typeof mailKinds)[number];
 
 export const mailStates = ['queued', 'delivered', 'expired', 'failed'] as const;
@@ -35,18 +35,13 @@ export const MailQuery = Type.Object(
 );
 
 export interface NewMail {
+  /** A derived id makes putting it twice putting it once. */
+  id?: string;
   to: string;
   subject: string;
   kind: MailKind;
   text: string;
   expiresAt: Date;
-}
-
-/** Seals texts for the place they are kept in: what was sealed for one row cannot be opened as another's. */
-export interface Envelope {
-  seal(text: string, place: string): Buffer;
-  /** @throws Error when it was changed, was sealed for another place, or its key is not known. */
-  open(sealed: Buffer, place: string): string;
 }
 
 export const verificationMail = (

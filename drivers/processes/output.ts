@@ -72,6 +72,7 @@ async function* chunks(source: Readable): AsyncGenerator<Buffer> {
   try {
     for await (const chunk of source) yield chunk;
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE')) throw error;
+    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE'))
+      throw error;
   }
 }

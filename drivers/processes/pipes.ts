@@ -26,7 +26,12 @@ export interface Pipes {
  * cannot be opened again: `> /dev/stdout`, `tee /dev/stderr` and `cat /dev/stdin` would fail.
  * @param folder of the host alone, where the names live for a moment.
  */
-export async function createPipes(folder: string, id: string, stdin: string | undefined, user: RunAs | undefined) {
+export async function createPipes(
+  folder: string,
+  id: string,
+  stdin: string | undefined,
+  user: RunAs | undefined,
+) {
   const paths = ['stdin', 'stdout', 'stderr'].map((name) => join(folder, `${id}.${name}`));
   const [input = '', ...outputs] = paths;
   await execute('mkfifo', ['-m', '600', '--', ...outputs]);

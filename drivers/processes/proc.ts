@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 /** A line of the kernel's process table; `start` is in clock ticks since boot and tells reused pids apart. */
 export interface ProcEntry {
@@ -35,7 +35,8 @@ export function processTable(): ProcEntry[] {
 }
 
 /** Names a process's PID namespace, as `pid:[4026531836]`. */
-export const pidNamespace = (pid: number): string | undefined => readOr(() => readlinkSync(`/proc/${pid}/ns/pid`));
+export const pidNamespace = (pid: number): string | undefined =>
+  readOr(() => readlinkSync(`/proc/${pid}/ns/pid`));
 
 export const procFile = (pid: number, name: string): string | undefined =>
   readOr(() => readFileSync(`/proc/${pid}/${name}`, 'latin1'));
@@ -53,12 +54,20 @@ function readOr<T>(read: () => T): T | undefined {
   }
 }
 
-/** Sends a signal. @returns false when there is no such process any more. */
-export function sendSignal(pid: number, signal: NodeJS.Signals): boolean {
+/** Linux has it, macOS has not. */
+export const hasProc = (): boolean => existsSync('/proc/self/stat');
+
+/**
+ * Sends a signal, 0 only to ask; a negative pid means a process group.
+ * @returns false when there is no such process any more.
+ */
+export function sendSignal(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(pid, signal);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ESRCH') return false;
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ESRCH') return false;
+    if (code === 'EPERM') return true; // there, and not ours to signal: who waits for its end will say so
     throw error;
   }
 }

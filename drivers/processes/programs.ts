@@ -8,7 +8,11 @@ import type { RunAs } from './run-as.ts';
  * installations, for one) are passed over.
  * @returns its absolute path, or nothing.
  */
-export async function findProgram(program: string, path: string, user: RunAs | undefined): Promise<string | undefined> {
+export async function findProgram(
+  program: string,
+  path: string,
+  user: RunAs | undefined,
+): Promise<string | undefined> {
   const candidates = program.includes('/')
     ? [program]
     : path

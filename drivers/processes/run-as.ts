@@ -34,7 +34,10 @@ async function lookUp(name: string): Promise<RunAs | undefined> {
 
 /** The tools of shadow-utils and of BusyBox. */
 const makers: [string, string[]][] = [
-  ['useradd', ['--system', '--user-group', '--no-create-home', '--home-dir', '/nonexistent', '--shell', '/bin/false']],
+  [
+    'useradd',
+    ['--system', '--user-group', '--no-create-home', '--home-dir', '/nonexistent', '--shell', '/bin/false'],
+  ],
   ['adduser', ['-S', '-D', '-H', '-h', '/nonexistent', '-s', '/bin/false']],
 ];
 

@@ -7,7 +7,8 @@ const isContinuation = (byte: number | undefined): boolean => byte !== undefined
  */
 export function createTextDecoder(): (bytes: Buffer | undefined) => string {
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-  return (bytes) => (bytes ? decoder.decode(bytes, { stream: true }) : decoder.decode()).replaceAll('\0', '\ufffd');
+  return (bytes) =>
+    (bytes ? decoder.decode(bytes, { stream: true }) : decoder.decode()).replaceAll('\0', '\ufffd');
 }
 
 /** Cuts valid UTF-8 into pieces of at most `limit` bytes (4 or more), never inside a character. */

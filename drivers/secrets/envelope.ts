@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
-import type { Envelope } from '../../domain/system/mail.ts';
+import type { Envelope } from '../../domain/system/envelope.ts';
 
 const VERSION = 1;
 const KEY_ID_BYTES = 8;

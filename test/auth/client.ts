@@ -24,14 +24,20 @@ export const createClient =
   (baseUrl: string): Client =>
   (method, path, { token, body, form, headers = {}, from } = {}) =>
     new Promise((resolve, reject) => {
-      const payload = form ? new URLSearchParams(form).toString() : body === undefined ? undefined : JSON.stringify(body);
+      const payload = form
+        ? new URLSearchParams(form).toString()
+        : body === undefined
+          ? undefined
+          : JSON.stringify(body);
       const type = form ? 'application/x-www-form-urlencoded' : 'application/json';
       const request = httpRequest(new URL(path, baseUrl), {
         method,
         agent: false,
         ...(from ? { localAddress: from } : {}),
         headers: {
-          ...(payload === undefined ? {} : { 'content-type': type, 'content-length': Buffer.byteLength(payload) }),
+          ...(payload === undefined
+            ? {}
+            : { 'content-type': type, 'content-length': Buffer.byteLength(payload) }),
           ...(token ? { authorization: `Bearer ${token}` } : {}),
           ...headers,
         },
@@ -55,7 +61,11 @@ export const createClient =
     });
 
 /** Asks again until `done`, or fails after the deadline with what was seen last. */
-export async function until<T>(ask: () => Promise<T>, done: (value: T) => boolean, deadlineMs: number): Promise<T> {
+export async function until<T>(
+  ask: () => Promise<T>,
+  done: (value: T) => boolean,
+  deadlineMs: number,
+): Promise<T> {
   const endsAt = Date.now() + deadlineMs;
   for (;;) {
     const value = await ask();

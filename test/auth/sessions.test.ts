@@ -7,10 +7,11 @@ let vareon: Installation;
 beforeAll(async () => {
   vareon = await startInstallation();
 });
-afterAll(() => vareon[Symbol.asyncDispose]());
+afterAll(async () => vareon[Symbol.asyncDispose]());
 
 const me = async (api: Client, token: string) => (await api('GET', '/api/users/me', { token })).status;
-const refresh = (refresh_token: string, api = vareon.api) => api('POST', '/api/token/refresh', { body: { refresh_token } });
+const refresh = (refresh_token: string, api = vareon.api) =>
+  api('POST', '/api/token/refresh', { body: { refresh_token } });
 
 describe('refresh tokens', () => {
   test('are good for one use, and each use gives the next', async () => {
@@ -58,12 +59,17 @@ describe('refresh tokens', () => {
 
   test('do not count after 30 days without use, nor after the account was deactivated', async () => {
     const idle = await vareon.newUser();
-    await vareon.sql("update sessions set last_used_at = now() - interval '31 days' where user_id = ?", [idle.id]);
+    await vareon.sql("update sessions set last_used_at = now() - interval '31 days' where user_id = ?", [
+      idle.id,
+    ]);
     expect((await refresh(idle.refreshToken)).status).toBe(401);
     await pruneAuth(vareon.database);
     expect(await vareon.sql('select 1 from sessions where user_id = ?', [idle.id])).toEqual([]);
     const inactive = await vareon.newUser();
-    await vareon.api('PUT', `/api/users/${inactive.id}`, { token: vareon.adminToken, body: { is_active: false } });
+    await vareon.api('PUT', `/api/users/${inactive.id}`, {
+      token: vareon.adminToken,
+      body: { is_active: false },
+    });
     expect((await refresh(inactive.refreshToken)).status).toBe(401);
   });
 });
@@ -89,16 +95,23 @@ describe('a revocation', () => {
     },
   };
 
-  test.each(Object.entries(ways))('by %s bites at once here, and within a second elsewhere', async (_, revoke) => {
-    const user = await vareon.newUser();
-    expect(await me(vareon.api, user.token)).toBe(200);
-    expect(await me(vareon.replica, user.token)).toBe(200);
-    expect((await revoke(user)).status).toBeLessThan(300);
-    const revokedAt = performance.now();
-    expect(await me(vareon.api, user.token)).toBe(401);
-    await until(() => me(vareon.replica, user.token), (status) => status === 401, 1_000);
-    expect(performance.now() - revokedAt).toBeLessThan(1_000);
-  });
+  test.each(Object.entries(ways))(
+    'by %s bites at once here, and within a second elsewhere',
+    async (_, revoke) => {
+      const user = await vareon.newUser();
+      expect(await me(vareon.api, user.token)).toBe(200);
+      expect(await me(vareon.replica, user.token)).toBe(200);
+      expect((await revoke(user)).status).toBeLessThan(300);
+      const revokedAt = performance.now();
+      expect(await me(vareon.api, user.token)).toBe(401);
+      await until(
+        () => me(vareon.replica, user.token),
+        (status) => status === 401,
+        1_000,
+      );
+      expect(performance.now() - revokedAt).toBeLessThan(1_000);
+    },
+  );
 });
 
 describe('logging out', () => {
@@ -114,7 +127,10 @@ describe('logging out', () => {
 
   test("does not end another user's session", async () => {
     const [user, other] = [await vareon.newUser(), await vareon.newUser()];
-    await vareon.api('POST', '/api/logout', { token: user.token, body: { refresh_token: other.refreshToken } });
+    await vareon.api('POST', '/api/logout', {
+      token: user.token,
+      body: { refresh_token: other.refreshToken },
+    });
     expect(await me(vareon.api, other.token)).toBe(200);
   });
 });

@@ -93,7 +93,7 @@ describe('An expression', () => {
     ['$input'],
     ['mktime'],
     ['$item + $index'],
-    ['$context, $output, $secrets, $task, $workflow, $runtime, $authorization'],
+    ['$context, $output, $task, $workflow, $runtime'],
   ])('may hold these words elsewhere: %s', (source) => {
     expect(check(source, ['item', 'index'])).toBeUndefined();
   });

@@ -51,7 +51,7 @@ export async function neosyntisRun({ document, input, workflowId, version }: Run
   const run: RunContext = {
     runId,
     recorder,
-    evaluator: createEvaluator(local.evaluateGuarded),
+    evaluator: createEvaluator({ guarded: local.evaluateGuarded, onPause: recorder.flush }),
     code: createCodeRunner(local.place),
     callVerb: createVerbCaller(runId),
     context: null,

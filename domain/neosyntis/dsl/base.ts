@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import type { TaskList } from '../dsl.ts';
+import { durationMs } from '../duration.ts';
 import { isObject } from '../json.ts';
 import type { ExpressionField, KindProblem } from './kind.ts';
 
@@ -26,6 +27,19 @@ export const Output = Type.Object(
   { additionalProperties: false },
 );
 
+const amount = () => Type.Optional(Type.Integer({ minimum: 0, maximum: 1e12 }));
+
+export const Duration = Type.Object(
+  { days: amount(), hours: amount(), minutes: amount(), seconds: amount(), milliseconds: amount() },
+  { additionalProperties: false, minProperties: 1 },
+);
+
+/** A time limit; naming one of `use.timeouts` comes with `use`. */
+const Timeout = Type.Object(
+  { after: Type.Union([Type.String({ minLength: 1, maxLength: 100 }), Duration]) },
+  { additionalProperties: false },
+);
+
 const Export = Type.Object(
   { as: Type.Optional(transformation('The new $context')) },
   { additionalProperties: false },
@@ -40,6 +54,7 @@ export const base = {
   input: Type.Optional(Input),
   output: Type.Optional(Output),
   export: Type.Optional(Export),
+  timeout: Type.Optional(Timeout),
   // biome-ignore lint/suspicious/noThenProperty: the specification's name; nothing awaits this object.
   then: Type.Optional(FlowDirective),
   metadata: Type.Optional(object('Free; not interpreted')),
@@ -59,8 +74,15 @@ export const baseExpressions = (task: Record<string, unknown>): ExpressionField[
 /** Parts of every task that the specification has and we do not. */
 export function refusedFields(task: Record<string, unknown>): KindProblem[] {
   const found: KindProblem[] = [];
-  if (Object.hasOwn(task, 'timeout'))
-    found.push({ path: ['timeout'], message: '`timeout` is not supported yet' });
+  if (typeof task.timeout === 'string')
+    found.push({
+      path: ['timeout'],
+      message: 'a named `timeout` needs `use`, which is not supported yet; give `{after: …}`',
+    });
+  if (isObject(task.timeout) && typeof task.timeout.after === 'string') {
+    const after = durationMs(task.timeout.after);
+    if (typeof after !== 'number') found.push({ path: ['timeout', 'after'], message: after.problem });
+  }
   for (const field of Object.keys(transformations)) {
     const value = task[field];
     if (isObject(value) && Object.hasOwn(value, 'schema'))

@@ -97,9 +97,7 @@ const severalKinds = (found: string[], path: string): InputProblem => ({
 function noKind(task: Record<string, unknown>, keyword: string, path: string): InputProblem {
   if (keyword !== '')
     return { path: pointer(path, keyword), message: `\`${keyword}\` is not supported yet; ${supported}` };
-  const [unknown, ...more] = Object.keys(task).filter(
-    (key) => !Object.hasOwn(base, key) && key !== 'timeout',
-  );
+  const [unknown, ...more] = Object.keys(task).filter((key) => !Object.hasOwn(base, key));
   if (unknown === undefined || more.length > 0) {
     const saw =
       unknown === undefined ? '' : `, found ${quoted([unknown, ...more].map((key) => key.slice(0, 100)))}`;

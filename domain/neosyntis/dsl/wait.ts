@@ -1,15 +1,8 @@
 import { Type } from 'typebox';
 import { durationMs } from '../duration.ts';
 import { isExpression } from '../expressions.ts';
-import { base } from './base.ts';
+import { base, Duration } from './base.ts';
 import type { TaskKind } from './kind.ts';
-
-const amount = () => Type.Optional(Type.Integer({ minimum: 0, maximum: 1e12 }));
-
-export const Duration = Type.Object(
-  { days: amount(), hours: amount(), minutes: amount(), seconds: amount(), milliseconds: amount() },
-  { additionalProperties: false, minProperties: 1 },
-);
 
 export const WaitTask = Type.Object(
   { ...base, wait: Type.Union([Type.String({ minLength: 1, maxLength: 10_000 }), Duration]) },

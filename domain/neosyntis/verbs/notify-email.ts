@@ -8,7 +8,7 @@ const address = Type.String({
   description: 'An e-mail address',
 });
 
-export const notifyEmail: Verb = {
+export const notifyEmail = {
   name: 'notify.email',
   summary: 'Sends an e-mail',
   with: Type.Object(
@@ -22,4 +22,4 @@ export const notifyEmail: Verb = {
   // The mail's row id is derived from run and step: a second attempt writes the same row.
   idempotent: true,
   queue: 'platform',
-};
+} satisfies Verb;

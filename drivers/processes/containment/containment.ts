@@ -12,6 +12,8 @@ export interface Command {
   cwd: string;
   stdio: [number | 'ignore', number | 'ignore', number | 'ignore'];
   user: RunAs | undefined;
+  /** Awaited before the command starts: what finds the tree again after a kill -9 of the host. */
+  note(mark: Mark): Promise<void>;
 }
 
 export type Exit = { code: number; signal: null } | { code: null; signal: NodeJS.Signals };
@@ -21,8 +23,6 @@ export interface Tree {
   pid: number;
   /** How the command itself ended; others of the tree may still run. */
   exited: Promise<Exit>;
-  /** What finds the tree again after a kill -9 of the host. */
-  mark: Mark;
   /** SIGTERM to all of it. */
   terminate(): void;
   /** Whether anything runs. */

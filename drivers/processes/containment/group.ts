@@ -1,11 +1,18 @@
 import { spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { statSync } from 'node:fs';
-import { type ProcEntry, processTable, procFile, sendSignal } from '../proc.ts';
-import { type Command, type Containment, exitOf, type Mark, spawned, type Tree, until } from './containment.ts';
+import { hasProc, type ProcEntry, sendSignal } from '../proc.ts';
+import {
+  type Command,
+  type Containment,
+  exitOf,
+  type Mark,
+  spawned,
+  type Tree,
+  until,
+} from './containment.ts';
+import { bears, family } from './marks.ts';
 
 export interface GroupOptions {
-  path: string;
   /** Which helpers this machine has. */
   prlimit: boolean;
   setpriv: boolean;
@@ -18,7 +25,7 @@ export interface GroupOptions {
  * names the step. Without prlimit there is the environment, and without /proc only the process group.
  */
 export function createGroupContainment({ prlimit, setpriv }: GroupOptions): Containment {
-  async function start({ id, argv, env, cwd, stdio, user }: Command): Promise<Tree> {
+  async function start({ id, argv, env, cwd, stdio, user, note }: Command): Promise<Tree> {
     const locks = prlimit ? `${randomInt(2 ** 40, 2 ** 47)}` : undefined;
     const [program, ...rest] = [
       ...(locks ? ['prlimit', `--locks=${locks}:${locks}`, '--'] : []),
@@ -26,6 +33,8 @@ export function createGroupContainment({ prlimit, setpriv }: GroupOptions): Cont
       ...argv,
     ];
     if (program === undefined) throw new Error('nothing to run');
+    const mark: Mark = { kind: 'group', step: id, locks };
+    await note(mark);
     const child = spawn(program, rest, {
       env,
       cwd,
@@ -35,17 +44,15 @@ export function createGroupContainment({ prlimit, setpriv }: GroupOptions): Cont
     });
     const exited = exitOf(child);
     const pid = await spawned(child);
-    const mark: Mark = { kind: 'group', step: id, locks };
     const isOurs = (entry: ProcEntry) => entry.group === pid || bears(mark, entry.pid);
     const signalAll = (signal: NodeJS.Signals): void => {
-      for (const member of family(isOurs, pid)) sendSignal(member, signal);
+      for (const member of family(isOurs)) sendSignal(member, signal);
       sendSignal(-pid, signal);
     };
-    const isAlive = (): boolean => (hasProc ? family(isOurs, pid).length > 0 : sendSignal(-pid, 0));
+    const isAlive = (): boolean => (hasProc() ? family(isOurs).length > 0 : sendSignal(-pid, 0));
     return {
       pid,
       exited,
-      mark,
       terminate: () => {
         signalAll('SIGTERM');
         signalAll('SIGCONT');
@@ -57,7 +64,7 @@ export function createGroupContainment({ prlimit, setpriv }: GroupOptions): Cont
           signalAll('SIGKILL');
           return false;
         }, 5_000);
-        if (!isGone) throw new Error(`processes of step ${id} do not die: ${family(isOurs, pid).join(', ')}`);
+        if (!isGone) throw new Error(`processes of step ${id} do not die: ${family(isOurs).join(', ')}`);
       },
     };
   }

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
 import { pidNamespace, processTable, sendSignal } from '../proc.ts';
-import { type Command, type Containment, exitOf, spawned, type Tree, until } from './containment.ts';
+import { type Command, type Containment, exitOf, spawned, type Tree } from './containment.ts';
 
 /**
  * A Linux PID namespace (pid_namespaces(7)) for each command: when its first process dies the kernel kills all
@@ -48,7 +49,7 @@ export function createNamespaceContainment({ ownProc, unprivileged, path }: Name
     ...(ownProc ? ['--mount'] : []),
   ];
 
-  async function start({ argv, env: wanted, cwd, stdio, user }: Command): Promise<Tree> {
+  async function start({ argv, env: wanted, cwd, stdio, user, note }: Command): Promise<Tree> {
     const keeper = spawn('setpriv', ['--pdeathsig', 'KILL', 'unshare', ...make, '/bin/sh', '-c', KEEPER], {
       env,
       cwd: '/',
@@ -57,6 +58,7 @@ export function createNamespaceContainment({ ownProc, unprivileged, path }: Name
     });
     const keeperExited = exitOf(keeper);
     const init = await initOf(keeper, keeperExited);
+    await note({ kind: 'namespace', pid: init.pid, start: init.start });
     const drop = user ? ['--reuid', `${user.uid}`, '--regid', `${user.gid}`, '--clear-groups'] : [];
     const child = spawn(
       'nsenter',
@@ -65,32 +67,32 @@ export function createNamespaceContainment({ ownProc, unprivileged, path }: Name
         ...['/bin/sh', '-c', launcher(Object.keys(wanted)), cwd, ...argv],
       ],
       {
-        env: { ...env, ...Object.fromEntries(Object.entries(wanted).map(([k, v]) => [`VAREON_SET_${k}`, v])) },
+        env: {
+          ...env,
+          ...Object.fromEntries(Object.entries(wanted).map(([k, v]) => [`VAREON_SET_${k}`, v])),
+        },
         cwd: '/',
         stdio,
         detached: true,
       },
     );
     const exited = exitOf(child);
-    const kill = async (): Promise<void> => {
-      sendSignal(init.pid, 'SIGKILL');
-      // A command that stopped itself has stopped nsenter too, and the namespace waits for that one to reap.
-      if (child.exitCode === null && child.signalCode === null) child.kill('SIGCONT');
-      await keeperExited;
-    };
     try {
       const pid = await spawned(child);
       return {
         pid,
         exited,
-        mark: { kind: 'namespace', pid: init.pid, start: init.start },
         terminate: () => keeper.stdin?.write('\n'),
-        isAlive: () => alive(init.namespace, init.pid),
-        kill,
+        isAlive: () => isInhabited(init),
+        kill: async () => {
+          const ended = endNamespace(init, keeperExited);
+          // A command that stopped itself has stopped nsenter too, and the namespace waits for that one to reap.
+          if (child.exitCode === null && child.signalCode === null) child.kill('SIGCONT');
+          await ended;
+        },
       };
     } catch (error) {
-      sendSignal(init.pid, 'SIGKILL');
-      await keeperExited;
+      await endNamespace(init, keeperExited);
       throw error;
     }
   }
@@ -102,6 +104,8 @@ interface Init {
   pid: number;
   start: number;
   namespace: string;
+  /** The keeper itself and the subshell that reads for it. */
+  own: number[];
 }
 
 /** Awaits the keeper's word, and finds it: unshare's only child. */
@@ -112,15 +116,23 @@ async function initOf(keeper: ChildProcess, exited: Promise<unknown>): Promise<I
     new Promise((resolve) => keeper.stdout?.once('data', () => resolve(true))),
     exited.then(() => false),
   ]);
-  const first = processTable().find((entry) => entry.parent === parent);
+  const table = processTable();
+  const first = table.find((entry) => entry.parent === parent);
   const namespace = first && pidNamespace(first.pid);
-  if (isReady && first && namespace) return { pid: first.pid, start: first.start, namespace };
+  if (isReady && first && namespace) {
+    const readers = table.filter((entry) => entry.parent === first.pid).map(({ pid }) => pid);
+    return { pid: first.pid, start: first.start, namespace, own: [first.pid, ...readers] };
+  }
   keeper.kill('SIGKILL');
   throw new Error('no PID namespace could be made');
 }
 
-/** Whether the namespace holds more than the keeper and its reader. */
-const alive = (namespace: string, init: number): boolean =>
-  processTable().filter(
-    ({ pid, parent, ...entry }) => pid !== init && pidNamespace(pid) === namespace && !isReader({ parent, ...entry }),
-  ).length > 0;
+/** Whether the namespace holds more than its keeper. */
+const isInhabited = ({ namespace, own }: Init): boolean =>
+  processTable().some(({ pid }) => !own.includes(pid) && pidNamespace(pid) === namespace);
+
+async function endNamespace(init: Init, keeperExited: Promise<unknown>): Promise<void> {
+  sendSignal(init.pid, 'SIGKILL');
+  const isGone = await Promise.race([keeperExited.then(() => true), delay(5_000, false, { ref: false })]);
+  if (!isGone) throw new Error(`the PID namespace ${init.namespace} does not end`);
+}

@@ -7,7 +7,7 @@ import {
 } from '@temporalio/workflow';
 import type { CodeActivities } from '../../../activities/host/neosyntis/code.ts';
 import { hostQueue } from '../../../domain/names.ts';
-import type { CodeStep } from '../../../domain/neosyntis/code.ts';
+import { type CodeStep, codeFailures, stepId } from '../../../domain/neosyntis/code.ts';
 import { failure, TaskFailure } from './problem.ts';
 import type { Outcome } from './scope.ts';
 
@@ -36,7 +36,8 @@ export function createCodeRunner(place: () => Promise<{ host: string }>): CodeRu
       retry: { maximumAttempts: 1 },
       cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     });
-    const result = await runCode({ ...given, step: stepId(given) } as CodeStep).catch((error: unknown) => {
+    const step = stepId(given.runId, given.path, given.iteration);
+    const result = await runCode({ ...given, step }).catch((error: unknown) => {
       throw described(error, host);
     });
     const logs = { host, stdoutBytes: result.stdoutBytes, stderrBytes: result.stderrBytes };
@@ -45,24 +46,12 @@ export function createCodeRunner(place: () => Promise<{ host: string }>): CodeRu
   };
 }
 
-/** A name for the step's folder: letters, digits and dots, unique within all runs. */
-const stepId = ({ runId, path, iteration }: Pick<CodeStep, 'runId' | 'path' | 'iteration'>) =>
-  `${runId}.${hash(`${path} ${iteration.join('.')}`)}`;
-
-/** FNV-1a, 64 bit: short and the same everywhere. */
-function hash(text: string): string {
-  let value = 0xcbf29ce484222325n;
-  for (let index = 0; index < text.length; index++)
-    value = BigInt.asUintN(64, (value ^ BigInt(text.charCodeAt(index))) * 0x100000001b3n);
-  return value.toString(16).padStart(16, '0');
-}
-
 function described(error: unknown, host: string): unknown {
   if (!(error instanceof ActivityFailure)) return error;
   const { cause } = error;
   if (cause instanceof TimeoutFailure && cause.timeoutType === 'SCHEDULE_TO_START')
     return failure('communication', `Host ${host} did not take the step within ${TAKEN_WITHIN_MS / 1000} s; nothing ran.`);
-  if (cause instanceof TimeoutFailure || (cause instanceof ApplicationFailure && cause.type === 'HostShutdown'))
+  if (cause instanceof TimeoutFailure || (cause instanceof ApplicationFailure && Object.values<string | null | undefined>(codeFailures).includes(cause.type)))
     return failure(
       'runtime',
       `Host ${host} stopped while the step ran. Whether it had its effect is unknown, and it is not run again.`,

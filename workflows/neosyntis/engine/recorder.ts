@@ -7,8 +7,8 @@ const BATCH_CHANGES = 500;
 const BATCH_BYTES = 1_000_000;
 
 /**
- * Collects what happens in a run and hands it on in order, one batch in flight at a time, while the run goes on.
- * What is still here when the run ends goes out with its end.
+ * Collects what happens in a run and hands it on in order, one batch in flight at a time, whenever the run is
+ * about to wait. What is still here when the run ends goes out with its end: pure steps cost nothing of their own.
  */
 export function createRecorder(runId: string, project: (batch: ProjectionBatch) => Promise<void>) {
   let pending: Change[] = [];
@@ -16,6 +16,7 @@ export function createRecorder(runId: string, project: (batch: ProjectionBatch) 
   let progress = 0;
   let steps = 0;
   let closed = false;
+  let wanted = false;
 
   function take(): ProjectionBatch {
     let bytes = 0;
@@ -31,8 +32,9 @@ export function createRecorder(runId: string, project: (batch: ProjectionBatch) 
 
   async function pump(): Promise<void> {
     for (;;) {
-      await condition(() => closed || pending.length > 0);
+      await condition(() => closed || (wanted && pending.length > 0));
       if (closed) return;
+      wanted = pending.length > BATCH_CHANGES;
       await project(take());
     }
   }
@@ -43,6 +45,10 @@ export function createRecorder(runId: string, project: (batch: ProjectionBatch) 
     admit: (): boolean => ++steps <= RECORDED_STEPS_LIMIT,
     step: (step: StepChange) => void pending.push({ step }),
     run: (run: RunChange) => void pending.push({ run }),
+    /** The run is about to wait for something: what happened so far should be seen meanwhile. */
+    flush() {
+      wanted = true;
+    },
     /** From 0 to 1; it never goes back. */
     progressTo(share: number) {
       progress = Math.max(progress, Math.round(share * 1000) / 10);

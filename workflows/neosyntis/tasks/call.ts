@@ -4,5 +4,6 @@ import type { TaskExecutor } from '../engine/scope.ts';
 /** `call`: one of the registry's verbs. */
 export const runCall: TaskExecutor<CallTask> = async (run, task, input, scope, variables) => {
   const args = await run.evaluator.template(task.with ?? {}, input, variables);
+  run.recorder.flush();
   return { output: await run.callVerb(task.call, args, { path: scope.pointer, iteration: scope.iteration }) };
 };

@@ -19,6 +19,7 @@ export const runRun: TaskExecutor<RunTask> = async (run, task, input, scope, var
     variables,
   );
   const { arguments: list, environment, stdin } = values as { [name: string]: Json }; // the template's keys
+  run.recorder.flush();
   return run.code({
     runId: run.runId,
     path: scope.pointer,

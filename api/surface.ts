@@ -1,0 +1,87 @@
+import type { Config, Keys } from '../config.ts';
+import { createJobRepository } from '../db/myntrix/jobs.ts';
+import { createRunRepository } from '../db/neosyntis/runs.ts';
+import { createWorkflowRepository, workflowOwnership } from '../db/neosyntis/workflows.ts';
+import type { Database } from '../db/orm.ts';
+import { createAuditLog } from '../db/system/audit.ts';
+import { createHostRepository } from '../db/system/hosts.ts';
+import { createOutbox } from '../db/system/outbox.ts';
+import type { StoredEvent } from '../domain/events.ts';
+import { mailWorkflowId, PLATFORM_QUEUE, topics, workflowTypes } from '../domain/names.ts';
+import type { CheckExpressions } from '../domain/neosyntis/definition.ts';
+import type { Bus } from '../drivers/bus/port.ts';
+import { createEnvelope } from '../drivers/secrets/envelope.ts';
+import type { Logger } from '../logs.ts';
+import { createAuthenticator } from './auth/authenticator.ts';
+import { createAuthRoutes } from './auth/routes.ts';
+import type { createEventStream } from './live/events.ts';
+import type { createRunStreams } from './live/runs.ts';
+import { createJobRoutes } from './myntrix/jobs.ts';
+import { createCancel } from './neosyntis/cancel.ts';
+import { createDefinitions } from './neosyntis/definitions.ts';
+import { createRunSocket } from './neosyntis/run-socket.ts';
+import { createRunRoutes } from './neosyntis/runs.ts';
+import { createTrigger } from './neosyntis/trigger.ts';
+import { createWorkflowRoutes } from './neosyntis/workflows.ts';
+import { createEventsSocket } from './system/events-socket.ts';
+import type { Temporal } from './temporal.ts';
+
+export interface SurfaceDeps {
+  config: Config;
+  keys: Keys;
+  database: Database;
+  bus: Bus;
+  temporal: Temporal;
+  streams: { runs: ReturnType<typeof createRunStreams>; events: ReturnType<typeof createEventStream> };
+  checkExpressions: CheckExpressions;
+  log: Logger;
+}
+
+/** Every route and socket of the API, with what they need: the one place where modules meet. */
+export function createSurface(deps: SurfaceDeps) {
+  const { config, keys, database, bus, temporal, streams, log } = deps;
+  const authenticator = createAuthenticator({ database, keys, config });
+  const audit = createAuditLog(database);
+  const workflows = createWorkflowRepository(database);
+  const runs = createRunRepository(database);
+  const jobs = createJobRepository(database);
+  const hosts = createHostRepository(database);
+  const definitions = createDefinitions(deps.checkExpressions);
+  const cancel = createCancel(temporal.client);
+  const publish = (events: readonly StoredEvent[]) => {
+    for (const event of events) bus.publish(topics.events, event);
+  };
+  const trigger = createTrigger({
+    workflows,
+    runs,
+    client: temporal.client,
+    isTemporalUp: temporal.isUp,
+    publish,
+    log,
+  });
+  const startMail = (mailId: string, expiresAt: string) =>
+    temporal.client.workflow.start(workflowTypes.deliverMail, {
+      workflowId: mailWorkflowId(mailId),
+      taskQueue: PLATFORM_QUEUE,
+      args: [{ mailId, expiresAt }],
+    });
+
+  const routes = [
+    ...createAuthRoutes({
+      database,
+      config,
+      publicUrl: config.VAREON_PUBLIC_URL ?? `http://localhost:${config.VAREON_PORT}`,
+      authenticator,
+      outbox: createOutbox(database, createEnvelope([keys.encryption])),
+      ownership: workflowOwnership,
+      startMail: config.SMTP_URL ? startMail : undefined,
+      audit: audit.write,
+      log,
+    }),
+    ...createWorkflowRoutes({ workflows, definitions }),
+    ...createRunRoutes({ workflows, runs, trigger, cancel }),
+    ...createJobRoutes({ jobs, cancel }),
+  ];
+  const sockets = [createRunSocket({ database, runs, streams: streams.runs }), createEventsSocket({ stream: streams.events })];
+  return { routes, sockets, authenticator, audit: audit.write, hosts, countSockets(_count: () => number) {} };
+}
