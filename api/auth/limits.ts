@@ -42,6 +42,7 @@ export function createAuthLimits(database: Database): AuthLimits {
 
   /** Lets one attempt through for each delay, and none while it lasts. */
   async function admit(account: string): Promise<void> {
+    // Asked before counting, so that a crowd that is turned away does not lengthen the next delay.
     const waiting = await gate.get(account);
     if (waiting && waiting.msBeforeNext > 0) throw tooMany(waiting, 'for this account');
     const { consumedPoints } = await failures.penalty(account);

@@ -13,7 +13,11 @@ const Snapshot = Type.Object({
 /** Who missed more than this gets a fresh snapshot instead. */
 const REPLAY_LIMIT = 10_000;
 
-export const createEventsSocket = ({ stream }: { stream: ReturnType<typeof createEventStream> }): SocketRoute =>
+export const createEventsSocket = ({
+  stream,
+}: {
+  stream: ReturnType<typeof createEventStream>;
+}): SocketRoute =>
   socket({
     path: '/ws/events',
     access: 'system:events:read',
@@ -21,7 +25,9 @@ export const createEventsSocket = ({ stream }: { stream: ReturnType<typeof creat
     description:
       'A snapshot that says from where it goes on, then events, each with the `seq` of the event before it that you may see as `previous`. With `?after=<seq>` it goes on after that event without a snapshot.',
     query: Type.Object({
-      topics: Type.Optional(Type.String({ description: `a comma separated list of ${eventTopics.join(', ')}; default: all` })),
+      topics: Type.Optional(
+        Type.String({ description: `a comma separated list of ${eventTopics.join(', ')}; default: all` }),
+      ),
       after: Type.Optional(Type.Integer({ minimum: 0 })),
     }),
     frames: Type.Union([Snapshot, EventFrame]),
@@ -44,9 +50,13 @@ function chosen(list: string | undefined): EventTopic[] {
   const names = list.split(',').map((name) => name.trim());
   const unknown = names.filter((name) => !isTopic(name));
   if (unknown.length > 0)
-    throw new AppError('invalid', `Unknown topics: ${unknown.join(', ')}; there are ${eventTopics.join(', ')}.`, {
-      errors: [{ path: '/topics', message: `unknown: ${unknown.join(', ')}` }],
-    });
+    throw new AppError(
+      'invalid',
+      `Unknown topics: ${unknown.join(', ')}; there are ${eventTopics.join(', ')}.`,
+      {
+        errors: [{ path: '/topics', message: `unknown: ${unknown.join(', ')}` }],
+      },
+    );
   return names.filter(isTopic);
 }
 

@@ -53,15 +53,14 @@ export function createHostRepository(database: Database) {
     },
 
     /**
-     * Notes that a host said goodbye or was lost, at a time of ours.
+     * Notes that a host said goodbye or was lost.
      * @returns whether it went offline by this.
      */
-    async gone(name: string, at: Date): Promise<boolean> {
+    async gone(name: string): Promise<boolean> {
       const changed = await rows(
         em,
-        `update hosts set online = false, sessions = 0, last_seen = greatest(last_seen, least(?::timestamptz, now()))
-         where name = ? and online returning name`,
-        [at.toISOString(), name],
+        'update hosts set online = false, sessions = 0 where name = ? and online returning name',
+        [name],
       );
       return changed.length > 0;
     },
@@ -95,7 +94,9 @@ export function createHostRepository(database: Database) {
      * @throws AppError `not_found`; `conflict` while it is online.
      */
     async remove(name: string): Promise<void> {
-      const removed = await rows(em, 'delete from hosts where name = ? and not online returning name', [name]);
+      const removed = await rows(em, 'delete from hosts where name = ? and not online returning name', [
+        name,
+      ]);
       if (removed.length > 0) return;
       const [host] = await rows(em, 'select name from hosts where name = ?', [name]);
       if (!host) throw new AppError('not_found', `There is no host "${name}".`);

@@ -16,7 +16,14 @@ export const Host = Type.Object(
       type: 'object',
       description: 'what the host says that it can do',
       examples: [
-        { code: true, python: '3.11.7', node: '24.21.0', platform: 'linux', cpus: 2, memory_bytes: 25_769_803_776 },
+        {
+          code: true,
+          python: '3.11.7',
+          node: '24.21.0',
+          platform: 'linux',
+          cpus: 2,
+          memory_bytes: 25_769_803_776,
+        },
       ],
     }),
     sessions: Type.Integer({ minimum: 0, description: 'things that it holds now' }),
@@ -25,7 +32,9 @@ export const Host = Type.Object(
 );
 export type Host = Static<typeof Host>;
 
-export const HostParams = Type.Object({ name: Type.String({ minLength: 1, maxLength: 63, examples: ['local'] }) });
+export const HostParams = Type.Object({
+  name: Type.String({ minLength: 1, maxLength: 63, examples: ['local'] }),
+});
 
 /** What a host says over the bus, or its last will for it. */
 export type HostAnnouncement =

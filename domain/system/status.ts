@@ -30,7 +30,8 @@ const ModuleStatus = Type.Object(
   {
     status: Type.Unsafe<(typeof moduleStatuses)[number]>(
       Type.Enum([...moduleStatuses], {
-        description: 'degraded: a part of /ready is away; unavailable: this version has no features of the module',
+        description:
+          'degraded: a part of /ready is away; unavailable: this version has no features of the module',
       }),
     ),
     ...uptime,

@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { signalGroup } from './spawn.ts';
 
 export interface RunOptions {
   env?: Record<string, string | undefined>;
@@ -32,7 +33,7 @@ export function runOnce(file: string, args: string[], options: RunOptions = {}):
     child.stdin.on('error', () => {}); // it ended before it read all: its exit says why
     child.stdin.end(options.input ?? '');
     const end = () => {
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+      if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL');
     };
     const timer = options.timeoutMs === undefined ? undefined : setTimeout(end, options.timeoutMs);
     options.signal?.addEventListener('abort', end, { once: true });

@@ -181,4 +181,14 @@ describe('access tokens', () => {
       expect([what, status]).toEqual([what, 401]);
     }
   });
+
+  test('expire although they were good a moment ago', async () => {
+    const claims = { ...decodeJwt(vareon.adminToken), exp: Math.floor(Date.now() / 1000) + 2 };
+    const header = { ...decodeProtectedHeader(vareon.adminToken), alg: 'HS256' };
+    const token = await new SignJWT(claims).setProtectedHeader(header).sign(createSecretKey(vareon.keys.jwt));
+    const status = async () => (await vareon.api('GET', '/api/users/me', { token })).status;
+    expect(await status()).toBe(200);
+    await until(status, (seen) => seen === 401, 2_500);
+    expect(Date.now()).toBeGreaterThanOrEqual(claims.exp * 1000);
+  });
 });

@@ -1,0 +1,123 @@
+import type { Principal } from '../../domain/auth/principal.ts';
+import {
+  Health,
+  isReady,
+  type ModuleDetails,
+  type ModuleStatus,
+  parts,
+  Readiness,
+  SystemStatus,
+  uptimeText,
+} from '../../domain/system/status.ts';
+import { ok, type Route, route } from '../http/route.ts';
+
+export interface StatusRouteDeps {
+  version: string;
+  /** How long the API has been running. */
+  uptimeSeconds(): number;
+  readiness(): Promise<Readiness>;
+  /** Counts of what somebody may see, by module. */
+  details: Record<'neosyntis' | 'myntrix', (user: Principal) => Promise<ModuleDetails>>;
+}
+
+export const createStatusRoutes = ({
+  version,
+  uptimeSeconds,
+  readiness,
+  details,
+}: StatusRouteDeps): Route[] => [
+  route({
+    method: 'GET',
+    path: '/health',
+    access: 'public',
+    summary: 'Whether the API is alive',
+    answers: { 200: { description: 'it is', schema: Health } },
+    handler: async () => ok({ status: 'ok' }),
+  }),
+  route({
+    method: 'GET',
+    path: '/ready',
+    access: 'public',
+    summary: 'Whether the API has what it needs',
+    answers: {
+      200: { description: 'everything answers', schema: Readiness },
+      503: {
+        description: 'something does not; the rest still works as far as it can',
+        schema: Readiness,
+        example: { database: 'ok', temporal: 'no answer within 2 s', bus: 'ok' },
+      },
+    },
+    async handler() {
+      const found = await readiness();
+      return { status: isReady(found) ? 200 : 503, body: found };
+    },
+  }),
+  route({
+    method: 'GET',
+    path: '/api/system/status',
+    access: 'system:status:read',
+    summary: 'The state of the system and its modules',
+    answers: {
+      200: { description: 'counts are of what you may see', schema: SystemStatus, example: example(version) },
+    },
+    async handler({ user }) {
+      const [found, neosyntis, myntrix] = await Promise.all([
+        readiness(),
+        details.neosyntis(user),
+        details.myntrix(user),
+      ]);
+      const seconds = uptimeSeconds();
+      const up = running(seconds, missing(found));
+      return ok(systemStatus(version, seconds, found, { neosyntis: up(neosyntis), myntrix: up(myntrix) }));
+    },
+  }),
+];
+
+function systemStatus(
+  version: string,
+  seconds: number,
+  readiness: Readiness,
+  modules: Pick<SystemStatus['modules'], 'neosyntis' | 'myntrix'>,
+): SystemStatus {
+  return {
+    status: isReady(readiness) ? 'ok' : 'degraded',
+    version,
+    ...uptime(seconds),
+    modules: { arcana: absent('Arcana'), ...modules, cognisys: absent('Cognisys') },
+  };
+}
+
+const uptime = (seconds: number) => ({ uptime: uptimeText(seconds), uptime_seconds: Math.floor(seconds) });
+
+const missing = (readiness: Readiness) =>
+  parts.filter((part) => readiness[part] !== 'ok').map((part) => `${part}: ${readiness[part]}`);
+
+const running =
+  (seconds: number, problems: readonly string[]) =>
+  (counts: ModuleDetails): ModuleStatus => ({
+    status: problems.length === 0 ? 'ok' : 'degraded',
+    ...uptime(seconds),
+    details: problems.length === 0 ? counts : { ...counts, reason: problems.join('; ') },
+  });
+
+const absent = (name: string): ModuleStatus => ({
+  status: 'unavailable',
+  ...uptime(0),
+  details: { reason: `This version has no ${name} features.` },
+});
+
+const example = (version: string) => {
+  const up = running(93_784, []);
+  return systemStatus(
+    version,
+    93_784,
+    { database: 'ok', temporal: 'ok', bus: 'ok' },
+    {
+      myntrix: up({ hosts_online: 1, jobs_open: 2 }),
+      neosyntis: up({
+        workflows: 3,
+        runs: { pending: 0, running: 2, waiting: 0, paused: 0, completed: 17, failed: 1, cancelled: 0 },
+      }),
+    },
+  );
+};

@@ -1,0 +1,55 @@
+import type { Principal } from '../../domain/auth/principal.ts';
+import { type RunStatus, runStatuses } from '../../domain/neosyntis/runs.ts';
+import type { Database } from '../orm.ts';
+import { ownedBy } from '../owned.ts';
+import { rows } from '../sql.ts';
+
+export type RunCounts = Record<RunStatus, number>;
+
+export type StatusCounts = ReturnType<typeof createStatusCounts>;
+
+/** Counts for the status of the system and its metrics. */
+export function createStatusCounts({ em }: Database) {
+  const one = async (statement: string, params: unknown[] = []) =>
+    Number((await rows<{ count: string }>(em, statement, params))[0]?.count ?? 0);
+
+  async function runs(where: string, params: unknown[]): Promise<RunCounts> {
+    const found = await rows<{ status: RunStatus; count: string }>(
+      em,
+      `select status, count(*) as count from jobs where type = 'workflow_run' and ${where} group by status`,
+      params,
+    );
+    const counts = new Map(found.map(({ status, count }) => [status, Number(count)]));
+    // runStatuses are all the keys that RunCounts has
+    return Object.fromEntries(runStatuses.map((status) => [status, counts.get(status) ?? 0])) as RunCounts;
+  }
+
+  return {
+    /** Runs of the whole installation. */
+    runs: () => runs('true', []),
+
+    /** Workflows and runs that somebody may see. */
+    async neosyntis(user: Principal): Promise<{ workflows: number; runs: RunCounts }> {
+      const { where, params } = ownedBy(user, 'owner_id');
+      const [workflows, byStatus] = await Promise.all([
+        one(`select count(*) as count from workflows where deleted_at is null and ${where}`, params),
+        runs(where, params),
+      ]);
+      return { workflows, runs: byStatus };
+    },
+
+    /** Hosts that are online, and open jobs that somebody may see. */
+    async myntrix(user: Principal): Promise<{ hosts_online: number; jobs_open: number }> {
+      const { where, params } = ownedBy(user, 'owner_id');
+      const [hostsOnline, jobsOpen] = await Promise.all([
+        one('select count(*) as count from hosts where online'),
+        one(
+          `select count(*) as count from jobs
+           where status not in ('completed', 'failed', 'cancelled') and (owner_id is null or ${where})`,
+          params,
+        ),
+      ]);
+      return { hosts_online: hostsOnline, jobs_open: jobsOpen };
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { runOnce } from './child/run-once.ts';
+import { StartError } from './events.ts';
+
+/** Everything that can end in the workflows' bundle, relative to the repository. */
+const sources = ['workflows', 'domain', 'drivers/expressions', 'workers/bundle.ts', 'package-lock.json'];
+const KEEP = 5;
+
+export interface BundleOptions {
+  root: string;
+  /** Where bundles are kept between starts. */
+  cacheDir: string;
+  env: Record<string, string | undefined>;
+  signal: AbortSignal;
+  onBuild(): void;
+}
+
+/** The path of the workflows' bundle for the sources as they are, built when there is none yet. */
+export async function prepareBundle({ root, cacheDir, env, signal, onBuild }: BundleOptions): Promise<string> {
+  const file = join(cacheDir, `workflows-${hashOf(root)}.js`);
+  if (existsSync(file)) return file;
+  onBuild();
+  mkdirSync(cacheDir, { recursive: true });
+  // A process of its own: the bundler's memory goes with it.
+  const script = join(root, 'local', 'build-bundle.ts');
+  const { code, output } = await runOnce(process.execPath, [script, file], { env, signal });
+  signal.throwIfAborted();
+  if (code !== 0) throw new StartError('The workflows cannot be bundled', output.trim());
+  removeOld(cacheDir);
+  return file;
+}
+
+function hashOf(root: string): string {
+  const hash = createHash('sha256').update(process.version);
+  for (const source of sources)
+    for (const file of filesOf(join(root, source)))
+      hash.update(file.slice(root.length)).update('\0').update(readFileSync(file)).update('\0');
+  return hash.digest('hex').slice(0, 16);
+}
+
+function filesOf(path: string): string[] {
+  const found = statSync(path, { throwIfNoEntry: false });
+  if (!found) return [];
+  if (found.isFile()) return [path];
+  return readdirSync(path)
+    .sort()
+    .flatMap((name) => filesOf(join(path, name)));
+}
+
+/** A few old ones stay: a stack that runs may start its worker again with the one it has. */
+function removeOld(cacheDir: string): void {
+  const age = (name: string) => statSync(join(cacheDir, name)).mtimeMs;
+  const bundles = readdirSync(cacheDir).filter((name) => /^workflows-\w+\.js$/.test(name));
+  const oldest = bundles.sort((a, b) => age(b) - age(a)).slice(KEEP);
+  for (const name of oldest) rmSync(join(cacheDir, name), { force: true });
+}

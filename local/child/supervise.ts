@@ -1,0 +1,183 @@
+import { partLabels, type PartName, type Report, StartError } from '../events.ts';
+import type { StateFile } from '../state.ts';
+import { identify } from './identity.ts';
+import type { LogFile } from './log-file.ts';
+import { type Child, type Command, signalGroup, startChild } from './spawn.ts';
+
+export interface PartSpec {
+  name: PartName;
+  command: () => Command;
+  /** Resolves once the part can be used; it is given up when the child ends or `signal` is aborted. */
+  ready: (child: Child, signal: AbortSignal) => Promise<ReadyInfo>;
+  stopSignal: NodeJS.Signals;
+  /** How long it may take to stop before its whole process group is killed. */
+  graceMs: number;
+  onLine?: (line: string) => void;
+}
+
+export interface ReadyInfo {
+  adminCreated?: boolean;
+}
+
+export interface Part {
+  name: PartName;
+  readonly pid: number | undefined;
+  /** The first time it is ready. Rejects with a StartError when it cannot start. */
+  ready: Promise<ReadyInfo>;
+  /** Resolves when the part runs and is ready (again). */
+  whenUp(): Promise<void>;
+  kill(signal: NodeJS.Signals): void;
+  stop(): Promise<void>;
+  /** Kills without waiting. */
+  forceStop(): void;
+}
+
+export interface SuperviseDeps {
+  report: Report;
+  state: StateFile;
+  openLog: (part: PartName) => LogFile;
+  timing?: Partial<Timing>;
+}
+
+interface Timing {
+  firstRetryMs: number;
+  lastRetryMs: number;
+  /** A part that was up this long starts again with the first back-off. */
+  steadyMs: number;
+  readyWithinMs: number;
+}
+
+const usualTiming: Timing = { firstRetryMs: 500, lastRetryMs: 10_000, steadyMs: 30_000, readyWithinMs: 60_000 };
+const ATTEMPTS = 3;
+
+/** Keeps one part running until it is stopped: starts it, and starts it again with back-off when it ends. */
+export function supervise(spec: PartSpec, deps: SuperviseDeps): Part {
+  const timing = { ...usualTiming, ...deps.timing };
+  const { report, state } = deps;
+  const log = deps.openLog(spec.name);
+  const stopping = new AbortController();
+  const first = Promise.withResolvers<ReadyInfo>();
+  first.promise.catch(() => {}); // whoever starts the stack awaits it, perhaps later
+  let child: Child | undefined;
+  let up = Promise.withResolvers<void>();
+
+  async function live(): Promise<void> {
+    let retryMs = timing.firstRetryMs;
+    for (let attempt = 1, wasReady = false; !stopping.signal.aborted; attempt++) {
+      const startedAt = Date.now();
+      child = begin();
+      const outcome = await becomeReady(child);
+      if ('ready' in outcome) {
+        const ms = Date.now() - startedAt;
+        report(wasReady ? { type: 'up-again', part: spec.name, ms } : { type: 'up', part: spec.name, ms });
+        wasReady = true;
+        first.resolve(outcome.ready);
+        up.resolve();
+      }
+      const how = await ('ready' in outcome ? child.ended : endSoon(child));
+      state.ended(child.pid ?? 0);
+      if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL'); // what it may have left in its group
+      if (stopping.signal.aborted) return;
+      if ('ready' in outcome) up = Promise.withResolvers();
+      const failure = 'failed' in outcome ? outcome : { failed: how, isFinal: false };
+      if (!wasReady && (failure.isFinal || attempt === ATTEMPTS))
+        return first.reject(cannotStart(failure.failed, child.tail()));
+      if (Date.now() - startedAt > timing.steadyMs) retryMs = timing.firstRetryMs;
+      report({ type: 'ended', part: spec.name, how: failure.failed, retryMs });
+      await pause(retryMs, stopping.signal);
+      retryMs = Math.min(retryMs * 2, timing.lastRetryMs);
+    }
+  }
+
+  function begin(): Child {
+    const started = startChild(spec.command(), log, spec.onLine);
+    const identity = started.pid === undefined ? undefined : identify(started.pid);
+    if (started.pid !== undefined && identity !== undefined)
+      state.started({ part: spec.name, pid: started.pid, identity, stopSignal: spec.stopSignal });
+    return started;
+  }
+
+  async function becomeReady(started: Child): Promise<Outcome> {
+    const over = new AbortController();
+    const failed = new Promise<Outcome>((resolve) => {
+      started.onMessage((message) => {
+        if (message.type === 'failed') resolve({ failed: message.reason, isFinal: true });
+      });
+    });
+    const ended = started.ended.then((how): Outcome => ({ failed: how, isFinal: false }));
+    const late = pause(timing.readyWithinMs, over.signal).then((): Outcome => {
+      if (started.pid !== undefined && !over.signal.aborted) signalGroup(started.pid, 'SIGKILL');
+      return { failed: `not ready within ${timing.readyWithinMs / 1000} s`, isFinal: true };
+    });
+    const ready = spec.ready(started, over.signal).then((info): Outcome => ({ ready: info }));
+    ready.catch(() => {}); // given up: it lost the race
+    try {
+      return await Promise.race([ready, failed, ended, late]);
+    } finally {
+      over.abort();
+    }
+  }
+
+  const cannotStart = (reason: string, tail: string) =>
+    new StartError(`${partLabels[spec.name]} cannot start: ${reason}. Its log: ${log.path}`, tail);
+
+  const living = live()
+    .catch((error: unknown) => first.reject(error))
+    .finally(() => log.close());
+
+  return {
+    name: spec.name,
+    get pid() {
+      return child?.pid;
+    },
+    ready: first.promise,
+    whenUp: () => up.promise,
+    kill(signal) {
+      if (child?.pid !== undefined && identify(child.pid)) process.kill(child.pid, signal);
+    },
+    async stop() {
+      stopping.abort();
+      this.kill(spec.stopSignal);
+      const grace = setTimeout(() => this.forceStop(), spec.graceMs);
+      await living;
+      clearTimeout(grace);
+    },
+    forceStop() {
+      stopping.abort();
+      if (child?.pid !== undefined) signalGroup(child.pid, 'SIGKILL');
+    },
+  };
+}
+
+/** A child that said it failed should end by itself; one that does not is killed. */
+async function endSoon(child: Child): Promise<string> {
+  const { pid } = child;
+  const timer = pid === undefined ? undefined : setTimeout(() => signalGroup(pid, 'SIGKILL'), 2_000);
+  const how = await child.ended;
+  clearTimeout(timer);
+  return how;
+}
+
+type Outcome = { ready: ReadyInfo } | { failed: string; isFinal: boolean };
+
+/** Waits so long, or until `signal` is aborted. */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener('abort', end);
+  });
+}
+
+/** Ready is when the child says so over IPC. */
+export const saysReady = (child: Child): Promise<ReadyInfo> =>
+  new Promise((resolve) => {
+    child.onMessage((message) => {
+      if (message.type === 'ready') resolve(message);
+    });
+  });

@@ -1,0 +1,73 @@
+import type { Config, Keys } from '../config.ts';
+import { busPassword } from '../drivers/bus/credentials.ts';
+
+type Environment = Record<string, string | undefined>;
+
+/** Where the parts of this stack are, whether ours or somebody else's. */
+export interface Places {
+  databaseUrl: string;
+  temporalAddress: string;
+  temporalUiUrl: string | undefined;
+  busUrl: string;
+  /** The port of the broker inside the API; undefined with a broker of one's own. */
+  busPort: number | undefined;
+  workflowBundle: string;
+}
+
+export interface EnvironmentOptions {
+  /** What the stack was started with. */
+  env: Environment;
+  config: Config;
+  keys: Keys;
+  places: Places;
+  /** Node's cache of stripped and compiled sources. */
+  compileCache: string;
+}
+
+/** The settings of each Node process that the stack starts. */
+export function childEnvironments({ env, config, keys, places, compileCache }: EnvironmentOptions) {
+  const { VAREON_ADMIN_PASSWORD: _never, ...platformEnv } = env;
+  const common = {
+    NODE_COMPILE_CACHE: env['NODE_COMPILE_CACHE'] ?? compileCache,
+    TEMPORAL_ADDRESS: places.temporalAddress,
+    TEMPORAL_NAMESPACE: config.TEMPORAL_NAMESPACE,
+    BUS_URL: places.busUrl,
+    VAREON_HOST_NAME: config.VAREON_HOST_NAME,
+  };
+  const platform = {
+    ...platformEnv,
+    ...common,
+    ...busLogin(config, keys, places, 'platform'),
+    DATABASE_URL: places.databaseUrl,
+    VAREON_DATA_DIR: config.dataDir,
+    VAREON_PORT: String(config.VAREON_PORT),
+  };
+  return {
+    api: {
+      ...platform,
+      ...(places.temporalUiUrl ? { TEMPORAL_UI_URL: places.temporalUiUrl } : {}),
+      ...(places.busPort ? { VAREON_BUS_PORT: String(places.busPort) } : {}),
+    },
+    platform: { ...platform, VAREON_WORKFLOW_BUNDLE: places.workflowBundle },
+    host: {
+      ...onlyForHosts(env),
+      ...common,
+      ...busLogin(config, keys, places, `host-${config.VAREON_HOST_NAME}`),
+      VAREON_DATA_DIR: `${config.dataDir}/hosts/${config.VAREON_HOST_NAME}`,
+    } as Environment,
+  };
+}
+
+/** With a broker of one's own the login is what the settings say. */
+function busLogin(config: Config, keys: Keys, places: Places, username: string): Environment {
+  return places.busPort
+    ? { BUS_USERNAME: username, BUS_PASSWORD: busPassword(keys.bus, username) }
+    : { BUS_USERNAME: config.BUS_USERNAME, BUS_PASSWORD: config.BUS_PASSWORD };
+}
+
+/** A host runs what users write, so it is given names from this list and nothing else: no database, no keys, no mail. */
+const hostNames =
+  /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_\w+|TZ|TMPDIR|NODE_ENV|NODE_OPTIONS|NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR)|LOG_LEVEL|VAREON_RUN_\w+|VAREON_OUTBOUND_ALLOW)$/;
+
+const onlyForHosts = (env: Environment): Environment =>
+  Object.fromEntries(Object.entries(env).filter(([name]) => hostNames.test(name)));

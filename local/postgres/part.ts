@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type PartSpec, pause } from '../child/supervise.ts';
+import { type Cluster, DATABASE, DATABASE_USER, postgresEnv } from './cluster.ts';
+
+const POLL_MS = 20;
+
+/** PostgreSQL on 127.0.0.1 only, without a Unix socket. */
+export function postgresPart({ account, files, folder }: Cluster, port: number): PartSpec {
+  const settings = {
+    listen_addresses: '127.0.0.1',
+    port: String(port),
+    unix_socket_directories: '',
+    max_connections: '200',
+    timezone: 'UTC',
+    log_timezone: 'UTC',
+    log_checkpoints: 'off',
+  };
+  const options = Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+  return {
+    name: 'postgres',
+    command: () => {
+      const [file = '', ...args] = [...account.prefix, files.postgres, '-D', folder, ...options];
+      return { file, args, env: postgresEnv, cwd: folder };
+    },
+    async ready(child, signal) {
+      while (!signal.aborted && !isReady(folder, child.pid)) await pause(POLL_MS, signal);
+      return {};
+    },
+    stopSignal: 'SIGINT', // fast shutdown: ends the connections instead of waiting for them
+    graceMs: 4_000,
+  };
+}
+
+/** As pg_ctl does it: the server writes its number on line 1 and its state on line 8 of its pid file. */
+function isReady(folder: string, pid: number | undefined): boolean {
+  try {
+    const lines = readFileSync(join(folder, 'postmaster.pid'), 'utf8').split('\n');
+    return Number(lines[0]) === pid && lines[7]?.trim() === 'ready';
+  } catch {
+    return false; // not written yet
+  }
+}
+
+export const databaseUrl = ({ password }: Cluster, port: number): string =>
+  `postgres://${DATABASE_USER}:${password}@127.0.0.1:${port}/${DATABASE}`;

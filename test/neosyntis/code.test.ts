@@ -1,0 +1,130 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { until } from '../support/client.ts';
+import { enterWorld, type TestUser, type World } from '../support/world.ts';
+
+let world: World;
+let user: TestUser;
+
+beforeAll(async () => {
+  world = await enterWorld();
+  user = await world.newUser('operator', { runsCode: true });
+});
+afterAll(() => world[Symbol.asyncDispose]());
+
+const shell = (command: string, more: object = {}, task: object = {}) => ({
+  step: { run: { shell: { command, ...more } }, ...task },
+});
+
+/** Processes of this machine whose command line holds a word. */
+function running(word: string): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        const isZombie = /^\d+ \(.*\) Z /s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+        return !isZombie && readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(word);
+      } catch {
+        return false; // it ended meanwhile
+      }
+    });
+}
+
+const canLook = existsSync('/proc/self/stat');
+
+describe('A code step', () => {
+  test('runs a shell command with arguments, environment and input', async () => {
+    const run = await world.run(
+      user,
+      [shell('printf "%s|%s|%s|" "$1" "$GREETING" "$(id -u)"; cat', {
+        arguments: ['${ .word }'],
+        environment: { GREETING: 'hello' },
+        stdin: '${ .text }',
+      })],
+      { word: '$(whoami); "x"', text: 'from stdin' },
+    );
+    const [word, greeting, uid, text] = String(run.output).split('|');
+    expect([word, greeting, text]).toEqual(['$(whoami); "x"', 'hello', 'from stdin']);
+    expect(uid).not.toBe('0');
+    expect(run.steps[0]).toMatchObject({ kind: 'run', status: 'completed', host: 'local' });
+  });
+
+  test.each([
+    ['js', 'console.log(JSON.stringify(process.argv.slice(2)))'],
+    ['python', 'import json, sys; print(json.dumps(sys.argv[1:]))'],
+  ])('runs a script in %s', async (language, code) => {
+    const run = await world.run(user, [
+      { script: { run: { script: { language, code, arguments: ['a', '${ .n }'] } }, output: { as: 'fromjson' } } },
+    ], { n: 5 });
+    expect(run).toMatchObject({ status: 'completed', output: ['a', '5'] });
+  });
+
+  test('puts out what `return` asks for', async () => {
+    const all = await world.run(user, [{ s: { run: { shell: { command: 'echo out; echo err >&2; exit 3' }, return: 'all' } } }]);
+    expect(all.output).toEqual({ code: 3, stdout: 'out\n', stderr: 'err\n' });
+    const code = await world.run(user, [{ s: { run: { shell: { command: 'exit 4' }, return: 'code' } } }]);
+    expect(code.output).toBe(4);
+  });
+
+  test('that exits with an error fails with the end of its output', async () => {
+    const run = await world.run(user, [shell('echo before; echo "the reason" >&2; exit 7')]);
+    expect(run).toMatchObject({
+      status: 'failed',
+      error: { type: expect.stringMatching(/runtime$/), detail: expect.stringContaining('the reason'), instance: '/do/0/step' },
+    });
+  });
+
+  test('of a command that does not exist says so', async () => {
+    const run = await world.run(user, [shell('no-such-command-here')]);
+    expect(run.error).toMatchObject({ type: expect.stringMatching(/runtime$/), detail: expect.stringContaining('no-such-command-here') });
+  });
+
+  test('that prints 100 MB is ended, naming the limit', async () => {
+    const run = await world.run(user, [shell('exec head -c 100000000 /dev/zero | tr "\\0" x')]);
+    expect(run.error.detail).toMatch(/10485760|10 MiB/);
+    const { body } = await world.api('GET', `/api/myntrix/jobs/${run.id}`, { token: user.token });
+    expect(body.status).toBe('failed');
+  });
+
+  test('that never ends and ignores SIGTERM is ended at its time limit, with all it started', async () => {
+    const word = `4${Date.now()}.25`;
+    const run = await world.run(user, [
+      shell(
+        `trap "" TERM; setsid sleep ${word} & (trap "" TERM; sleep ${word}) & echo started; while :; do sleep ${word}; done`,
+        {},
+        { timeout: { after: { milliseconds: 700 } } },
+      ),
+    ]);
+    expect(run.error).toMatchObject({ type: expect.stringMatching(/timeout$/), detail: expect.stringContaining('started') });
+    if (canLook) expect(running(word)).toEqual([]);
+  });
+
+  test('leaves nothing running when it is cancelled', async () => {
+    const word = `5${Date.now()}.25`;
+    const { token } = user;
+    const id = await world.newWorkflow(user, [shell(`setsid sleep ${word} & sleep ${word}`)]);
+    const { body } = await world.api('POST', `/api/neosyntis/workflows/${id}/trigger`, { token });
+    if (canLook) await until(async () => running(word).length, (count) => count >= 2, 10_000);
+    await world.api('POST', `/api/myntrix/jobs/${body.job_id}/cancel`, { token });
+    const run = await world.untilRun(user, body.run_id, ({ status }) => status === 'cancelled');
+    expect(run.steps[0].status).toBe('cancelled');
+    if (canLook) expect(running(word)).toEqual([]);
+  });
+
+  test('logs what it prints, readable by offset while it runs and after', async () => {
+    const run = await world.run(user, [shell('echo one; echo två; echo three >&2')]);
+    expect(run.steps[0].logs).toContain('två');
+    const { token } = user;
+    const read = (offset: number) => world.api('GET', `/api/myntrix/jobs/${run.id}/logs?offset=${offset}`, { token });
+    const { body: first } = await read(0);
+    expect(first.text.split('\n').sort()).toEqual(['', 'one', 'three', 'två']);
+    expect(first.nextOffset).toBe(Buffer.byteLength(first.text));
+    expect((await read(first.nextOffset)).body).toMatchObject({ text: '', complete: true });
+    expect((await world.api('GET', `/api/myntrix/jobs/${run.id}`, { token })).body.logs).toBe(first.text);
+  });
+
+  test('does not see the platform’s environment', async () => {
+    const run = await world.run(user, [shell('env')]);
+    expect(run.output).not.toMatch(/DATABASE_URL|BUS_PASSWORD|VAREON_ADMIN|PASSWORD|TEMPORAL/);
+  });
+});

@@ -1,0 +1,120 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { openSocket, type TestSocket } from '../support/socket.ts';
+import { enterWorld, type TestUser, type World } from '../support/world.ts';
+
+let world: World;
+let user: TestUser;
+
+beforeAll(async () => {
+  world = await enterWorld();
+  user = await world.newUser('operator', { runsCode: true });
+});
+afterAll(() => world[Symbol.asyncDispose]());
+
+const steps = [
+  { a: { set: { n: 1 } } },
+  { pause: { wait: { milliseconds: 400 } } },
+  { speak: { run: { shell: { command: 'echo first; sleep 0.2; echo second' } } } },
+];
+
+async function start(): Promise<string> {
+  const id = await world.newWorkflow(user, steps);
+  const { body } = await world.api('POST', `/api/neosyntis/workflows/${id}/trigger`, { token: user.token });
+  return body.run_id;
+}
+
+const isEnd = (frame: { type: string; run?: { status: string } }) =>
+  frame.type === 'run' && frame.run?.status === 'completed';
+
+const numbers = ({ frames }: TestSocket) => frames.map(({ seq }) => seq);
+
+const upTo = (n: number, from = 1) => Array.from({ length: n - from + 1 }, (_, index) => from + index);
+
+describe('Watching a run', () => {
+  test('gives a snapshot, then every change and log line, numbered without gaps', async () => {
+    const runId = await start();
+    const socket = await world.watch(user, `/ws/neosyntis/runs/${runId}`);
+    const snapshot = await socket.next(({ type }) => type === 'snapshot');
+    expect(snapshot.run.id).toBe(runId);
+    const end = await socket.next(isEnd);
+    expect(numbers(socket)).toEqual(upTo(end.seq, snapshot.seq));
+    const text = socket.frames.filter(({ type }) => type === 'log').map((frame) => frame.text).join('');
+    expect(text).toBe('first\nsecond\n');
+    socket.close();
+  });
+
+  test('goes on after the number where it was cut, missing and repeating nothing', async () => {
+    const runId = await start();
+    const first = await world.watch(user, `/ws/neosyntis/runs/${runId}?after=0`);
+    const cut = await first.next(({ type }) => type === 'step');
+    first.close();
+    await first.closed;
+    const last = first.frames.at(-1)?.seq ?? cut.seq;
+    const second = await world.watch(user, `/ws/neosyntis/runs/${runId}?after=${last}`);
+    const end = await second.next(isEnd);
+    expect([...numbers(first), ...numbers(second)]).toEqual(upTo(end.seq));
+    second.close();
+  });
+
+  test('replays an ended run from its beginning', async () => {
+    const run = await world.run(user, steps);
+    const socket = await world.watch(user, `/ws/neosyntis/runs/${run.id}?after=0`);
+    const end = await socket.next(isEnd);
+    expect(numbers(socket)).toEqual(upTo(end.seq));
+    socket.close();
+  });
+
+  test('is refused before the upgrade: without login, to others, from other origins', async () => {
+    const runId = await start();
+    const url = new URL(`/ws/neosyntis/runs/${runId}`, world.url.replace('http', 'ws'));
+    await expect(openSocket(url)).rejects.toMatchObject({ status: 401 });
+    const other = await world.newUser('operator');
+    await expect(openSocket(url, other.token)).rejects.toMatchObject({ status: 404 });
+    await expect(openSocket(url, user.token, { Origin: 'https://evil.example' })).rejects.toMatchObject({ status: 403 });
+    const sameOrigin = await openSocket(url, user.token, { Origin: world.url });
+    sameOrigin.close();
+  });
+
+  test('ends within a second when the login is revoked', async () => {
+    const someone = await world.newUser('operator');
+    const socket = await world.watch(someone, '/ws/events');
+    await socket.next(({ type }) => type === 'snapshot');
+    const revokedAt = Date.now();
+    await world.api('POST', '/api/logout', { token: someone.token });
+    const { code, reason } = await socket.closed;
+    expect({ code, reason }).toEqual({ code: 1008, reason: expect.stringContaining('revoked') });
+    expect(Date.now() - revokedAt).toBeLessThan(1_500);
+  });
+});
+
+describe('Watching events', () => {
+  test('shows the owner and administrators what happens to a run, and nobody else', async () => {
+    const other = await world.newUser('operator');
+    const [mine, admins, others] = await Promise.all(
+      [user, world.admin, other].map((who) => world.watch(who, '/ws/events?topics=runs,jobs')),
+    );
+    const runId = await start();
+    const isOurEnd = (frame: { event?: { subject: string; type: string } }) =>
+      frame.event?.subject === runId && frame.event.type === 'dev.vareon.run.completed';
+    await Promise.all([mine?.next(isOurEnd), admins?.next(isOurEnd)]);
+    expect(others?.frames.filter(({ event }) => event?.subject === runId)).toEqual([]);
+    for (const socket of [mine, admins, others]) socket?.close();
+  });
+
+  test('tells gaps: each event names the one before it that may be seen', async () => {
+    const socket = await world.watch(user, '/ws/events?topics=runs');
+    const snapshot = await socket.next(({ type }) => type === 'snapshot');
+    const runId = await start();
+    await socket.next(({ event }) => event?.subject === runId && event?.type === 'dev.vareon.run.completed');
+    const [, ...events] = socket.frames;
+    expect(events.map(({ previous }) => previous)).toEqual([snapshot.seq, ...events.slice(0, -1).map(({ seq }) => seq)]);
+    const again = await world.watch(user, `/ws/events?topics=runs&after=${snapshot.seq}`);
+    await again.next(({ seq }) => seq === events.at(-1)?.seq);
+    expect(again.frames.slice(0, events.length)).toEqual(events);
+    for (const one of [socket, again]) one.close();
+  });
+
+  test('refuses topics that do not exist, naming those that do', async () => {
+    await expect(world.watch(user, '/ws/events?topics=runs,cats')).rejects.toMatchObject({ status: 422 });
+  });
+});

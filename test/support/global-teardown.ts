@@ -1,0 +1,8 @@
+import { rmSync } from 'node:fs';
+import { testStack } from './stack.ts';
+
+export default async function globalTeardown(): Promise<void> {
+  const { vareonTestStack } = globalThis as { vareonTestStack?: { close(): Promise<void> } }; // set by global-setup.ts
+  await vareonTestStack?.close();
+  rmSync(testStack().dataDir, { recursive: true, force: true });
+}
