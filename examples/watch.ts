@@ -11,10 +11,10 @@ if (!runId || !token) {
 
 const answer = await fetch(`${api}/api/ws-ticket`, { method: 'POST', headers: { Authorization: `Bearer ${token}` } });
 if (!answer.ok) {
-  console.error(`No ticket for the WebSocket: ${(await answer.json()).detail}`);
+  console.error(`No ticket for the WebSocket: ${await answer.text()}`);
   process.exit(1);
 }
-const { ticket } = await answer.json();
+const { ticket } = (await answer.json()) as { ticket: string }; // see /docs
 // From the first frame on: a run that has ended meanwhile plays from its beginning.
 const socket = new WebSocket(`${api.replace(/^http/, 'ws')}/ws/neosyntis/runs/${runId}?after=0&ticket=${ticket}`);
 

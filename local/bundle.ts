@@ -18,7 +18,13 @@ export interface BundleOptions {
 }
 
 /** The path of the workflows' bundle for the sources as they are, built when there is none yet. */
-export async function prepareBundle({ root, cacheDir, env, signal, onBuild }: BundleOptions): Promise<string> {
+export async function prepareBundle({
+  root,
+  cacheDir,
+  env,
+  signal,
+  onBuild,
+}: BundleOptions): Promise<string> {
   const file = join(cacheDir, `workflows-${hashOf(root)}.js`);
   if (existsSync(file)) return file;
   onBuild();

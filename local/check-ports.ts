@@ -29,7 +29,8 @@ function explain({ setting, port, host }: Wanted, code: string): string {
     const holder = portHolder(port);
     return `Port ${port} (${setting}) is taken${holder ? ` by ${holder}` : ''}. ${advice}`;
   }
-  if (code === 'EACCES') return `Port ${port} (${setting}) needs rights that this user does not have. ${advice}`;
+  if (code === 'EACCES')
+    return `Port ${port} (${setting}) needs rights that this user does not have. ${advice}`;
   if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND')
     return `VAREON_BIND=${host} is not an address of this machine. Use 127.0.0.1, or 0.0.0.0 for all of them`;
   return `Port ${port} (${setting}) on ${host} cannot be listened on: ${code}. ${advice}`;

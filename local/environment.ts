@@ -28,7 +28,7 @@ export interface EnvironmentOptions {
 export function childEnvironments({ env, config, keys, places, compileCache }: EnvironmentOptions) {
   const { VAREON_ADMIN_PASSWORD: _never, ...platformEnv } = env;
   const common = {
-    NODE_COMPILE_CACHE: env['NODE_COMPILE_CACHE'] ?? compileCache,
+    NODE_COMPILE_CACHE: env.NODE_COMPILE_CACHE ?? compileCache,
     TEMPORAL_ADDRESS: places.temporalAddress,
     TEMPORAL_NAMESPACE: config.TEMPORAL_NAMESPACE,
     BUS_URL: places.busUrl,
@@ -54,7 +54,7 @@ export function childEnvironments({ env, config, keys, places, compileCache }: E
       ...common,
       ...busLogin(config, keys, places, `host-${config.VAREON_HOST_NAME}`),
       VAREON_DATA_DIR: `${config.dataDir}/hosts/${config.VAREON_HOST_NAME}`,
-    } as Environment,
+    },
   };
 }
 

@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 
 const LISTEN = '0A';
 
-/** Who listens on a TCP port, as "node (process 4711)"; undefined when this user may not see it. */
+/** Who listens on a TCP port, its command and its number; undefined when this user may not see it. */
 export function portHolder(port: number): string | undefined {
   try {
     return process.platform === 'linux' ? fromProc(port) : fromLsof(port);
@@ -16,7 +16,7 @@ function fromProc(port: number): string | undefined {
   const inodes = new Set(['/proc/net/tcp', '/proc/net/tcp6'].flatMap((table) => listeners(table, port)));
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name)))
     if (descriptors(pid).some((target) => inodes.has(target)))
-      return `${readFileSync(`/proc/${pid}/comm`, 'utf8').trim()} (process ${pid})`;
+      return `"${readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim().slice(0, 80)}" (process ${pid})`;
   return undefined;
 }
 
@@ -44,5 +44,5 @@ function fromLsof(port: number): string | undefined {
   const output = execFileSync('lsof', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
   const pid = /^p(\d+)$/m.exec(output)?.[1];
   const command = /^c(.+)$/m.exec(output)?.[1];
-  return pid && command ? `${command} (process ${pid})` : undefined;
+  return pid && command ? `"${command}" (process ${pid})` : undefined;
 }

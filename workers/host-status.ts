@@ -9,7 +9,7 @@ export function announceHost(
   bus: Bus,
   name: string,
   state: () => { capabilities: { [name: string]: Json }; sessions: number },
-): { stop(): void } {
+): { stop(): void; offline(): Promise<void> } {
   const announce = () => {
     const message = { name, status: 'online', at: new Date().toISOString(), ...state() };
     // A lost one is followed by the next.
@@ -17,5 +17,10 @@ export function announceHost(
   };
   bus.onConnect(announce);
   const timer = setInterval(() => bus.check().then(announce, () => {}), EVERY_MS);
-  return { stop: () => clearInterval(timer) };
+  return {
+    stop: () => clearInterval(timer),
+    /** A host that ends in order says so itself; without a connection its last will does. */
+    offline: () =>
+      bus.publishAcknowledged(topics.hostStatus(name), { name, status: 'offline' }, { retain: true }).catch(() => {}),
+  };
 }

@@ -18,7 +18,7 @@ const log = createLogger('host', config.LOG_LEVEL);
 await runProcess(log, async () => {
   installRuntime(log);
   const name = config.VAREON_HOST_NAME;
-  const { processes, capabilities } = await prepareProcesses(config, log);
+  const { processes, capabilities } = await prepareProcesses(config, process.env, log);
   const bus = connectBus({
     url: config.BUS_URL ?? 'mqtt://127.0.0.1:1883',
     username: config.BUS_USERNAME ?? `host-${name}`,
@@ -63,14 +63,14 @@ await runProcess(log, async () => {
     capabilities: { ...capabilities, cpus: cpus().length, memory_bytes: totalmem() },
     sessions: running,
   }));
-  await serveLogRequests(bus, name, processes);
+  await serveLogRequests(bus, name, code, log);
   return {
     async close() {
       status.stop();
       worker.shutdown();
       await working;
-      await bus.publishAcknowledged(topics.hostStatus(name), { name, status: 'offline' }, { retain: true }).catch(() => {});
-      await Promise.all([bus.close(), connection.close()]);
+      await status.offline();
+      await Promise.all([bus.close(), connection.close(), processes.close()]);
     },
   };
 });

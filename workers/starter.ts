@@ -1,5 +1,6 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { createRunIntents } from '../db/neosyntis/run-intents.ts';
+import { pruneAuth } from '../db/auth/prune.ts';
 import { expireOutbox, listUndelivered, type QueuedMail } from '../db/system/outbox.ts';
 import type { Database } from '../db/orm.ts';
 import { mailWorkflowId, PLATFORM_QUEUE, workflowTypes } from '../domain/names.ts';
@@ -37,8 +38,9 @@ export function createStarter({ database, client, sendsMail }: StarterDeps) {
     async startMail(mail: QueuedMail): Promise<void> {
       if (sendsMail) await start(workflowTypes.deliverMail, mailWorkflowId(mail.mailId), [mail]);
     },
-    async reconcileMail(): Promise<void> {
+    async reconcileAccounts(): Promise<void> {
       await expireOutbox(database, new Date());
+      await pruneAuth(database);
       if (!sendsMail) return;
       for (const mail of await listUndelivered(database)) await this.startMail(mail);
     },

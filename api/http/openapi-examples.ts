@@ -1,5 +1,5 @@
 import type { TSchema } from 'typebox';
-import { type Json, type JsonObject, plain } from './openapi-schemas.ts';
+import { isObject, type Json, type JsonObject, plain } from './openapi-schemas.ts';
 
 /**
  * An example of what a schema describes: its own first one, or composed from those of its parts.
@@ -8,7 +8,7 @@ import { type Json, type JsonObject, plain } from './openapi-schemas.ts';
 export const exampleOf = (schema: TSchema, parts: 'required' | 'all'): Json => compose(plain(schema), parts);
 
 function compose(schema: Json, parts: 'required' | 'all'): Json {
-  if (schema === null || typeof schema !== 'object' || Array.isArray(schema)) return {};
+  if (!isObject(schema)) return {};
   const { examples, anyOf, type } = schema;
   if (Array.isArray(examples) && examples[0] !== undefined) return examples[0];
   for (const value of [schema.const, schema.default]) if (value !== undefined) return value;
@@ -25,7 +25,7 @@ function compose(schema: Json, parts: 'required' | 'all'): Json {
 
 function composeObject(schema: JsonObject, parts: 'required' | 'all'): Json {
   const { properties, required } = schema;
-  if (properties === null || typeof properties !== 'object' || Array.isArray(properties)) return {};
+  if (!isObject(properties)) return {};
   const needed = Array.isArray(required) ? required : [];
   const shown = Object.entries(properties).filter(([name]) => parts === 'all' || needed.includes(name));
   return Object.fromEntries(shown.map(([name, property]) => [name, compose(property ?? {}, parts)]));
@@ -48,5 +48,4 @@ const count = ({ minItems }: JsonObject) => Math.max(1, number(minItems, 1));
 const number = (value: Json | undefined, otherwise: number) =>
   typeof value === 'number' ? value : otherwise;
 
-const isNull = (schema: Json) =>
-  schema !== null && typeof schema === 'object' && !Array.isArray(schema) && schema.type === 'null';
+const isNull = (schema: Json) => isObject(schema) && schema.type === 'null';

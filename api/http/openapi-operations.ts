@@ -2,7 +2,7 @@ import type { TObject } from 'typebox';
 import { errorReferences, errorsOf } from './openapi-errors.ts';
 import { exampleOf } from './openapi-examples.ts';
 import { moduleOf } from './openapi-names.ts';
-import type { Components, Json, JsonObject } from './openapi-schemas.ts';
+import { type Components, isObject, type Json, type JsonObject } from './openapi-schemas.ts';
 import type { Access, Route } from './route.ts';
 import type { SocketRoute } from './socket.ts';
 
@@ -36,7 +36,7 @@ export function routeOperation(route: DocumentedRoute, components: Components): 
 }
 
 export function socketOperation(id: string, socket: DocumentedSocket, components: Components): JsonObject {
-  const frames = components.share(`${id}Frame`, socket.frames);
+  const frames = components.share(`${id.replace(/^watch/, '')}Frame`, socket.frames);
   const refusals = errorsOf({ access: socket.access, ...(socket.params ? { params: socket.params } : {}) });
   return {
     ...about({
@@ -92,12 +92,7 @@ function parameters(
 }
 
 const describedBy = (schema: Json): string | undefined =>
-  schema !== null &&
-  typeof schema === 'object' &&
-  !Array.isArray(schema) &&
-  typeof schema.description === 'string'
-    ? schema.description
-    : undefined;
+  isObject(schema) && typeof schema.description === 'string' ? schema.description : undefined;
 
 function requestBody({ body, bodyOptional, form }: DocumentedRoute, components: Components): JsonObject {
   if (!body) return {};

@@ -22,22 +22,15 @@ export function createComponents() {
     return { $ref: `#/components/schemas/${id}` };
   }
 
-  function visit(value: Json): Json {
-    if (Array.isArray(value)) return value.map(visit);
-    if (value === null || typeof value !== 'object') return value;
-    const { $id, ...rest } = value;
-    const visited = Object.fromEntries(
-      // What these hold is data, not schemas.
-      Object.entries(rest).map(([key, item]) => [
-        key,
-        dataKeywords.has(key) && isSchema(value) ? item : visit(item),
-      ]),
-    );
-    return typeof $id === 'string'
-      ? add($id, visited)
-      : $id === undefined
-        ? visited
-        : { $id: visit($id), ...visited };
+  function visit(schema: Json): Json {
+    if (Array.isArray(schema)) return schema.map(visit);
+    if (!isObject(schema)) return schema;
+    const { $id, ...keywords } = schema;
+    const visited = mapValues(keywords, (value, keyword) => {
+      if (dataKeywords.has(keyword)) return value;
+      return mapKeywords.has(keyword) && isObject(value) ? mapValues(value, visit) : visit(value);
+    });
+    return typeof $id === 'string' ? add($id, visited) : visited;
   }
 
   return {
@@ -55,19 +48,17 @@ export function createComponents() {
 
 export type Components = ReturnType<typeof createComponents>;
 
+/** What these hold is data, not schemas. */
 const dataKeywords = new Set(['enum', 'const', 'default', 'examples']);
 
-/** Tells a schema from a map of properties that may have a property named like a keyword. */
-const isSchema = (value: JsonObject): boolean =>
-  ['type', 'enum', 'const', 'anyOf', 'allOf', 'oneOf', '$ref'].some((key) => {
-    const found = value[key];
-    return (
-      typeof found === 'string' ||
-      typeof found === 'number' ||
-      typeof found === 'boolean' ||
-      Array.isArray(found)
-    );
-  });
+/** What these hold are schemas by names that people chose. */
+const mapKeywords = new Set(['properties', 'patternProperties', '$defs']);
+
+const mapValues = (object: JsonObject, change: (value: Json, key: string) => Json): JsonObject =>
+  Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value, key)]));
+
+export const isObject = (value: Json | undefined): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const isReference = (value: Json): value is { $ref: string } =>
-  value !== null && typeof value === 'object' && !Array.isArray(value) && typeof value.$ref === 'string';
+  isObject(value) && typeof value.$ref === 'string';

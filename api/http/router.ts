@@ -82,11 +82,21 @@ function handle(route: Route, checker: ReturnType<typeof createChecker>, deps: R
 
 async function caller(ctx: RouterContext, access: Access, authenticator: Authenticator) {
   const authorization = ctx.get('Authorization');
-  if (access === 'public' && !authorization) return undefined;
+  if (access === 'public') return authorization ? ifKnown(authenticator.authenticate(authorization)) : undefined;
   if (!authorization) throw new AppError('unauthenticated', 'This needs a login: send Authorization: Bearer <token>.');
   const user = await authenticator.authenticate(authorization);
   requirePermission(user, access);
   return user;
+}
+
+/** On a public route a token that does not count any more is no token: its holder must be able to refresh it. */
+async function ifKnown(user: Promise<Principal>): Promise<Principal | undefined> {
+  try {
+    return await user;
+  } catch (error) {
+    if (error instanceof AppError && error.code === 'unauthenticated') return undefined;
+    throw error;
+  }
 }
 
 /** @throws AppError `forbidden` that names what is missing. */

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { GuardedExpression, GuardedResult } from '../../domain/neosyntis/guarded.ts';
 
@@ -33,12 +34,10 @@ export function createGuardedEvaluator({ threads = 2 } = {}): GuardedEvaluator {
       resourceLimits: { maxOldGenerationSizeMb: LIMIT_MB },
     });
     worker.unref();
+    // One that fails gives no answer, which `ask` notices.
+    worker.on('error', () => {});
     // Loading jq is not the expression's time.
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    worker.once('message', () => resolve());
-    worker.once('error', reject);
-    await promise;
-    worker.removeAllListeners('error');
+    await once(worker, 'message');
     return worker;
   }
 
@@ -72,17 +71,13 @@ export function createGuardedEvaluator({ threads = 2 } = {}): GuardedEvaluator {
   };
 }
 
-function ask(worker: Worker, expression: GuardedExpression): Promise<GuardedResult | 'ended'> {
-  return new Promise((resolve) => {
-    const settle = (result: GuardedResult | 'ended') => {
-      clearTimeout(timer);
-      worker.removeAllListeners();
-      resolve(result);
-    };
-    const timer = setTimeout(() => settle('ended'), LIMIT_MS);
-    worker.once('message', settle);
-    worker.once('error', () => settle('ended'));
-    worker.once('exit', () => settle('ended'));
-    worker.postMessage({ ...expression, limitBytes: RESULT_BYTES });
-  });
+/** Never rejects: a thread that ends, whatever for, has no answer. */
+async function ask(worker: Worker, expression: GuardedExpression): Promise<GuardedResult | 'ended'> {
+  worker.postMessage({ ...expression, limitBytes: RESULT_BYTES });
+  try {
+    const [result] = await once(worker, 'message', { signal: AbortSignal.timeout(LIMIT_MS) });
+    return result as GuardedResult; // guarded-thread.ts answers with one
+  } catch {
+    return 'ended';
+  }
 }

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { errorCode } from './error-code.ts';
 import type { OutputPiece, OutputStream } from './port.ts';
 import type { Spool } from './spool.ts';
 import { createTextDecoder, pieces } from './text.ts';
@@ -72,7 +73,6 @@ async function* chunks(source: Readable): AsyncGenerator<Buffer> {
   try {
     for await (const chunk of source) yield chunk;
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_STREAM_PREMATURE_CLOSE'))
-      throw error;
+    if (errorCode(error) !== 'ERR_STREAM_PREMATURE_CLOSE') throw error;
   }
 }

@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { errorCode } from './error-code.ts';
 
 /** A line of the kernel's process table; `start` is in clock ticks since boot and tells reused pids apart. */
 export interface ProcEntry {
@@ -65,7 +66,7 @@ export function sendSignal(pid: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(pid, signal);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = errorCode(error);
     if (code === 'ESRCH') return false;
     if (code === 'EPERM') return true; // there, and not ours to signal: who waits for its end will say so
     throw error;

@@ -6,7 +6,7 @@ import { buildEnvironment, checkEnvironment, type HostEnvironment } from './envi
 import { createFolders } from './folders.ts';
 import { createPipes } from './pipes.ts';
 import type { NotStartedCause, Processes, ProcessResult, ProcessSpec, RunOptions } from './port.ts';
-import { findProgram, lendNode } from './programs.ts';
+import { findProgram, lendNode, reachablePath } from './programs.ts';
 import { createRecords } from './records.ts';
 import type { RunAs } from './run-as.ts';
 import { createSpool, isSafeId, pruneSpools, readSpool, type Spool } from './spool.ts';
@@ -25,13 +25,17 @@ export interface ProcessesOptions {
 }
 
 export async function createProcesses(options: ProcessesOptions): Promise<Processes> {
-  const { dataDir, hostName, containment, user, hostEnvironment, warn } = options;
+  const { dataDir, hostName, containment, user, warn } = options;
   if (process.getuid?.() === 0 && !user)
     throw new Error('code does not run as root: give the user to run it as');
   const spools = join(dataDir, 'spool');
   const records = await createRecords(join(dataDir, 'running'));
   const folders = createFolders(hostName, dataDir, user);
   await folders.root();
+  const hostEnvironment = {
+    ...options.hostEnvironment,
+    PATH: await reachablePath(options.hostEnvironment.PATH, user),
+  };
   const running = new Set<string>();
   let node: Promise<string> | undefined;
 

@@ -31,12 +31,37 @@ async function canRun(file: string, user: RunAs | undefined): Promise<boolean> {
       await access(real, constants.X_OK);
       return true;
     }
-    const way = new Set([real, ...parents(real), ...parents(file)]);
-    const allowed = await Promise.all([...way].map((entry) => mayExecute(entry, user)));
-    return allowed.every(Boolean);
+    return await isOpen(file, real, user);
   } catch {
     return false; // it does not exist, or is not ours to run: the next candidate's turn
   }
+}
+
+/**
+ * PATH without the entries that the user cannot reach: a shell says "permission denied" of a command that does
+ * not exist as long as one of them is in it.
+ */
+export async function reachablePath(path: string, user: RunAs | undefined): Promise<string> {
+  const entries = path.split(delimiter).filter((folder) => folder.startsWith('/'));
+  const reachable = await Promise.all(entries.map((folder) => canEnter(folder, user)));
+  return entries.filter((_, index) => reachable[index]).join(delimiter);
+}
+
+async function canEnter(folder: string, user: RunAs | undefined): Promise<boolean> {
+  try {
+    const real = await realpath(folder);
+    if (!user) return (await stat(real)).isDirectory();
+    return await isOpen(folder, real, user);
+  } catch {
+    return false; // it does not exist
+  }
+}
+
+/** Whether the user may pass every folder on the way, and enter or execute what is at its end. */
+async function isOpen(path: string, real: string, user: RunAs): Promise<boolean> {
+  const way = new Set([real, ...parents(real), ...parents(path)]);
+  const allowed = await Promise.all([...way].map((entry) => mayExecute(entry, user)));
+  return allowed.every(Boolean);
 }
 
 const parents = (file: string): string[] => {

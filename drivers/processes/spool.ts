@@ -1,5 +1,6 @@
 import { mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { errorCode } from './error-code.ts';
 import type { OutputPiece, OutputStream } from './port.ts';
 import { wholeCharacters } from './text.ts';
 
@@ -17,7 +18,7 @@ export async function createSpool(folder: string, id: string): Promise<Spool | u
   try {
     await mkdir(join(folder, id), { mode: 0o700 });
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return undefined;
+    if (errorCode(error) === 'EEXIST') return undefined;
     throw error;
   }
   const [stdout, stderr] = await Promise.all([
@@ -60,7 +61,7 @@ async function openIfThere(path: string) {
   try {
     return await open(path, 'r');
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined; // pruned, or never run
+    if (errorCode(error) === 'ENOENT') return undefined; // pruned, or never run
     throw error;
   }
 }

@@ -1,4 +1,4 @@
-import { partLabels, type PartName, type Report, StartError } from '../events.ts';
+import { type PartName, partLabels, type Report, StartError } from '../events.ts';
 import type { StateFile } from '../state.ts';
 import { identify } from './identity.ts';
 import type { LogFile } from './log-file.ts';
@@ -47,7 +47,12 @@ interface Timing {
   readyWithinMs: number;
 }
 
-const usualTiming: Timing = { firstRetryMs: 500, lastRetryMs: 10_000, steadyMs: 30_000, readyWithinMs: 60_000 };
+const usualTiming: Timing = {
+  firstRetryMs: 500,
+  lastRetryMs: 10_000,
+  steadyMs: 30_000,
+  readyWithinMs: 60_000,
+};
 const ATTEMPTS = 3;
 
 /** Keeps one part running until it is stopped: starts it, and starts it again with back-off when it ends. */
@@ -123,7 +128,10 @@ export function supervise(spec: PartSpec, deps: SuperviseDeps): Part {
 
   const living = live()
     .catch((error: unknown) => first.reject(error))
-    .finally(() => log.close());
+    .finally(() => {
+      first.reject(new Error(`${spec.name} was stopped`)); // means nothing once it was ready
+      log.close();
+    });
 
   return {
     name: spec.name,

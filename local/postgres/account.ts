@@ -25,7 +25,16 @@ export async function choosePostgresAccount(files: PostgresFiles, folder: string
   give(folder);
   const tried: string[] = [];
   for (const prefix of prefixes(uid, gid)) {
-    const [file = '', ...args] = [...prefix, '/bin/sh', '-c', probe, 'sh', files.postgres, files.probe, folder];
+    const [file = '', ...args] = [
+      ...prefix,
+      '/bin/sh',
+      '-c',
+      probe,
+      'sh',
+      files.postgres,
+      files.probe,
+      folder,
+    ];
     const { code, output } = await runOnce(file, args, { cwd: '/', timeoutMs: 10_000 });
     if (code === 0) return { prefix, give };
     tried.push(output.trim().split('\n').at(-1) ?? '');

@@ -25,7 +25,7 @@ export interface ClusterOptions {
 }
 
 /** PostgreSQL's own surroundings: none of ours, and messages in English. */
-export const postgresEnv = { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' };
+export const postgresEnv = { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' };
 
 /** Finds the database's files, making them on the first start: whole or not at all. */
 export async function prepareCluster({ dataDir, report, signal }: ClusterOptions): Promise<Cluster> {

@@ -1,24 +1,12 @@
-import { accessSync, constants, statSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
-import { runOnce } from '../child/run-once.ts';
+import { join } from 'node:path';
 import { StartError } from '../events.ts';
 import { buildTemporal } from './build.ts';
+import { check, type Found, type TemporalSearch, which } from './check.ts';
 import { downloadTemporal } from './download.ts';
 
 /** The newest version that `go install` builds; the official release of the same number is the same server. */
 export const TEMPORAL_VERSION = '1.5.1';
-
-export interface TemporalSearch {
-  env: Record<string, string | undefined>;
-  /** Where releases are downloaded; the official site unless a test says otherwise. */
-  releases?: string;
-  progress(text: string): void;
-  signal: AbortSignal;
-}
-
-/** A way to get the binary: its path, or why it is not to be had that way. */
-export type Found = { path: string } | { problem: string };
 
 /**
  * Finds Temporal's CLI, getting it when it is not there. TEMPORAL_CLI_PATH is taken at its word: a path that
@@ -26,10 +14,11 @@ export type Found = { path: string } | { problem: string };
  * @throws StartError naming everything that was tried.
  */
 export async function findTemporal(search: TemporalSearch): Promise<string> {
-  const given = search.env['TEMPORAL_CLI_PATH'];
+  const given = search.env.TEMPORAL_CLI_PATH;
   if (given) {
-    const problem = await tryRun(given);
-    if (problem) throw new StartError(`TEMPORAL_CLI_PATH=${given} is not Temporal's CLI: ${problem}`);
+    const found = await check(given);
+    if ('problem' in found)
+      throw new StartError(`TEMPORAL_CLI_PATH=${given} does not work: ${found.problem}`);
     return given;
   }
   const cached = join(cacheFolder(search.env), 'temporal');
@@ -58,40 +47,11 @@ export async function findTemporal(search: TemporalSearch): Promise<string> {
 }
 
 function cacheFolder(env: TemporalSearch['env']): string {
-  const base = env['XDG_CACHE_HOME'] || join(env['HOME'] || homedir(), '.cache');
+  const base = env.XDG_CACHE_HOME || join(env.HOME || homedir(), '.cache');
   return join(base, 'vareon', 'temporal', TEMPORAL_VERSION);
 }
 
 async function onPath(env: TemporalSearch['env']): Promise<Found> {
   const path = which('temporal', env);
   return path ? check(path) : { problem: 'not there' };
-}
-
-/** The first executable file of that name on PATH. */
-export function which(name: string, env: TemporalSearch['env']): string | undefined {
-  const folders = (env['PATH'] ?? '').split(delimiter).filter(Boolean);
-  return folders.map((folder) => join(folder, name)).find(isExecutable);
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return statSync(path).isFile();
-  } catch {
-    return false; // not there, or not for us
-  }
-}
-
-export async function check(path: string): Promise<Found> {
-  if (!statSync(path, { throwIfNoEntry: false })) return { problem: 'not there' };
-  const problem = await tryRun(path);
-  return problem ? { problem: `${path} ${problem}` } : { path };
-}
-
-/** Why a file is not Temporal's CLI with its dev server; undefined when it is. */
-async function tryRun(path: string): Promise<string | undefined> {
-  const { code, output } = await runOnce(path, ['--version'], { timeoutMs: 20_000 });
-  if (code !== 0) return `does not run (${output.trim().split('\n').at(-1)})`;
-  if (!/^temporal version .*Server/m.test(output)) return `answers "${output.trim().slice(0, 80)}"`;
-  return undefined;
 }

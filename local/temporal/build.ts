@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { runOnce } from '../child/run-once.ts';
-import { check, type Found, type TemporalSearch, which } from './binary.ts';
+import { check, type Found, type TemporalSearch, which } from './check.ts';
 
 const PACKAGE = 'github.com/temporalio/cli/cmd/temporal';
 const SAY_EVERY_MS = 5_000;
@@ -21,8 +21,12 @@ export async function buildTemporal(search: TemporalSearch, version: string, tar
   const folder = await mkdtemp(`${target}-build-`);
   try {
     const env = { ...search.env, GOBIN: folder };
-    const { code, output } = await runOnce(go, ['install', `${PACKAGE}@v${version}`], { env, signal: search.signal });
-    if (code !== 0) return { problem: `${go} install ${PACKAGE}@v${version}: ${output.trim().slice(-1_000)}` };
+    const { code, output } = await runOnce(go, ['install', `${PACKAGE}@v${version}`], {
+      env,
+      signal: search.signal,
+    });
+    if (code !== 0)
+      return { problem: `${go} install ${PACKAGE}@v${version}: ${output.trim().slice(-1_000)}` };
     const found = await check(join(folder, 'temporal'));
     if ('path' in found) await rename(found.path, target);
     return 'path' in found ? { path: target } : found;

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { runOnce } from '../child/run-once.ts';
-import { check, type Found, type TemporalSearch } from './binary.ts';
+import { check, type Found, type TemporalSearch } from './check.ts';
 
 const OFFICIAL = 'https://temporal.download/cli/archive';
 const ANSWER_WITHIN_MS = 5_000;
@@ -14,7 +14,11 @@ const platforms: Record<string, string> = { linux: 'linux', darwin: 'darwin' };
 const architectures: Record<string, string> = { x64: 'amd64', arm64: 'arm64' };
 
 /** Fetches the official release and puts its binary at `target`, whole or not at all. */
-export async function downloadTemporal(search: TemporalSearch, version: string, target: string): Promise<Found> {
+export async function downloadTemporal(
+  search: TemporalSearch,
+  version: string,
+  target: string,
+): Promise<Found> {
   const platform = platforms[process.platform];
   const arch = architectures[process.arch];
   if (!platform || !arch) return { problem: `there is no release for ${process.platform} ${process.arch}` };
@@ -57,7 +61,9 @@ async function fetchFile(url: string, file: string, { signal, progress }: Tempor
       },
     });
     const body = Readable.fromWeb(response.body as Parameters<typeof Readable.fromWeb>[0]); // one class, two typings
-    await pipeline(body, meter, createWriteStream(file), { signal: AbortSignal.any([signal, silent.signal]) });
+    await pipeline(body, meter, createWriteStream(file), {
+      signal: AbortSignal.any([signal, silent.signal]),
+    });
   } finally {
     clearTimeout(timer);
   }

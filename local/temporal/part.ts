@@ -36,7 +36,14 @@ const POLL_MS = 20;
 export function temporalPart({ binary, dataDir, namespace, port, uiPort, env }: TemporalOptions): PartSpec {
   const args = [
     ['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--ui-port', String(uiPort)],
-    ['--db-filename', join(dataDir, 'temporal', 'temporal.db'), '--log-level', 'warn', '--log-format', 'json'],
+    [
+      '--db-filename',
+      join(dataDir, 'temporal', 'temporal.db'),
+      '--log-level',
+      'warn',
+      '--log-format',
+      'json',
+    ],
     namespace === 'default' ? [] : ['--namespace', namespace],
     pragmas.flatMap((pragma) => ['--sqlite-pragma', pragma]),
     dynamicConfig.flatMap((value) => ['--dynamic-config-value', value]),
@@ -55,4 +62,6 @@ export function temporalPart({ binary, dataDir, namespace, port, uiPort, env }: 
 
 /** The CLI reads TEMPORAL_… settings for clients, and needs nothing of ours. */
 const withoutOurs = (env: TemporalOptions['env']) =>
-  Object.fromEntries(Object.entries(env).filter(([name]) => /^(PATH|HOME|TMPDIR|TZ|LANG|SSL_CERT_\w+)$/.test(name)));
+  Object.fromEntries(
+    Object.entries(env).filter(([name]) => /^(PATH|HOME|TMPDIR|TZ|LANG|SSL_CERT_\w+)$/.test(name)),
+  );

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { until } from './client.ts';
+import { until } from '../support/client.ts';
 import { type Installation, startInstallation } from './installation.ts';
 
 let vareon: Installation;

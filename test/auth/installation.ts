@@ -11,7 +11,7 @@ import { createAuditLog } from '../../db/system/audit.ts';
 import { createOutbox, type Outbox } from '../../db/system/outbox.ts';
 import { createEnvelope } from '../../drivers/secrets/envelope.ts';
 import { createLogger } from '../../logs.ts';
-import { type Client, createClient } from './client.ts';
+import { type Client, createClient } from '../support/client.ts';
 
 export const ADMIN_PASSWORD = 'seven quiet herons';
 export const PASSWORD = 'a long walk to the sea';

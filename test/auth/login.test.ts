@@ -2,7 +2,7 @@ import { createSecretKey } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { decodeJwt, decodeProtectedHeader, SignJWT, UnsecuredJWT } from 'jose';
 import { addressKey } from '../../api/auth/limits.ts';
-import { until } from './client.ts';
+import { until } from '../support/client.ts';
 import { ADMIN_PASSWORD, type Installation, PASSWORD, startInstallation } from './installation.ts';
 
 let vareon: Installation;

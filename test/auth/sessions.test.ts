@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pruneAuth } from '../../db/auth/prune.ts';
-import { type Client, until } from './client.ts';
+import { type Client, until } from '../support/client.ts';
 import { type Installation, PASSWORD, startInstallation, type TestUser } from './installation.ts';
 
 let vareon: Installation;

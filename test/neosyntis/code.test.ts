@@ -10,7 +10,7 @@ beforeAll(async () => {
   world = await enterWorld();
   user = await world.newUser('operator', { runsCode: true });
 });
-afterAll(() => world[Symbol.asyncDispose]());
+afterAll(() => world.close());
 
 const shell = (command: string, more: object = {}, task: object = {}) => ({
   step: { run: { shell: { command, ...more } }, ...task },

@@ -8,7 +8,7 @@ beforeAll(async () => {
   world = await enterWorld();
   user = await world.newUser('operator');
 });
-afterAll(() => world[Symbol.asyncDispose]());
+afterAll(() => world.close());
 
 describe('A run', () => {
   test('hands each task the output of the one before', async () => {

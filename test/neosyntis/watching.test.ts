@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { openSocket, type TestSocket } from '../support/socket.ts';
+import { type Frame, openSocket, type TestSocket } from '../support/socket.ts';
 import { enterWorld, type TestUser, type World } from '../support/world.ts';
 
 let world: World;
@@ -9,7 +9,7 @@ beforeAll(async () => {
   world = await enterWorld();
   user = await world.newUser('operator', { runsCode: true });
 });
-afterAll(() => world[Symbol.asyncDispose]());
+afterAll(() => world.close());
 
 const steps = [
   { a: { set: { n: 1 } } },
@@ -23,7 +23,7 @@ async function start(): Promise<string> {
   return body.run_id;
 }
 
-const isEnd = (frame: { type: string; run?: { status: string } }) =>
+const isEnd = (frame: Frame) =>
   frame.type === 'run' && frame.run?.status === 'completed';
 
 const numbers = ({ frames }: TestSocket) => frames.map(({ seq }) => seq);
@@ -94,8 +94,8 @@ describe('Watching events', () => {
       [user, world.admin, other].map((who) => world.watch(who, '/ws/events?topics=runs,jobs')),
     );
     const runId = await start();
-    const isOurEnd = (frame: { event?: { subject: string; type: string } }) =>
-      frame.event?.subject === runId && frame.event.type === 'dev.vareon.run.completed';
+    const isOurEnd = (frame: Frame) =>
+      frame.event?.subject === runId && frame.event?.type === 'dev.vareon.run.completed';
     await Promise.all([mine?.next(isOurEnd), admins?.next(isOurEnd)]);
     expect(others?.frames.filter(({ event }) => event?.subject === runId)).toEqual([]);
     for (const socket of [mine, admins, others]) socket?.close();

@@ -10,7 +10,7 @@ beforeAll(async () => {
   world = await enterWorld();
   user = await world.newUser('operator');
 });
-afterAll(() => world[Symbol.asyncDispose]());
+afterAll(() => world.close());
 
 const create = (body: unknown) => world.api('POST', path, { token: user.token, body });
 

@@ -2,19 +2,15 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startStack } from '../../local/stack.ts';
-import { announceStack } from './stack.ts';
+import { announceStack, testEnvironment } from './stack.ts';
 
 const ADMIN_PASSWORD = 'seven quiet herons';
 
 /** Starts one whole platform for all test files, on free ports and in a folder of its own. */
 export default async function globalSetup(): Promise<void> {
   const dataDir = mkdtempSync(join(tmpdir(), 'vareon-test-'));
-  const stack = await startStack({
-    env: { ...process.env, VAREON_ADMIN_PASSWORD: ADMIN_PASSWORD, LOG_LEVEL: process.env.LOG_LEVEL ?? 'warn' },
-    dataDir,
-    quiet: true,
-  });
-  const { apiUrl, databaseUrl, temporalAddress, temporalUiUrl } = stack;
+  const stack = await startStack({ env: await testEnvironment(dataDir, ADMIN_PASSWORD) });
+  const { apiUrl, databaseUrl, temporalAddress, temporalUiUrl = '' } = stack;
   announceStack({ apiUrl, databaseUrl, temporalAddress, temporalUiUrl, dataDir, adminPassword: ADMIN_PASSWORD });
   (globalThis as { vareonTestStack?: typeof stack }).vareonTestStack = stack;
 }

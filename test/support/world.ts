@@ -16,7 +16,7 @@ export interface TestUser {
 }
 
 /** The running platform that all test files share, as its users see it; what only a test may do is at the end. */
-export interface World extends AsyncDisposable {
+export interface World {
   url: string;
   api: Client;
   admin: TestUser;
@@ -31,6 +31,7 @@ export interface World extends AsyncDisposable {
   watch(user: TestUser, path: string): Promise<TestSocket>;
   temporal: TemporalClient;
   sql<Row>(statement: string, params?: unknown[]): Promise<Row[]>;
+  close(): Promise<void>;
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look into runs of many shapes
@@ -95,7 +96,7 @@ export async function enterWorld(): Promise<World> {
     watch: async ({ token }, path) => openSocket(new URL(path, stack.apiUrl.replace('http', 'ws')), token),
     temporal: new TemporalClient({ connection }),
     sql: (statement, params) => rows(database.em, statement, params),
-    async [Symbol.asyncDispose]() {
+    async close() {
       await connection.close();
       await database.close();
     },

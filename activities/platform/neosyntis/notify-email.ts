@@ -1,5 +1,5 @@
 import type { Static } from 'typebox';
-import { v5 as uuidv5 } from 'uuid';
+import { parse, stringify, v5 as uuidv5 } from 'uuid';
 import type { Database } from '../../../db/orm.ts';
 import type { Outbox, QueuedMail } from '../../../db/system/outbox.ts';
 import type { notifyEmail } from '../../../domain/neosyntis/verbs/notify-email.ts';
@@ -24,7 +24,7 @@ export function createNotifyEmail(deps: {
     const queued = await deps.database.em.fork().transactional(async (tx) => {
       const mails: QueuedMail[] = [];
       for (const recipient of recipients) {
-        const id = uuidv5(`${path} ${iteration.join('.')} ${recipient}`, runId);
+        const id = derivedId(runId, `${path} ${iteration.join('.')} ${recipient}`);
         mails.push(await deps.outbox.put(tx, { id, kind: 'notification', to: recipient, subject, text, expiresAt }));
       }
       return mails;
@@ -32,4 +32,12 @@ export function createNotifyEmail(deps: {
     for (const mail of queued) await deps.startMail(mail);
     return { mail_ids: queued.map(({ mailId }) => mailId) };
   };
+}
+
+/** A UUIDv7 of the run's time, the same for the same run and name (RFC 9562, 5.5 and 5.7). */
+function derivedId(runId: string, name: string): string {
+  const bytes = parse(uuidv5(name, runId));
+  bytes.set(parse(runId).subarray(0, 6));
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70;
+  return stringify(bytes);
 }

@@ -15,7 +15,7 @@ export interface ReconcileDeps {
   hosts: HostRepository;
   client: Client;
   startRun(runId: string): Promise<void>;
-  reconcileMail(): Promise<void>;
+  reconcileAccounts(): Promise<void>;
   log: Logger;
 }
 
@@ -61,7 +61,7 @@ export function createReconcileActivities(deps: ReconcileDeps) {
       for (const range of await missingLogs(database)) bus.publish(topics.hostLogRequests(range.host), range);
     },
 
-    reconcileMail: () => deps.reconcileMail(),
+    reconcileAccounts: () => deps.reconcileAccounts(),
 
     /** Hosts that have not been heard of for too long are offline, whatever their last will said. */
     async expireHosts(): Promise<void> {

@@ -25,6 +25,7 @@ const launcher = (names: string[]): string =>
     'cd -- "$0" || exit 126',
     ...names.map((name) => `export ${name}="$VAREON_SET_${name}"`),
     ...names.map((name) => `unset VAREON_SET_${name}`),
+    'unset OLDPWD',
     'exec "$@"',
   ].join('\n');
 
@@ -60,24 +61,24 @@ export function createNamespaceContainment({ ownProc, unprivileged, path }: Name
     const init = await initOf(keeper, keeperExited);
     await note({ kind: 'namespace', pid: init.pid, start: init.start });
     const drop = user ? ['--reuid', `${user.uid}`, '--regid', `${user.gid}`, '--clear-groups'] : [];
-    const child = spawn(
-      'nsenter',
-      [
-        ...['--target', `${init.pid}`, ...enter, '--', 'setpriv', ...drop, '--no-new-privs', '--'],
-        ...['/bin/sh', '-c', launcher(Object.keys(wanted)), cwd, ...argv],
-      ],
-      {
-        env: {
-          ...env,
-          ...Object.fromEntries(Object.entries(wanted).map(([k, v]) => [`VAREON_SET_${k}`, v])),
-        },
-        cwd: '/',
-        stdio,
-        detached: true,
-      },
-    );
-    const exited = exitOf(child);
     try {
+      const child = spawn(
+        'nsenter',
+        [
+          ...['--target', `${init.pid}`, ...enter, '--', 'setpriv', ...drop, '--no-new-privs', '--'],
+          ...['/bin/sh', '-c', launcher(Object.keys(wanted)), cwd, ...argv],
+        ],
+        {
+          env: {
+            ...env,
+            ...Object.fromEntries(Object.entries(wanted).map(([k, v]) => [`VAREON_SET_${k}`, v])),
+          },
+          cwd: '/',
+          stdio,
+          detached: true,
+        },
+      );
+      const exited = exitOf(child);
       const pid = await spawned(child);
       return {
         pid,

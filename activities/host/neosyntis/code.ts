@@ -1,0 +1,130 @@
+import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activity';
+import {
+  type CodeResult,
+  type CodeStep,
+  codeFailures,
+  type LogChunk,
+  type LogRange,
+  stepId,
+} from '../../../domain/neosyntis/code.ts';
+import type { OutputPiece, Processes, ProcessSpec } from '../../../drivers/processes/port.ts';
+import { resultOf } from './code-result.ts';
+
+export interface CodeDeps {
+  processes: Processes;
+  hostName: string;
+  /** Sends a chunk over the bus, which may lose it: readLog() has it too. */
+  publishLog: (chunk: LogChunk) => void;
+  log: { warn(details: object, message: string): void };
+}
+
+export type CodeActivities = ReturnType<typeof createCodeActivities>;
+
+const HEARTBEAT_MS = 150;
+const KILL_GRACE_MS = 2_000;
+const OUTPUT_LIMIT_BYTES = 10 * 1024 * 1024;
+const LOG_READ_BYTES = 256 * 1024;
+const PIECE_BYTES = 32 * 1024;
+
+/** Code of users on this host. Not idempotent: callers set maximumAttempts to 1 and heartbeatTimeout to seconds. */
+export function createCodeActivities({ processes, hostName, publishLog, log }: CodeDeps) {
+  /**
+   * Runs a step to its end; what the code does wrong is data in the result.
+   * @throws CancelledFailure once everything is ended; ApplicationFailure of a type in `codeFailures`, not
+   *   retryable, when nobody knows what the step did.
+   */
+  async function runCode(step: CodeStep): Promise<CodeResult> {
+    const context = Context.current();
+    if (context.info.attempt > 1) throw ranBefore(step);
+    let pid: number | undefined;
+    const beat = setInterval(() => context.heartbeat({ pid }), HEARTBEAT_MS);
+    const onOutput = (piece: OutputPiece): void => {
+      try {
+        publishLog(chunkOf(step, piece));
+      } catch (error) {
+        log.warn(
+          { err: error, runId: step.runId },
+          'a log chunk was not sent; it can be read from the spool',
+        );
+      }
+    };
+    try {
+      const signal = context.cancellationSignal;
+      const result = await processes.run(specOf(step), {
+        signal,
+        onOutput,
+        onStarted: (started) => (pid = started),
+      });
+      const { end } = result;
+      if (end.kind === 'cancelled') throw stopped(signal);
+      if (end.kind === 'not_started' && end.cause === 'ran_before') throw ranBefore(step);
+      return await resultOf(step, result, { host: hostName, processes });
+    } finally {
+      clearInterval(beat);
+    }
+  }
+
+  /** What a stream holds from a byte on, at most 256 KiB of it; empty where there is nothing. */
+  async function readLog({ runId, path, iteration, stream, from }: LogRange): Promise<LogChunk[]> {
+    const id = stepId(runId, path, iteration);
+    const chunks: LogChunk[] = [];
+    for (let offset = from; offset < from + LOG_READ_BYTES; ) {
+      const piece = await processes.readSpool(id, stream, offset, offset + PIECE_BYTES);
+      if (piece.bytes === 0) break;
+      chunks.push(chunkOf({ runId, path, iteration }, piece));
+      offset = piece.offset + piece.bytes;
+    }
+    return chunks;
+  }
+
+  return { runCode, readLog };
+}
+
+const ranBefore = ({ step }: CodeStep): ApplicationFailure =>
+  ApplicationFailure.nonRetryable(
+    `The step ${step} was started before and is not run again; what it did is unknown.`,
+    codeFailures.ranBefore,
+  );
+
+/** Everything of the step is ended; why decides what the run is told. */
+function stopped({ reason }: AbortSignal): Error {
+  if (reason instanceof CancelledFailure && reason.message !== 'WORKER_SHUTDOWN') return reason;
+  return ApplicationFailure.nonRetryable(
+    'The host stopped while the step ran, and ended it; what it did until then is unknown.',
+    codeFailures.hostShutdown,
+  );
+}
+
+const chunkOf = (
+  { runId, path, iteration }: Pick<CodeStep, 'runId' | 'path' | 'iteration'>,
+  { stream, offset, bytes, text }: OutputPiece,
+): LogChunk => ({
+  run_id: runId,
+  path,
+  iteration,
+  stream,
+  offset,
+  length: bytes,
+  text,
+  at: new Date().toISOString(),
+});
+
+const specOf = (step: CodeStep): ProcessSpec => ({
+  id: step.step,
+  ...programOf(step),
+  env: step.environment,
+  platformEnv: { VAREON_RUN_ID: step.runId },
+  ...(step.stdin === undefined ? {} : { stdin: step.stdin }),
+  timeoutMs: step.timeoutMs,
+  killGraceMs: KILL_GRACE_MS,
+  outputLimitBytes: OUTPUT_LIMIT_BYTES,
+});
+
+/** Code is never put together with values: arguments stay arguments, `$1` in a shell, argv[2] in a script. */
+function programOf(step: CodeStep): Pick<ProcessSpec, 'argv' | 'files'> {
+  if (step.kind === 'shell') return { argv: ['/bin/sh', '-c', step.command, 'sh', ...step.arguments] };
+  // As .js without a package.json, Node tells by the syntax whether it is a module.
+  const [program, file] =
+    step.language === 'python' ? ['python3', 'script.py'] : [process.execPath, 'script.js'];
+  return { argv: [program, file, ...step.arguments], files: [{ name: file, text: step.code }] };
+}

@@ -1,0 +1,106 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createHostRoutes } from '../../api/system/hosts.ts';
+import { rows } from '../../db/sql.ts';
+import { createHostRepository } from '../../db/system/hosts.ts';
+import { newDatabase } from '../auth/installation.ts';
+import { serve } from './serve.ts';
+
+const capabilities = { code: true, python: '3.11.7', node: '24.21.0', platform: 'linux', cpus: 2 };
+const announcement = (name: string, second: number, sessions = 0) => ({
+  name,
+  capabilities,
+  sessions,
+  at: `2026-11-21T09:30:${String(second).padStart(2, '0')}.000Z`,
+});
+
+describe('worker hosts', () => {
+  let db: Awaited<ReturnType<typeof newDatabase>>;
+  let hosts: ReturnType<typeof createHostRepository>;
+  beforeAll(async () => {
+    db = await newDatabase();
+    hosts = createHostRepository(db.database);
+  });
+  afterAll(() => db.drop());
+
+  const look = async (name: string) => (await hosts.list()).find((host) => host.name === name);
+  const age = (name: string, seconds: number) =>
+    rows(db.database.em, "update hosts set last_seen = last_seen - ? * interval '1 second' where name = ?", [
+      seconds,
+      name,
+    ]);
+
+  test('one that announces itself is listed online with what it can do and holds', async () => {
+    expect(await hosts.seen(announcement('lathe', 1, 3))).toBe(true);
+    expect(await hosts.seen(announcement('lathe', 5, 4))).toBe(false);
+    expect(await look('lathe')).toEqual({
+      name: 'lathe',
+      status: 'online',
+      last_seen: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+      capabilities,
+      sessions: 4,
+    });
+    expect(await hosts.online()).toContain('lathe');
+  });
+
+  test('last_seen is by our clock, however wrong that of the host is', async () => {
+    await hosts.seen({ ...announcement('off', 1), at: '2001-01-01T00:00:00.000Z' });
+    expect(Math.abs(Date.now() - Date.parse((await look('off'))?.last_seen ?? ''))).toBeLessThan(60_000);
+  });
+
+  test('one that is gone is offline, and online again with its next announcement only', async () => {
+    await hosts.seen(announcement('mill', 1, 2));
+    expect(await hosts.gone('mill')).toBe(true);
+    expect(await hosts.gone('mill')).toBe(false);
+    expect(await look('mill')).toMatchObject({ status: 'offline', sessions: 0 });
+    expect(await hosts.seen(announcement('mill', 1))).toBe(false);
+    expect(await look('mill')).toMatchObject({ status: 'offline' });
+    expect(await hosts.seen(announcement('mill', 9))).toBe(true);
+    expect(await look('mill')).toMatchObject({ status: 'online' });
+  });
+
+  test('one that was never there cannot go', async () => {
+    expect(await hosts.gone('nobody')).toBe(false);
+    expect(await look('nobody')).toBeUndefined();
+  });
+
+  test('of many that say the same news at once, one learns that it is news', async () => {
+    const news = await Promise.all(Array.from({ length: 8 }, () => hosts.seen(announcement('race', 1))));
+    expect(news.filter(Boolean)).toHaveLength(1);
+    await hosts.gone('race');
+    const again = await Promise.all(Array.from({ length: 8 }, () => hosts.seen(announcement('race', 2))));
+    expect(again.filter(Boolean)).toHaveLength(1);
+  });
+
+  test('those not seen for long are marked offline and named once', async () => {
+    await hosts.seen(announcement('silent', 1));
+    await age('silent', 20);
+    expect(await hosts.expire(15_000)).toEqual(['silent']);
+    expect(await hosts.expire(15_000)).toEqual([]);
+    expect(await hosts.online()).not.toContain('silent');
+  });
+
+  test('the list shows those that are online first', async () => {
+    await using api = await serve(createHostRoutes({ hosts }));
+    await hosts.seen(announcement('zebra', 1));
+    const { status, body } = await api.call('GET', '/api/hosts', 'viewer');
+    expect(status).toBe(200);
+    const states = body.map((host: { status: string }) => host.status);
+    expect(states).toEqual([...states].sort().reverse());
+    expect(states).toContain('offline');
+  });
+
+  test('an administrator removes one that is offline; others and online ones are refused', async () => {
+    await using api = await serve(createHostRoutes({ hosts }));
+    await hosts.seen(announcement('old', 1));
+    expect((await api.call('DELETE', '/api/hosts/old')).status).toBe(401);
+    expect((await api.call('DELETE', '/api/hosts/old', 'operator')).status).toBe(403);
+    expect(await api.call('DELETE', '/api/hosts/old', 'admin')).toMatchObject({
+      status: 409,
+      body: { code: 'conflict' },
+    });
+    await hosts.gone('old');
+    expect((await api.call('DELETE', '/api/hosts/old', 'admin')).status).toBe(204);
+    expect((await api.call('DELETE', '/api/hosts/old', 'admin')).status).toBe(404);
+    expect(await look('old')).toBeUndefined();
+  });
+});

@@ -1,0 +1,69 @@
+import { execFile } from 'node:child_process';
+import { delimiter } from 'node:path';
+import { promisify } from 'node:util';
+import type { Config } from '../config.ts';
+import type { Json } from '../domain/wire.ts';
+import { findContainments } from '../drivers/processes/containment/detect.ts';
+import type { Processes } from '../drivers/processes/port.ts';
+import { createProcesses } from '../drivers/processes/processes.ts';
+import { ensureRunAsUser } from '../drivers/processes/run-as.ts';
+import type { Logger } from '../logs.ts';
+
+const execute = promisify(execFile);
+
+/** How long a step's output is kept on the host for those who ask again. */
+const SPOOL_KEPT_MS = 24 * 3_600_000;
+
+/**
+ * Makes the host ready to run code: as another user when it runs as root, in the strongest containment the
+ * machine allows, with nothing left over from an earlier life.
+ */
+export async function prepareProcesses(
+  config: Config,
+  env: { PATH?: string | undefined; LANG?: string | undefined; TZ?: string | undefined },
+  log: Logger,
+): Promise<{ processes: Processes; capabilities: { [name: string]: Json } }> {
+  const user = process.getuid?.() === 0 ? await ensureRunAsUser(config.VAREON_RUN_AS) : undefined;
+  const PATH = searchPath(env.PATH);
+  const [containment] = await findContainments(PATH, user);
+  if (!containment) throw new Error('this machine has no way to hold the processes of a code step together');
+  const processes = await createProcesses({
+    dataDir: config.dataDir,
+    hostName: config.VAREON_HOST_NAME,
+    containment,
+    user,
+    hostEnvironment: { PATH, ...(env.LANG ? { LANG: env.LANG } : {}), ...(env.TZ ? { TZ: env.TZ } : {}) },
+    warn: (message, error) => log.warn({ err: error }, message),
+  });
+  const ended = await processes.sweep();
+  if (ended > 0) log.warn({ ended }, 'ended what an earlier life of this host left running');
+  await processes.pruneSpools(SPOOL_KEPT_MS);
+  const python = await version('python3', PATH);
+  return {
+    processes,
+    capabilities: {
+      code: true,
+      platform: process.platform,
+      node: process.versions.node,
+      containment: processes.containment,
+      ...(user ? { run_as: user.name } : {}),
+      ...(python ? { python } : {}),
+    },
+  };
+}
+
+/** npm puts the project's own tools first; steps get the machine's. */
+const searchPath = (path: string | undefined): string =>
+  (path ?? '/usr/local/bin:/usr/bin:/bin')
+    .split(delimiter)
+    .filter((folder) => !folder.includes('node_modules'))
+    .join(delimiter);
+
+async function version(program: string, PATH: string): Promise<string | undefined> {
+  try {
+    const { stdout } = await execute(program, ['--version'], { env: { PATH }, timeout: 5_000 });
+    return /\d+(\.\d+)+/.exec(stdout)?.[0];
+  } catch {
+    return undefined; // it is not there
+  }
+}
