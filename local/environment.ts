@@ -28,7 +28,7 @@ export interface EnvironmentOptions {
 export function childEnvironments({ env, config, keys, places, compileCache }: EnvironmentOptions) {
   const { VAREON_ADMIN_PASSWORD: _never, ...platformEnv } = env;
   const common = {
-    NODE_COMPILE_CACHE: env.NODE_COMPILE_CACHE ?? compileCache,
+    NODE_COMPILE_CACHE: compileCache,
     TEMPORAL_ADDRESS: places.temporalAddress,
     TEMPORAL_NAMESPACE: config.TEMPORAL_NAMESPACE,
     BUS_URL: places.busUrl,

@@ -1,7 +1,4 @@
-import { enableCompileCache } from 'node:module';
-import { fileURLToPath } from 'node:url';
+import { runStack } from './run.ts';
 
-/** Entry point of `npm start`. Node keeps what it makes of the sources, which halves the next start's work. */
-enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/vareon/compile', import.meta.url)));
-const { runStack } = await import('./run.ts');
+/** Entry point of `npm start`. */
 process.exitCode = await runStack(process);

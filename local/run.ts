@@ -12,7 +12,7 @@ export async function runStack(process: NodeJS.Process): Promise<number> {
   const { report, line } = createConsole(screen, process.env.VAREON_DATA_DIR || './.vareon');
   const { stop, force } = listenForSignals(process, line);
   try {
-    line('Vareon is starting');
+    line(`Vareon is starting (process ${process.pid})`);
     const stack = await startStack({ env: process.env, report, signal: stop, force });
     const { addresses, adminPassword } = stack;
     line(

@@ -64,9 +64,9 @@ async function startTemporal(context: StartContext, taken: Set<number>): Promise
     signal: parts.signal,
     progress: (text) => report({ type: 'progress', part: 'temporal', text }),
   });
-  const port = await freePort(taken);
+  const [port, httpPort] = [await freePort(taken), await freePort(taken)];
   const { dataDir, TEMPORAL_NAMESPACE: namespace, TEMPORAL_UI_PORT: uiPort } = config;
-  await parts.start(temporalPart({ binary, dataDir, namespace, port, uiPort, env })).ready;
+  await parts.start(temporalPart({ binary, dataDir, namespace, port, httpPort, uiPort, env })).ready;
   return { temporalAddress: `127.0.0.1:${port}`, temporalUiUrl: `http://127.0.0.1:${uiPort}` };
 }
 

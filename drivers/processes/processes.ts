@@ -106,14 +106,14 @@ export async function createProcesses(options: ProcessesOptions): Promise<Proces
     const finish = (ended: Ended): ProcessResult => ({ ...ended, startedAt, endedAt: new Date() });
     const wrong = checkSpec(spec);
     if (wrong) return finish(notStarted('refused', wrong));
-    const spool = await createSpool(spools, spec.id);
-    if (!spool) return finish(notStarted('ran_before', `${spec.id} was started on this host before`));
+    const before = notStarted('ran_before', `${spec.id} was started on this host before`);
+    if (running.has(spec.id)) return finish(before);
     running.add(spec.id);
     try {
-      return finish(await runInFolder(spec, run, spool));
+      await using spool = await createSpool(spools, spec.id);
+      return finish(spool ? await runInFolder(spec, run, spool) : before);
     } finally {
       running.delete(spec.id);
-      await spool.close();
     }
   }
 

@@ -7,9 +7,8 @@ import { wholeCharacters } from './text.ts';
 const streams: OutputStream[] = ['stdout', 'stderr'];
 
 /** The output of one process: two files that only grow. */
-export interface Spool {
+export interface Spool extends AsyncDisposable {
   append(stream: OutputStream, bytes: Buffer): Promise<void>;
-  close(): Promise<void>;
 }
 
 /** Makes the folder of a process's output, for the host's user alone. @returns nothing when there is one already. */
@@ -28,7 +27,8 @@ export async function createSpool(folder: string, id: string): Promise<Spool | u
   const files = { stdout, stderr };
   return {
     append: (stream, bytes) => files[stream].appendFile(bytes),
-    close: async () => void (await Promise.all(Object.values(files).map((file) => file.close()))),
+    [Symbol.asyncDispose]: async () =>
+      void (await Promise.all(Object.values(files).map((file) => file.close()))),
   };
 }
 

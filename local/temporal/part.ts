@@ -1,6 +1,5 @@
 import { join } from 'node:path';
-import type { PartSpec } from '../child/supervise.ts';
-import { pause } from '../child/supervise.ts';
+import { type PartSpec, pause } from '../child/supervise.ts';
 import { isServing } from './health.ts';
 
 export interface TemporalOptions {
@@ -8,6 +7,7 @@ export interface TemporalOptions {
   dataDir: string;
   namespace: string;
   port: number;
+  httpPort: number;
   uiPort: number;
   env: Record<string, string | undefined>;
 }
@@ -33,9 +33,11 @@ const pragmas = ['journal_mode=WAL', 'synchronous=FULL'];
 const POLL_MS = 20;
 
 /** Temporal's dev server with its Web UI, on 127.0.0.1 only, kept in one SQLite file. */
-export function temporalPart({ binary, dataDir, namespace, port, uiPort, env }: TemporalOptions): PartSpec {
+export function temporalPart(options: TemporalOptions): PartSpec {
+  const { binary, dataDir, namespace, port, httpPort, uiPort, env } = options;
   const args = [
-    ['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--ui-port', String(uiPort)],
+    ['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port)],
+    ['--http-port', String(httpPort), '--ui-port', String(uiPort)],
     [
       '--db-filename',
       join(dataDir, 'temporal', 'temporal.db'),
@@ -52,7 +54,7 @@ export function temporalPart({ binary, dataDir, namespace, port, uiPort, env }: 
     name: 'temporal',
     command: () => ({ file: binary, args, env: withoutOurs(env), cwd: dataDir }),
     async ready(_child, signal) {
-      while (!signal.aborted && !(await isServing(`127.0.0.1:${port}`))) await pause(POLL_MS, signal);
+      while (!signal.aborted && !(await isServing(httpPort, namespace))) await pause(POLL_MS, signal);
       return {};
     },
     stopSignal: 'SIGTERM',

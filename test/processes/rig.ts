@@ -20,11 +20,13 @@ export interface Ran {
   id: string;
 }
 
+type RunMore = Partial<ProcessSpec> & { signal?: AbortSignal; onOutput?: (piece: OutputPiece) => void };
+
 export interface Rig {
   processes: Processes;
   dataDir: string;
-  run(argv: [string, ...string[]], more?: Partial<ProcessSpec> & { signal?: AbortSignal }): Promise<Ran>;
-  shell(command: string, more?: Partial<ProcessSpec> & { signal?: AbortSignal }): Promise<Ran>;
+  run(argv: [string, ...string[]], more?: RunMore): Promise<Ran>;
+  shell(command: string, more?: RunMore): Promise<Ran>;
   close(): Promise<void>;
 }
 
@@ -42,7 +44,7 @@ export async function createRig(containment: Containment): Promise<Rig> {
       throw new Error(message, { cause: error });
     },
   });
-  const run: Rig['run'] = async (argv, { signal, ...more } = {}) => {
+  const run: Rig['run'] = async (argv, { signal, onOutput, ...more } = {}) => {
     const pieces: OutputPiece[] = [];
     const spec: ProcessSpec = {
       id: `step-${++count}`,

@@ -1,3 +1,5 @@
+import { freePort } from '../../local/ports.ts';
+
 /** What the test files know of the stack that global-setup.ts started. */
 export interface TestStack {
   apiUrl: string;
@@ -20,4 +22,22 @@ export function testStack(): TestStack {
   const text = process.env[VARIABLE];
   if (!text) throw new Error('the test stack is not running: run the tests with npm test');
   return JSON.parse(text) as TestStack; // written by announceStack
+}
+
+/** The settings of a stack for tests: free ports, a folder of its own, nothing of the caller's own settings. */
+export async function testEnvironment(dataDir: string, adminPassword: string): Promise<Record<string, string | undefined>> {
+  const taken = new Set<number>();
+  const port = async () => {
+    const free = await freePort(taken);
+    taken.add(free);
+    return String(free);
+  };
+  const { PATH, HOME, LANG, XDG_CACHE_HOME, TEMPORAL_CLI_PATH, LOG_LEVEL = 'info' } = process.env;
+  return {
+    ...{ PATH, HOME, LANG, XDG_CACHE_HOME, TEMPORAL_CLI_PATH, LOG_LEVEL },
+    VAREON_DATA_DIR: dataDir,
+    VAREON_ADMIN_PASSWORD: adminPassword,
+    VAREON_PORT: await port(),
+    TEMPORAL_UI_PORT: await port(),
+  };
 }

@@ -1,4 +1,4 @@
-import { condition } from '@temporalio/workflow';
+import { CancellationScope, condition } from '@temporalio/workflow';
 import type { Change, ProjectionBatch, RunChange, StepChange } from '../../../domain/neosyntis/projection.ts';
 import { RECORDED_STEPS_LIMIT } from '../../../domain/neosyntis/runs.ts';
 
@@ -38,7 +38,8 @@ export function createRecorder(runId: string, project: (batch: ProjectionBatch) 
       await project(take());
     }
   }
-  const pumping = pump();
+  // A run that is cancelled still says so.
+  const pumping = CancellationScope.nonCancellable(pump);
 
   return {
     /** Whether a new step still gets a row of its own. */

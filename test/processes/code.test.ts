@@ -1,0 +1,220 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { asyncLocalStorage, CancelledFailure, Context, type Info } from '@temporalio/activity';
+import { noopMetricMeter } from '@temporalio/common';
+import { createCodeActivities } from '../../activities/host/neosyntis/code.ts';
+import {
+  type CodeStep,
+  type LogChunk,
+  type ScriptStep,
+  type ShellStep,
+  stepId,
+} from '../../domain/neosyntis/code.ts';
+import { containments, createRig, eventually, type Rig, running, uniqueNap } from './rig.ts';
+
+let rig: Rig;
+let activities: ReturnType<typeof createCodeActivities>;
+const chunks: LogChunk[] = [];
+let warnings = 0;
+
+beforeAll(async () => {
+  const [containment] = containments;
+  if (!containment) throw new Error('no containment');
+  rig = await createRig(containment);
+  activities = createCodeActivities({
+    processes: rig.processes,
+    hostName: 'test',
+    publishLog: (chunk) => {
+      if (chunk.text.includes('unsendable')) throw new Error('the bus is gone');
+      chunks.push(chunk);
+    },
+    log: { warn: () => (warnings += 1) },
+  });
+});
+afterAll(() => rig.close());
+
+const silent = { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error() {} };
+
+/** Runs as a worker would, with the parts of an activity's context that are used. */
+async function inContext<T>(run: () => Promise<T>, { attempt = 1, abort = new AbortController() } = {}) {
+  const beats: unknown[] = [];
+  const info = { attempt } as Info; // nothing else of it is read
+  const cancelled = new Promise<never>(() => {});
+  const beat = (details?: unknown) => void beats.push(details);
+  const context = new Context(info, cancelled, abort.signal, beat, undefined, silent, noopMetricMeter, {});
+  return { result: await asyncLocalStorage.run(context, run), beats };
+}
+
+let count = 0;
+const base = (): Omit<ShellStep, 'kind' | 'command'> => {
+  const at = { runId: '0192-run', path: `/do/${++count}/step`, iteration: [0, count] };
+  const step = stepId(at.runId, at.path, at.iteration);
+  return { ...at, step, arguments: [], environment: {}, return: 'stdout', timeoutMs: 10_000 };
+};
+const shell = (command: string, more: Partial<ShellStep> = {}): CodeStep => ({
+  ...base(),
+  kind: 'shell',
+  command,
+  ...more,
+});
+const script = (
+  language: ScriptStep['language'],
+  code: string,
+  more: Partial<ScriptStep> = {},
+): CodeStep => ({
+  ...base(),
+  kind: 'script',
+  language,
+  code,
+  ...more,
+});
+const run = async (step: CodeStep) => (await inContext(() => activities.runCode(step))).result;
+const type = (kind: string) => `https://open-workflow-specification.org/dsl/errors/types/${kind}`;
+
+describe('A code step', () => {
+  test('gives a shell its arguments as $1, $2', async () => {
+    expect(await run(shell('echo "$1+$2+$#"', { arguments: ['a b', '$(id)'] }))).toEqual({
+      outcome: 'ok',
+      output: 'a b+$(id)+2\n',
+      exitCode: 0,
+      stdoutBytes: 12,
+      stderrBytes: 0,
+      host: 'test',
+    });
+  });
+
+  test.each([
+    ['js', 'console.log(require("node:os").EOL.length, process.argv.slice(2).join())'],
+    [
+      'javascript',
+      'import os from "node:os"; console.log(await os.EOL.length, process.argv.slice(2).join())',
+    ],
+    ['python', 'import sys, os\nprint(len(os.linesep), ",".join(sys.argv[1:]))'],
+  ] as const)('runs a script in %s with its arguments', async (language, code) => {
+    expect(await run(script(language, code, { arguments: ['x', 'é'] }))).toMatchObject({ output: '1 x,é\n' });
+  });
+
+  test('puts out what `return` names', async () => {
+    const output = async (wanted: CodeStep['return']) =>
+      run(shell('printf out; printf err >&2; exit 3', { return: wanted })).then((result) =>
+        result.outcome === 'ok' ? result.output : result.problem.type,
+      );
+    expect(await output('stderr')).toBe('err');
+    expect(await output('code')).toBe(3);
+    expect(await output('all')).toEqual({ code: 3, stdout: 'out', stderr: 'err' });
+    expect(await output('none')).toBeNull();
+    expect(await output('stdout')).toBe(type('runtime'));
+    expect(await run(shell('kill -9 $$', { return: 'code' }))).toMatchObject({ output: 137, exitCode: 137 });
+  });
+
+  test.each([
+    ['an exit code', shell('echo why >&2; exit 3'), 'runtime', 500, /exit code 3\.\n\nstderr:\nwhy$/, 3],
+    ['an unknown command', shell('no-such-command'), 'runtime', 500, /127.*not found/s, 127],
+    ['a signal', shell('kill -11 $$'), 'runtime', 500, /SIGSEGV/, 139],
+    [
+      'the time limit',
+      shell('echo so far; sleep 60', { timeoutMs: 150 }),
+      'timeout',
+      408,
+      /150 ms.*so far$/s,
+      undefined,
+    ],
+    ['the output limit', shell('yes'), 'runtime', 500, /10485760.*y\ny$/s, undefined],
+    ['a long output', shell('head -c 300000 /dev/zero | tr "\\0" x'), 'runtime', 500, /300000.*256 KiB/s, 0],
+    [
+      'JSON longer than it looks',
+      shell('head -c 200000 /dev/zero | tr "\\0" "\\""'),
+      'runtime',
+      500,
+      /256 KiB/,
+      0,
+    ],
+    [
+      'a refused variable',
+      shell('true', { environment: { LD_PRELOAD: 'x' } }),
+      'configuration',
+      400,
+      /LD_PRELOAD/,
+      undefined,
+    ],
+    [
+      'no interpreter',
+      script('python', '', { environment: { PATH: '/nowhere' } }),
+      'configuration',
+      400,
+      /python3/,
+      undefined,
+    ],
+  ])('ends in the right problem for %s', async (_, step, kind, status, detail, exitCode) => {
+    const result = await run(step);
+    expect(result).toMatchObject({
+      outcome: 'problem',
+      problem: { type: type(kind), status, detail: expect.stringMatching(detail) },
+      host: 'test',
+    });
+    expect(result.exitCode).toBe(exitCode);
+    expect(JSON.stringify(result).length).toBeLessThan(12_000);
+  });
+
+  test('sends its output as it comes, and gives it again from any byte', async () => {
+    const step = shell('printf "é1"; printf 2 >&2; sleep 0.1; printf "\\0003"');
+    await run(step);
+    const sent = chunks.filter(({ path, stream }) => path === step.path && stream === 'stdout');
+    const { runId, path, iteration } = step;
+    expect(sent.map(({ offset, length, text }) => [offset, length, text])).toEqual([
+      [0, 3, 'é1'],
+      [3, 4, '\ufffd3'],
+    ]);
+    expect(sent[0]).toMatchObject({ run_id: runId, path, iteration, stream: 'stdout' });
+    const again = await activities.readLog({ runId, path, iteration, stream: 'stdout', from: 2 });
+    expect(again.map(({ offset, text }) => [offset, text])).toEqual([[2, '1\ufffd3']]);
+    expect(await activities.readLog({ runId, path, iteration, stream: 'stdout', from: 7 })).toEqual([]);
+  });
+
+  test('goes on when its output cannot be sent', async () => {
+    expect(await run(shell('echo unsendable'))).toMatchObject({ outcome: 'ok', output: 'unsendable\n' });
+    expect(warnings).toBeGreaterThan(0);
+  });
+
+  test('tells its pid with each heartbeat', async () => {
+    const { beats } = await inContext(() => activities.runCode(shell('sleep 0.5')));
+    expect(beats.length).toBeGreaterThanOrEqual(2);
+    expect(beats[0]).toEqual({ pid: expect.any(Number) });
+  });
+
+  test.each([
+    ['CANCELLED', 'CancelledFailure', undefined],
+    ['WORKER_SHUTDOWN', 'ApplicationFailure', 'HostShutdown'],
+  ])('ends all its processes at %s and then says so', async (reason, name, failureType) => {
+    const nap = uniqueNap();
+    const abort = new AbortController();
+    const ended = inContext(() => activities.runCode(shell(`setsid sleep ${nap} & sleep ${nap}`)), { abort });
+    const failure = ended.catch((error: unknown) => error);
+    await eventually(() => running(nap).length >= 2);
+    abort.abort(new CancelledFailure(reason));
+    expect(await failure).toMatchObject({
+      name,
+      ...(failureType ? { type: failureType, nonRetryable: true } : {}),
+    });
+    expect(running(nap)).toEqual([]);
+  });
+
+  test('is not run a second time', async () => {
+    const step = shell('echo once');
+    const ranBefore = { type: 'RanBefore', nonRetryable: true };
+    await expect(inContext(() => activities.runCode(step), { attempt: 2 })).rejects.toMatchObject(ranBefore);
+    expect(await run(step)).toMatchObject({ outcome: 'ok' });
+    await expect(run(step)).rejects.toMatchObject(ranBefore);
+  });
+
+  test('has an id that differs by run, path and iteration, and is safe as a folder name', () => {
+    const ids = [
+      stepId('r', '/do/0/a', []),
+      stepId('r', '/do/0/a', [1]),
+      stepId('r', '/do/1/a', []),
+      stepId('s', '/do/0/a', []),
+    ];
+    expect(new Set(ids).size).toBe(4);
+    expect(stepId('r', '/do/0/../ü', [1, 2])).toMatch(/^r-[0-9a-f]{16}$/);
+    expect(stepId('r', '/do/0/a', [])).toBe(ids[0]);
+  });
+});

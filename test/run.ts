@@ -1,0 +1,75 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/**
+ * `npm test`: type check, lint and layer rules side by side, then the tests; `npm test -- <path>` runs those
+ * tests only. Ends with `N passed, N failed`, in which each check counts as one.
+ */
+const only = process.argv.slice(2);
+const bin = (name: string) => join('node_modules', '.bin', name);
+
+const checks = [
+  { name: 'type check', command: bin('tsc'), args: ['--noEmit'] },
+  { name: 'lint', command: bin('biome'), args: ['check', '--error-on-warnings', '.'] },
+  {
+    name: 'layer rules',
+    command: bin('depcruise'),
+    args: [
+      ...['--config', '.dependency-cruiser.cjs', '--output-type', 'err'],
+      ...['domain', 'workflows', 'activities', 'drivers', 'db', 'workers', 'api', 'local'],
+      ...['config.ts', 'logs.ts', 'process.ts'],
+    ],
+  },
+];
+
+function run(command: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<{ ok: boolean; text: string }> {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const chunks: Buffer[] = [];
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    child.on('error', (error) => resolve({ ok: false, text: error.message }));
+    child.on('close', (code) => resolve({ ok: code === 0, text: Buffer.concat(chunks).toString() }));
+  });
+}
+
+async function check({ name, command, args }: (typeof checks)[number]): Promise<boolean> {
+  const startedAt = performance.now();
+  const { ok, text } = await run(command, args);
+  console.log(`${ok ? 'PASS' : 'FAIL'} ${name} (${((performance.now() - startedAt) / 1000).toFixed(1)} s)`);
+  if (!ok) console.log(text);
+  return ok;
+}
+
+function jest(resultFile: string): Promise<boolean> {
+  const child = spawn(
+    process.execPath,
+    [join('node_modules', 'jest', 'bin', 'jest.js'), '--json', `--outputFile=${resultFile}`, ...only],
+    {
+      env: { ...process.env, NODE_OPTIONS: '--experimental-vm-modules --disable-warning=ExperimentalWarning' },
+      // Jest reports on standard error; standard output would repeat the JSON.
+      stdio: ['ignore', 'ignore', 'inherit'],
+    },
+  );
+  return new Promise((resolve) => child.on('close', (code) => resolve(code === 0)));
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'vareon-results-'));
+const resultFile = join(folder, 'jest.json');
+const checked = only.length > 0 ? [] : await Promise.all(checks.map(check));
+const succeeded = await jest(resultFile);
+let passed = checked.filter(Boolean).length;
+let failed = checked.length - passed;
+try {
+  // As jest --json writes it: a file that could not run is a suite without tests.
+  const results = JSON.parse(readFileSync(resultFile, 'utf8')) as Record<string, number>;
+  passed += results.numPassedTests ?? 0;
+  failed += (results.numFailedTests ?? 0) + (results.numRuntimeErrorTestSuites ?? 0);
+} catch {
+  failed += 1; // Jest itself could not start; it has said why
+}
+if (!succeeded && failed === 0) failed = 1;
+rmSync(folder, { recursive: true, force: true });
+console.log(`\n${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
