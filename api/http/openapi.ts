@@ -1,6 +1,6 @@
 import { Problem } from '../../domain/wire.ts';
 import { errorResponses } from './openapi-errors.ts';
-import { operationId, tags } from './openapi-names.ts';
+import { moduleOf, operationId, tags } from './openapi-names.ts';
 import {
   type DocumentedRoute,
   type DocumentedSocket,
@@ -41,12 +41,13 @@ export function createOpenApi(
     add(socket.path, 'GET', id, socketOperation(id, socket, components));
   }
 
+  const used = new Set([...routes, ...sockets].map(({ path }) => moduleOf(path)));
   return {
     openapi: '3.1.0',
     info: { ...info, license: { name: 'Apache 2.0', identifier: 'Apache-2.0' } },
     servers: [{ url: '/' }],
     security: [{ bearer: [] }],
-    tags: tags.map((name) => ({ name })),
+    tags: tags.filter((tag) => used.has(tag)).map((name) => ({ name })),
     paths,
     components: {
       securitySchemes: {

@@ -14,7 +14,7 @@ const assets = {
 type Asset = keyof typeof assets;
 const assetNames = Object.keys(assets) as Asset[]; // its keys are just these
 
-/** Everything comes from here, and nothing is said inline; Swagger UI sets some styles and draws icons as data. */
+/** Everything comes from here and nothing is inline; Swagger UI draws its icons as data. */
 const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self'",

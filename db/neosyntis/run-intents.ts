@@ -1,8 +1,9 @@
 import type { Document } from '../../domain/neosyntis/dsl.ts';
+import type { StepChange } from '../../domain/neosyntis/projection.ts';
 import type { RunStatus } from '../../domain/neosyntis/runs.ts';
 import type { Json } from '../../domain/wire.ts';
 import type { Database } from '../orm.ts';
-import { rows } from '../sql.ts';
+import { iso, rows } from '../sql.ts';
 
 export interface OpenRun {
   id: string;
@@ -32,6 +33,17 @@ export function createRunIntents({ em }: Database) {
         [olderThanMs / 1000],
       );
       return found.map((row) => ({ ...row, projected: Number(row.projected) }));
+    },
+
+    /** The steps of a run that have not ended. */
+    async openSteps(id: string): Promise<StepChange[]> {
+      const found = await rows<StepChange & { host: string | null }>(
+        em,
+        `select path, iteration, name, kind, status, attempt, host, ${iso('started_at', '"startedAt"')} from run_steps
+         where run_id = ? and status in ('pending', 'running', 'waiting') order by ordinal`,
+        [id],
+      );
+      return found.map(({ host, ...step }) => ({ ...step, ...(host === null ? {} : { host }) }));
     },
 
     async intent(id: string): Promise<RunIntent | undefined> {

@@ -126,13 +126,14 @@ describe.each(containments.map((containment) => [containment.name, containment] 
 
     test('SIGTERM comes first, and what is printed then is kept', async () => {
       const abort = new AbortController();
-      const ran = await rig.shell('trap "echo cleaned; exit" TERM; echo ready; while :; do sleep 0.02; done', {
-        signal: abort.signal,
-        onOutput: () => abort.abort(),
-      });
-      expect([ran.end, ran.out]).toEqual([{ kind: 'cancelled' }, 'ready
-cleaned
-']);
+      const ran = await rig.shell(
+        'trap "echo cleaned; exit" TERM; echo ready; while :; do sleep 0.02; done',
+        {
+          signal: abort.signal,
+          onOutput: () => abort.abort(),
+        },
+      );
+      expect([ran.end, ran.out]).toEqual([{ kind: 'cancelled' }, 'ready\ncleaned\n']);
     });
 
     test('a command that ignores SIGTERM, or stopped itself, is killed after the grace', async () => {

@@ -37,11 +37,14 @@ export function createReconcileActivities(deps: ReconcileDeps) {
     const end = endOf(found);
     if (!end) return;
     log.warn({ runId: run.id, status: end.status }, 'closing a run that Temporal ended otherwise');
+    const endedAt = new Date().toISOString();
+    const status = end.status === 'cancelled' ? 'cancelled' : 'unknown';
+    const steps = (await intents.openSteps(run.id)).map((step) => ({ step: { ...step, status, endedAt } as const }));
     const projected = await applyProjection(database, {
       runId: run.id,
       // Whatever the run itself still sends comes too late.
       from: run.projected + 1,
-      changes: [{ run: { ...end, endedAt: new Date().toISOString() } }],
+      changes: [...steps, { run: { ...end, endedAt } }],
       progress: 0,
     });
     for (const frame of projected.frames) bus.publish(topics.run(run.id), frame);
