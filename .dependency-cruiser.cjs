@@ -4,7 +4,7 @@ const only = (from, allowed, why) => ({
   comment: why,
   severity: 'error',
   from: { path: `^${from}/` },
-  to: { path: '^(domain|workflows|activities|drivers|db|workers|api|local|test|bench|config|logs|process)(/|\\.ts$)', pathNot: `^(${[from, ...allowed].join('|')})(/|\\.ts$)` },
+  to: { path: '^(domain|workflows|activities|drivers|db|workers|api|local|test|bench|config|logs|process|version)(/|\\.ts$)', pathNot: `^(${[from, ...allowed].join('|')})(/|\\.ts$)` },
 });
 
 module.exports = {
@@ -33,7 +33,7 @@ module.exports = {
       from: { path: '^(activities/host/|workers/host)' },
       to: { path: '^db/' },
     },
-    { ...only('api', ['domain', 'db', 'drivers', 'config', 'logs', 'process'], 'HTTP and WebSocket'), to: { ...only('api', ['domain', 'db', 'drivers', 'config', 'logs', 'process']).to, dependencyTypesNot: ['type-only'] } },
+    { ...only('api', ['domain', 'db', 'drivers', 'config', 'logs', 'process', 'version'], 'HTTP and WebSocket'), to: { ...only('api', ['domain', 'db', 'drivers', 'config', 'logs', 'process', 'version']).to, dependencyTypesNot: ['type-only'] } },
     only('workers', ['domain', 'drivers', 'db', 'activities', 'workflows', 'config', 'logs', 'process'], 'entry points'),
     only('local', ['config', 'drivers', 'workers', 'domain', 'logs'], 'starts processes; knows no feature'),
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },

@@ -1,11 +1,14 @@
 import type { Config, Keys } from '../config.ts';
+import { VERSION } from '../version.ts';
 import { createJobRepository } from '../db/myntrix/jobs.ts';
 import { createRunRepository } from '../db/neosyntis/runs.ts';
 import { createWorkflowRepository, workflowOwnership } from '../db/neosyntis/workflows.ts';
 import type { Database } from '../db/orm.ts';
+import { rows } from '../db/sql.ts';
 import { createAuditLog } from '../db/system/audit.ts';
 import { createHostRepository } from '../db/system/hosts.ts';
 import { createOutbox } from '../db/system/outbox.ts';
+import { createStatusCounts } from '../db/system/status.ts';
 import type { StoredEvent } from '../domain/events.ts';
 import { mailWorkflowId, PLATFORM_QUEUE, topics, workflowTypes } from '../domain/names.ts';
 import type { CheckExpressions } from '../domain/neosyntis/definition.ts';
@@ -19,11 +22,18 @@ import type { createRunStreams } from './live/runs.ts';
 import { createJobRoutes } from './myntrix/jobs.ts';
 import { createCancel } from './neosyntis/cancel.ts';
 import { createDefinitions } from './neosyntis/definitions.ts';
+import { createOpenApi } from './http/openapi.ts';
 import { createRunSocket } from './neosyntis/run-socket.ts';
 import { createRunRoutes } from './neosyntis/runs.ts';
 import { createTrigger } from './neosyntis/trigger.ts';
 import { createWorkflowRoutes } from './neosyntis/workflows.ts';
+import { createAuditRoutes } from './system/audit.ts';
+import { createDocsRoutes } from './system/docs.ts';
 import { createEventsSocket } from './system/events-socket.ts';
+import { createHostRoutes } from './system/hosts.ts';
+import { createMetrics, createMetricsRoutes } from './system/metrics.ts';
+import { createReadiness } from './system/readiness.ts';
+import { createStatusRoutes } from './system/status.ts';
 import type { Temporal } from './temporal.ts';
 
 export interface SurfaceDeps {
@@ -66,6 +76,19 @@ export function createSurface(deps: SurfaceDeps) {
       args: [{ mailId, expiresAt }],
     });
 
+  const counts = createStatusCounts(database);
+  let openSockets = () => 0;
+  const metrics = createMetrics({
+    openSockets: () => openSockets(),
+    runsByStatus: counts.runs,
+    eventsPublished: () => bus.counts().published,
+    eventsDropped: () => bus.counts().dropped,
+  });
+  const readiness = createReadiness(
+    { database: async () => void (await rows(database.em, 'select 1')), temporal: temporal.check, bus: bus.check },
+    log,
+  );
+
   const routes = [
     ...createAuthRoutes({
       database,
@@ -81,7 +104,35 @@ export function createSurface(deps: SurfaceDeps) {
     ...createWorkflowRoutes({ workflows, definitions }),
     ...createRunRoutes({ workflows, runs, trigger, cancel }),
     ...createJobRoutes({ jobs, cancel }),
+    ...createStatusRoutes({
+      version: VERSION,
+      uptimeSeconds: () => process.uptime(),
+      readiness,
+      details: { neosyntis: counts.neosyntis, myntrix: counts.myntrix },
+    }),
+    ...createAuditRoutes({ audit }),
+    ...createHostRoutes({ hosts }),
+    ...createMetricsRoutes({ metrics }),
+    ...createDocsRoutes({ document: () => document }),
   ];
-  const sockets = [createRunSocket({ database, runs, streams: streams.runs }), createEventsSocket({ stream: streams.events })];
-  return { routes, sockets, authenticator, audit: audit.write, hosts, countSockets(_count: () => number) {} };
+  const sockets = [
+    createRunSocket({ database, runs, streams: streams.runs }),
+    createEventsSocket({ stream: streams.events }),
+  ];
+  const document = createOpenApi(routes, sockets, {
+    title: 'Vareon',
+    version: VERSION,
+    description: 'Runs machines, agents, models and workflows durably.',
+  });
+  return {
+    routes,
+    sockets,
+    authenticator,
+    audit: audit.write,
+    observe: metrics.observe,
+    /** The socket server comes after the routes that count its sockets. */
+    countSockets(count: () => number) {
+      openSockets = count;
+    },
+  };
 }

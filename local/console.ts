@@ -17,6 +17,7 @@ export function createConsole(
   const colour = (code: number, text: string) => (screen.isTerminal ? `\x1b[${code}m${text}\x1b[0m` : text);
   const clear = screen.isTerminal ? '\r\x1b[2K' : '';
   let hasProgress = false;
+  let isStopping = false;
   const saidAt = new Map<PartName, number>();
   const logged = new Map<string, { since: number; lines: number }>();
 
@@ -38,6 +39,7 @@ export function createConsole(
 
   /** A process in trouble says so often: a few of its lines tell, the log file has the rest. */
   function log(event: Extract<StackEvent, { type: 'log' }>): void {
+    if (isStopping && event.level === 'warn') return; // parts lose each other then
     const now = Date.now();
     const window = logged.get(event.part);
     const current = window && now - window.since < WINDOW_MS ? window : { since: now, lines: 0 };
@@ -51,6 +53,7 @@ export function createConsole(
   }
 
   function report(event: StackEvent): void {
+    if (event.type === 'stopping') isStopping = true;
     if (event.type === 'log') log(event);
     else if (event.type === 'progress') progress(event, describe(event));
     else line(describe(event));

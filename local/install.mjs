@@ -14,7 +14,7 @@ function install() {
   const started = Date.now();
   console.log('Installing packages (npm ci); this takes some seconds, once.');
   // NODE_ENV=production would leave out what type checks and tests need.
-  const args = ['ci', '--include=dev', '--no-audit', '--no-fund'];
+  const args = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
   const npm = process.env.npm_execpath;
   const [file, before] = npm?.endsWith('js') ? [process.execPath, [npm]] : [npm ?? 'npm', []];
   const { status, error, signal } = spawnSync(file, [...before, ...args], { cwd: root, stdio: 'inherit' });

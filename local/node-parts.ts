@@ -4,6 +4,9 @@ import type { PartName, Report } from './events.ts';
 
 const entryPoints = { api: 'api/main.ts', platform: 'workers/platform.ts', host: 'workers/host.ts' } as const;
 
+/** V8's default of 16 MB for young objects, times three, in each thread, buys nothing here and costs 90 MB at rest. */
+const flags = ['--max-semi-space-size=4'];
+
 export interface NodePartOptions {
   name: keyof typeof entryPoints;
   root: string;
@@ -18,14 +21,13 @@ export function nodePart({ name, root, env, report }: NodePartOptions): PartSpec
     name,
     command: () => ({
       file: process.execPath,
-      args: [join(root, entryPoints[name])],
+      args: [...flags, join(root, entryPoints[name])],
       env: env(),
       cwd: root,
       ipc: true,
     }),
     ready: saysReady,
     stopSignal: 'SIGTERM',
-    graceMs: 5_000,
     onLine: (line) => reportLine(name, line, report),
   };
 }

@@ -1,10 +1,15 @@
 import { type Part, type PartSpec, type SuperviseDeps, supervise } from './child/supervise.ts';
 import type { PartName } from './events.ts';
 
-/** Those that use the others stop before them. */
-const stopOrder: PartName[][] = [
-  ['api', 'platform', 'host'],
-  ['temporal', 'postgres'],
+/**
+ * Those that use the others stop before them: the workers say goodbye over the bus, which is in the API.
+ * What is not done within its time is killed, so that all of it is over within 10 s.
+ */
+const STOP_WITHIN_MS = 9_500;
+const stopOrder: { names: PartName[]; withinMs: number }[] = [
+  { names: ['platform', 'host'], withinMs: 4_500 },
+  { names: ['api'], withinMs: 2_500 },
+  { names: ['temporal', 'postgres'], withinMs: STOP_WITHIN_MS },
 ];
 
 /** The parts of one stack: started one by one, given up together, stopped in order. */
@@ -43,10 +48,11 @@ export function createPartList(deps: SuperviseDeps) {
     async stop(): Promise<void> {
       const started = Date.now();
       given.abort(new Error('stopped'));
-      for (const names of stopOrder) {
+      for (const { names, withinMs } of stopOrder) {
         const running = names.flatMap((name) => parts.get(name) ?? []);
         if (running.length > 0) deps.report({ type: 'stopping', parts: running.map((part) => part.name) });
-        await Promise.all(running.map((part) => part.stop()));
+        const leftMs = STOP_WITHIN_MS - (Date.now() - started);
+        await Promise.all(running.map((part) => part.stop(Math.min(withinMs, leftMs))));
       }
       await Promise.allSettled(work);
       if (parts.size > 0) deps.report({ type: 'stopped', ms: Date.now() - started });

@@ -10,6 +10,7 @@ export async function runStack(process: NodeJS.Process): Promise<number> {
   const isTerminal = process.stdout.isTTY === true && !process.env.NO_COLOR;
   const screen = { write: (text: string) => void process.stdout.write(text), isTerminal };
   const { report, line } = createConsole(screen, process.env.VAREON_DATA_DIR || './.vareon');
+  process.stdout.on('error', () => {}); // the terminal or pipe is gone; the log files are not
   const { stop, force } = listenForSignals(process, line);
   try {
     line(`Vareon is starting (process ${process.pid})`);

@@ -1,6 +1,6 @@
+import { publishHostChange } from '../activities/platform/system/host-events.ts';
 import { appendLog } from '../db/myntrix/logs.ts';
 import type { Database } from '../db/orm.ts';
-import { appendEvents } from '../db/system/events.ts';
 import type { HostRepository } from '../db/system/hosts.ts';
 import { topics } from '../domain/names.ts';
 import type { LogChunk } from '../domain/neosyntis/code.ts';
@@ -36,20 +36,12 @@ export async function collectFromHosts({ bus, database, hosts, log }: CollectDep
     if (missing) bus.publish(topics.hostLogRequests(host), missing);
   }
 
-  async function changed(name: string, status: 'online' | 'offline'): Promise<void> {
-    log.info({ host: name, status }, 'host');
-    const stored = await database.em.fork().transactional((tx) =>
-      appendEvents(tx, [
-        { topic: 'hosts', type: `host.${status}`, source: '/hosts', subject: name, ownerId: null, data: { name, status } },
-      ]),
-    );
-    for (const event of stored) bus.publish(topics.events, event);
-  }
-
   async function announced(announcement: HostAnnouncement): Promise<void> {
     const { name } = announcement;
     const isNews = announcement.status === 'online' ? await hosts.seen(announcement) : await hosts.gone(name);
-    if (isNews) await changed(name, announcement.status);
+    if (!isNews) return;
+    log.info({ host: name, status: announcement.status }, 'host');
+    await publishHostChange({ database, bus }, name, announcement.status);
   }
 
   const subscriptions = [

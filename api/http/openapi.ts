@@ -12,7 +12,7 @@ import { createComponents, type JsonObject } from './openapi-schemas.ts';
 export interface OpenApiInfo {
   title: string;
   version: string;
-  description: string;
+  description?: string;
 }
 
 /**

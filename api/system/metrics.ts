@@ -45,7 +45,10 @@ export function createMetrics(sources: MetricSources): Metrics {
     labelNames: ['status'],
     registers,
     async collect() {
-      for (const [status, count] of Object.entries(await sources.runsByStatus())) this.set({ status }, count);
+      const counts = await sources.runsByStatus();
+      // A status that nothing has any more is not in the answer.
+      this.reset();
+      for (const [status, count] of Object.entries(counts)) this.set({ status }, count);
     },
   });
   total('vareon_events_published_total', 'Events that this process gave to the bus', sources.eventsPublished);

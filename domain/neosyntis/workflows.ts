@@ -33,13 +33,20 @@ export const NewWorkflow = Type.Object(
   },
   {
     additionalProperties: false,
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: an expression of the step language
     examples: [{ name: 'greet', steps: [{ greet: { set: { message: '${ "Hello " + .name }' } } }] }],
   },
 );
 
-export const WorkflowUpdate = Type.Partial(Workflow, { additionalProperties: false });
+export const WorkflowUpdate = Type.Partial(Workflow, {
+  additionalProperties: false,
+  examples: [{ name: 'greet politely' }],
+});
 
-export const ValidateRequest = Type.Object({ steps: Steps }, { additionalProperties: false });
+export const ValidateRequest = Type.Object(
+  { steps: Steps },
+  { additionalProperties: false, examples: [{ steps: [{ rest: { wait: 'PT5S' } }] }] },
+);
 
 export const ValidateResult = Type.Object(
   {

@@ -20,6 +20,7 @@ type Handler = (message: Json, topic: string) => void;
  */
 export function connectBus(options: BusOptions): Bus {
   const handlers = new Map<string, Set<Handler>>();
+  const counts = { published: 0, dropped: 0 };
   const client = mqtt.connect(options.url, {
     protocolVersion: 4,
     clientId: options.clientId,
@@ -45,7 +46,12 @@ export function connectBus(options: BusOptions): Bus {
 
   return {
     publish(topic, message) {
-      if (client.connected) client.publish(topic, JSON.stringify(message), { qos: 0 });
+      if (!client.connected) {
+        counts.dropped++;
+        return;
+      }
+      counts.published++;
+      client.publish(topic, JSON.stringify(message), { qos: 0 });
     },
     async publishAcknowledged(topic, message, { retain = false } = {}) {
       await client.publishAsync(topic, JSON.stringify(message), { qos: 1, retain });
@@ -69,6 +75,7 @@ export function connectBus(options: BusOptions): Bus {
       if (!client.connected) throw new Error('no connection to the bus');
     },
     onConnect: (callback) => void client.on('connect', callback),
+    counts: () => ({ ...counts }),
     async close() {
       await client.endAsync(!client.connected);
     },

@@ -15,6 +15,8 @@ export interface Bus {
   check(): Promise<void>;
   /** Calls back after each connection, the first one included. */
   onConnect(callback: () => void): void;
+  /** Messages since the start; those dropped had no connection to go over. */
+  counts(): { published: number; dropped: number };
   close(): Promise<void>;
 }
 

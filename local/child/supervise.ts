@@ -10,8 +10,6 @@ export interface PartSpec {
   /** Resolves once the part can be used; it is given up when the child ends or `signal` is aborted. */
   ready: (child: Child, signal: AbortSignal) => Promise<ReadyInfo>;
   stopSignal: NodeJS.Signals;
-  /** How long it may take to stop before its whole process group is killed. */
-  graceMs: number;
   onLine?: (line: string) => void;
 }
 
@@ -27,7 +25,8 @@ export interface Part {
   /** Resolves when the part runs and is ready (again). */
   whenUp(): Promise<void>;
   kill(signal: NodeJS.Signals): void;
-  stop(): Promise<void>;
+  /** Asks it to stop; its whole process group is killed when that takes longer. */
+  stop(withinMs: number): Promise<void>;
   /** Kills without waiting. */
   forceStop(): void;
 }
@@ -143,10 +142,10 @@ export function supervise(spec: PartSpec, deps: SuperviseDeps): Part {
     kill(signal) {
       if (child?.pid !== undefined && identify(child.pid)) process.kill(child.pid, signal);
     },
-    async stop() {
+    async stop(withinMs) {
       stopping.abort();
       this.kill(spec.stopSignal);
-      const grace = setTimeout(() => this.forceStop(), spec.graceMs);
+      const grace = setTimeout(() => this.forceStop(), withinMs);
       await living;
       clearTimeout(grace);
     },

@@ -28,7 +28,6 @@ export function postgresPart({ account, files, folder }: Cluster, port: number):
       return {};
     },
     stopSignal: 'SIGINT', // fast shutdown: ends the connections instead of waiting for them
-    graceMs: 4_000,
   };
 }
 

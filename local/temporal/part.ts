@@ -58,7 +58,6 @@ export function temporalPart(options: TemporalOptions): PartSpec {
       return {};
     },
     stopSignal: 'SIGTERM',
-    graceMs: 4_000,
   };
 }
 

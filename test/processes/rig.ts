@@ -59,7 +59,10 @@ export async function createRig(containment: Containment): Promise<Rig> {
     const never = new AbortController().signal;
     const { end } = await processes.run(spec, {
       signal: signal ?? never,
-      onOutput: (piece) => pieces.push(piece),
+      onOutput: (piece) => {
+        pieces.push(piece);
+        onOutput?.(piece);
+      },
     });
     const text = (stream: string) =>
       pieces

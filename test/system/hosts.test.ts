@@ -63,12 +63,14 @@ describe('worker hosts', () => {
     expect(await look('nobody')).toBeUndefined();
   });
 
-  test('of many that say the same news at once, one learns that it is news', async () => {
-    const news = await Promise.all(Array.from({ length: 8 }, () => hosts.seen(announcement('race', 1))));
-    expect(news.filter(Boolean)).toHaveLength(1);
+  test('of many announcements at once, one is news', async () => {
+    const same = await Promise.all(Array.from({ length: 8 }, () => hosts.seen(announcement('race', 1))));
+    expect(same.filter(Boolean)).toHaveLength(1);
     await hosts.gone('race');
-    const again = await Promise.all(Array.from({ length: 8 }, () => hosts.seen(announcement('race', 2))));
-    expect(again.filter(Boolean)).toHaveLength(1);
+    const others = await Promise.all(
+      Array.from({ length: 8 }, (_, n) => hosts.seen(announcement('race', n + 2))),
+    );
+    expect(others.filter(Boolean)).toHaveLength(1);
   });
 
   test('those not seen for long are marked offline and named once', async () => {

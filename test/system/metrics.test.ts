@@ -8,9 +8,10 @@ const hosts = { list: async () => [], remove: async () => {} };
 test('metrics count requests by route, method and status, and ask their sources at each scrape', async () => {
   let sockets = 3;
   let published = 10;
+  let runs: Record<string, number> = { running: 2, failed: 0 };
   const metrics = createMetrics({
     openSockets: () => sockets,
-    runsByStatus: async () => ({ running: 2, failed: 0 }),
+    runsByStatus: async () => runs,
     eventsPublished: () => published,
     eventsDropped: () => 1,
   });
@@ -40,9 +41,12 @@ test('metrics count requests by route, method and status, and ask their sources 
 
   sockets = 0;
   published = 12;
+  runs = { failed: 2 };
   const { text: later } = await api.call('GET', '/metrics', 'admin');
   expect(later).toContain('vareon_websockets_open 0\n');
   expect(later).toContain('vareon_events_published_total 12\n');
+  expect(later).toContain('vareon_runs{status="failed"} 2\n');
+  expect(later).not.toContain('vareon_runs{status="running"}');
 });
 
 test('two of them in one process do not meet, and a viewer sees neither', async () => {

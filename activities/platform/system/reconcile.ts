@@ -8,6 +8,7 @@ import { topics } from '../../../domain/names.ts';
 import type { RunChange } from '../../../domain/neosyntis/projection.ts';
 import type { Bus } from '../../../drivers/bus/port.ts';
 import type { Logger } from '../../../logs.ts';
+import { publishHostChange } from './host-events.ts';
 
 export interface ReconcileDeps {
   database: Database;
@@ -68,7 +69,7 @@ export function createReconcileActivities(deps: ReconcileDeps) {
 
     /** Hosts that have not been heard of for too long are offline, whatever their last will said. */
     async expireHosts(): Promise<void> {
-      await hosts.expire(HOST_GONE_AFTER_MS);
+      for (const name of await hosts.expire(HOST_GONE_AFTER_MS)) await publishHostChange({ database, bus }, name, 'offline');
     },
   };
 }

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { setTimeout as delay } from 'node:timers/promises';
+import { once } from 'node:events';
 import { pidNamespace, processTable, sendSignal } from '../proc.ts';
-import { type Command, type Containment, exitOf, spawned, type Tree } from './containment.ts';
+import { type Command, type Containment, exitOf, spawned, type Tree, until } from './containment.ts';
 
 /**
  * A Linux PID namespace (pid_namespaces(7)) for each command: when its first process dies the kernel kills all
@@ -59,9 +59,9 @@ export function createNamespaceContainment({ ownProc, unprivileged, path }: Name
     });
     const keeperExited = exitOf(keeper);
     const init = await initOf(keeper, keeperExited);
-    await note({ kind: 'namespace', pid: init.pid, start: init.start });
     const drop = user ? ['--reuid', `${user.uid}`, '--regid', `${user.gid}`, '--clear-groups'] : [];
     try {
+      await note({ kind: 'namespace', pid: init.pid, start: init.start });
       const child = spawn(
         'nsenter',
         [
@@ -85,15 +85,10 @@ export function createNamespaceContainment({ ownProc, unprivileged, path }: Name
         exited,
         terminate: () => keeper.stdin?.write('\n'),
         isAlive: () => isInhabited(init),
-        kill: async () => {
-          const ended = endNamespace(init, keeperExited);
-          // A command that stopped itself has stopped nsenter too, and the namespace waits for that one to reap.
-          if (child.exitCode === null && child.signalCode === null) child.kill('SIGCONT');
-          await ended;
-        },
+        kill: () => endNamespace(init, keeper, child),
       };
     } catch (error) {
-      await endNamespace(init, keeperExited);
+      await endNamespace(init, keeper);
       throw error;
     }
   }
@@ -132,8 +127,20 @@ async function initOf(keeper: ChildProcess, exited: Promise<unknown>): Promise<I
 const isInhabited = ({ namespace, own }: Init): boolean =>
   processTable().some(({ pid }) => !own.includes(pid) && pidNamespace(pid) === namespace);
 
-async function endNamespace(init: Init, keeperExited: Promise<unknown>): Promise<void> {
+/**
+ * The keeper's parent waits until the kernel has ended everything in the namespace. That waits for nsenter to
+ * reap the command; a command that stopped itself has stopped nsenter too, and may do so again until it is dead.
+ */
+async function endNamespace(init: Init, keeper: ChildProcess, child?: ChildProcess): Promise<void> {
   sendSignal(init.pid, 'SIGKILL');
-  const isGone = await Promise.race([keeperExited.then(() => true), delay(5_000, false, { ref: false })]);
+  const gone = hasExited(keeper) ? Promise.resolve(true) : once(keeper, 'exit').then(() => true);
+  const looked = until(() => {
+    if (child && !hasExited(child)) child.kill('SIGCONT');
+    return hasExited(keeper);
+  }, 5_000);
+  const isGone = await Promise.race([gone, looked]);
   if (!isGone) throw new Error(`the PID namespace ${init.namespace} does not end`);
 }
+
+const hasExited = ({ exitCode, signalCode }: ChildProcess): boolean =>
+  exitCode !== null || signalCode !== null;

@@ -1,0 +1,20 @@
+import type { Database } from '../../../db/orm.ts';
+import { appendEvents } from '../../../db/system/events.ts';
+import { topics } from '../../../domain/names.ts';
+import type { HostStatus } from '../../../domain/system/hosts.ts';
+import type { Bus } from '../../../drivers/bus/port.ts';
+
+/** Tells those who watch that a host came or went. */
+export async function publishHostChange(
+  { database, bus }: { database: Database; bus: Bus },
+  name: string,
+  status: HostStatus,
+): Promise<void> {
+  const data = { name, status };
+  const stored = await database.em
+    .fork()
+    .transactional((tx) =>
+      appendEvents(tx, [{ topic: 'hosts', type: `host.${status}`, source: '/hosts', subject: name, ownerId: null, data }]),
+    );
+  for (const event of stored) bus.publish(topics.events, event);
+}

@@ -1,0 +1,184 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { v7 as uuidv7 } from 'uuid';
+import { type Contract, readContract } from './support/contract.ts';
+import { openSocket } from './support/socket.ts';
+import { enterWorld, type TestUser, type World } from './support/world.ts';
+
+let world: World;
+let contract: Contract;
+let people: Record<Who, TestUser | undefined>;
+
+/** Nobody, a viewer, the operator who owns the thing, an operator who does not, an administrator. */
+const whos = ['nobody', 'viewer', 'owner', 'other', 'admin'] as const;
+type Who = (typeof whos)[number];
+
+interface Sent {
+  path?: string;
+  body?: unknown;
+  /** Instead of the person's usual one. */
+  token?: string;
+}
+
+/** The statuses for nobody, viewer, owner, other, admin; and how to send the request, made anew for each. */
+type Row = [statuses: number[], send?: (who: Who) => Promise<Sent> | Sent];
+
+const steps = [{ a: { set: { a: 1 } } }];
+const owner = () => people.owner ?? world.admin;
+const path = '/api/neosyntis/workflows';
+
+const ownWorkflow =
+  (suffix = '', body?: unknown) =>
+  async (): Promise<Sent> => ({ path: `${path}/${await world.newWorkflow(owner(), steps)}${suffix}`, body });
+
+const ownRun =
+  (prefix: string, suffix = '') =>
+  async (): Promise<Sent> => ({ path: `${prefix}/${(await world.run(owner(), steps)).id}${suffix}` });
+
+/** An account that the request may change or delete. */
+const someUser =
+  (body?: unknown) =>
+  async (): Promise<Sent> => ({ path: `/api/users/${(await world.newUser('viewer')).id}`, body });
+
+const newToken = { name: 'x', permissions: ['system:status:read'], expires_at: null };
+
+const apiToken = async (who: Who): Promise<Sent> => {
+  const holder = people[who] ?? owner();
+  const { body } = await world.api('POST', '/api/api-tokens', {
+    token: holder.token,
+    body: newToken,
+  });
+  return { path: `/api/api-tokens/${body.id}` };
+};
+
+/** A login of its own, which the request may end. */
+const freshLogin = async (who: Who): Promise<Sent> => (who === 'nobody' ? {} : { token: (await world.newUser()).token });
+
+const offlineHost = async (): Promise<Sent> => {
+  const name = `gone-${uuidv7()}`;
+  await world.sql("insert into hosts (name, online, last_seen, announced_at, capabilities, sessions) values (?, false, now(), now(), '{}', 0)", [name]);
+  return { path: `/api/hosts/${name}` };
+};
+
+const newAccount = (): Sent => {
+  const username = `r${uuidv7().replaceAll('-', '').slice(-12)}`;
+  return { body: { username, email: `${username}@example.org`, password: 'a long walk to the sea' } };
+};
+
+const mail = async (): Promise<Sent> => {
+  await world.newUser();
+  const { body } = await world.api('GET', '/api/outbox?limit=1', { token: world.admin.token });
+  return { path: `/api/outbox/${body[0].id}` };
+};
+
+const nothing = (): Sent => ({});
+
+const anybody = (status: number) => whos.map(() => status);
+
+const table: Record<string, Row> = {
+  'GET /health': [anybody(200)],
+  'GET /ready': [anybody(200)],
+  'GET /openapi.json': [anybody(200)],
+  'GET /docs': [anybody(200)],
+  'GET /docs/assets/{file}': [anybody(200), () => ({ path: '/docs/assets/swagger-ui.css' })],
+  'GET /metrics': [[401, 403, 200, 200, 200]],
+  'GET /api/system/status': [[401, 200, 200, 200, 200]],
+  'GET /api/audit': [[401, 403, 403, 403, 200]],
+  'GET /api/hosts': [[401, 200, 200, 200, 200]],
+  'DELETE /api/hosts/{name}': [[401, 403, 403, 403, 204], offlineHost],
+  'GET /api/outbox': [[401, 403, 403, 403, 200]],
+  'GET /api/outbox/{id}': [[401, 403, 403, 403, 200], mail],
+
+  'POST /api/register': [[403, 403, 403, 403, 201], newAccount],
+  'GET /api/verify-email': [anybody(200), () => ({ path: '/api/verify-email?token=AAAAAAAAAAAAAAAAAAAAAA' })],
+  'POST /api/verify-email': [anybody(422), () => ({ body: { token: 'AAAAAAAAAAAAAAAAAAAAAA' } })],
+  'POST /api/token': [anybody(401), () => ({ body: { username: `nobody-${uuidv7()}`, password: 'wrong password' } })],
+  'POST /api/token/refresh': [anybody(401), () => ({ body: { refresh_token: 'not-a-token' } })],
+  'POST /api/password-reset': [anybody(202), () => ({ body: { email: `${uuidv7()}@example.org` } })],
+  'POST /api/password-reset/confirm': [
+    anybody(422),
+    () => ({ body: { token: 'AAAAAAAAAAAAAAAAAAAAAA', password: 'a long walk to the sea' } }),
+  ],
+  'POST /api/logout': [[401, 204, 204, 204, 204], freshLogin],
+  'POST /api/users/me/password': [
+    [401, 422, 422, 422, 422],
+    () => ({ body: { old_password: 'not my password', new_password: 'another walk to the sea' } }),
+  ],
+  'GET /api/users/me': [[401, 200, 200, 200, 200]],
+  'PUT /api/users/me': [[401, 200, 200, 200, 200], () => ({ body: {} })],
+  'GET /api/users': [[401, 403, 403, 403, 200]],
+  'GET /api/users/{id}': [[401, 403, 403, 403, 200], someUser()],
+  'PUT /api/users/{id}': [[401, 403, 403, 403, 200], someUser({ role: 'operator' })],
+  'DELETE /api/users/{id}': [[401, 403, 403, 403, 204], someUser()],
+  'GET /api/api-tokens': [[401, 200, 200, 200, 200]],
+  'POST /api/api-tokens': [[401, 201, 201, 201, 201], () => ({ body: newToken })],
+  'GET /api/api-tokens/{id}': [[401, 200, 200, 200, 200], apiToken],
+  'DELETE /api/api-tokens/{id}': [[401, 204, 204, 204, 204], apiToken],
+  'POST /api/ws-ticket': [[401, 200, 200, 200, 200]],
+
+  [`GET ${path}`]: [[401, 200, 200, 200, 200]],
+  [`POST ${path}`]: [[401, 403, 201, 201, 201], () => ({ body: { name: 'x', steps } })],
+  [`POST ${path}/validate`]: [[401, 200, 200, 200, 200], () => ({ body: { steps } })],
+  [`GET ${path}/{id}`]: [[401, 404, 200, 404, 200], ownWorkflow()],
+  [`PUT ${path}/{id}`]: [[401, 403, 200, 404, 200], ownWorkflow('', { name: 'y' })],
+  [`DELETE ${path}/{id}`]: [[401, 403, 204, 404, 204], ownWorkflow()],
+  [`GET ${path}/{id}/versions`]: [[401, 404, 200, 404, 200], ownWorkflow('/versions')],
+  [`POST ${path}/{id}/trigger`]: [[401, 403, 202, 404, 202], ownWorkflow('/trigger')],
+  [`GET ${path}/{id}/status`]: [[401, 404, 200, 404, 200], ownWorkflow('/status')],
+  [`GET ${path}/{id}/runs`]: [[401, 404, 200, 404, 200], ownWorkflow('/runs')],
+  'GET /api/neosyntis/runs/{run_id}': [[401, 404, 200, 404, 200], ownRun('/api/neosyntis/runs')],
+  'POST /api/neosyntis/runs/{run_id}/cancel': [[401, 403, 202, 404, 202], ownRun('/api/neosyntis/runs', '/cancel')],
+  'GET /api/myntrix/jobs': [[401, 200, 200, 200, 200]],
+  'GET /api/myntrix/jobs/{id}': [[401, 404, 200, 404, 200], ownRun('/api/myntrix/jobs')],
+  'GET /api/myntrix/jobs/{id}/logs': [[401, 404, 200, 404, 200], ownRun('/api/myntrix/jobs', '/logs')],
+  'POST /api/myntrix/jobs/{id}/cancel': [[401, 403, 202, 404, 202], ownRun('/api/myntrix/jobs', '/cancel')],
+
+  'GET /ws/events': [[401, 101, 101, 101, 101]],
+  'GET /ws/neosyntis/runs/{run_id}': [[401, 404, 101, 404, 101], ownRun('/ws/neosyntis/runs')],
+};
+
+beforeAll(async () => {
+  world = await enterWorld();
+  contract = await readContract(world.api);
+  people = {
+    nobody: undefined,
+    viewer: await world.newUser('viewer'),
+    owner: await world.newUser('operator'),
+    other: await world.newUser('operator'),
+    admin: world.admin,
+  };
+});
+afterAll(() => world.close());
+
+test('Every route and WebSocket stands in this table, and nothing else does', () => {
+  expect(Object.keys(table).sort()).toEqual([...contract.operations].sort());
+});
+
+describe('Who may do what', () => {
+  test.each(Object.entries(table))('%s', async (operation, [statuses, send = nothing]) => {
+    const [method = '', route = ''] = operation.split(' ');
+    const seen: number[] = [];
+    for (const who of whos) {
+      const { path: sentTo = route, body, token = people[who]?.token } = await send(who);
+      if (route.startsWith('/ws/')) {
+        seen.push(await upgradeStatus(sentTo, token));
+        continue;
+      }
+      const answer = await world.api(method, sentTo, { ...(token ? { token } : {}), body });
+      seen.push(answer.status);
+      expect(contract.violations(operation, answer)).toEqual([]);
+    }
+    expect(Object.fromEntries(whos.map((who, index) => [who, seen[index]]))).toEqual(
+      Object.fromEntries(whos.map((who, index) => [who, statuses[index]])),
+    );
+  });
+});
+
+async function upgradeStatus(socketPath: string, token: string | undefined): Promise<number> {
+  try {
+    const socket = await openSocket(new URL(socketPath, world.url.replace('http', 'ws')), token);
+    socket.close();
+    return 101;
+  } catch (error) {
+    return (error as { status: number }).status; // openSocket's refusal
+  }
+}
