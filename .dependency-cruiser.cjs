@@ -4,7 +4,10 @@ const only = (from, allowed, why) => ({
   comment: why,
   severity: 'error',
   from: { path: `^${from}/` },
-  to: { path: '^(domain|workflows|activities|drivers|db|workers|api|local|test|bench|config|logs|process|version)(/|\\.ts$)', pathNot: `^(${[from, ...allowed].join('|')})(/|\\.ts$)` },
+  to: {
+    path: '^(domain|workflows|activities|drivers|db|workers|api|local|test|bench|config|logs|process|version)(/|\\.ts$)',
+    pathNot: `^(${[from, ...allowed].join('|')})(/|\\.ts$)`,
+  },
 });
 
 module.exports = {
@@ -16,7 +19,10 @@ module.exports = {
       from: { path: '^domain/' },
       to: { dependencyTypes: ['npm', 'npm-dev', 'core'], pathNot: '^node_modules/typebox/' },
     },
-    { ...only('workflows', ['domain'], 'deterministic code'), to: { ...only('workflows', ['domain']).to, dependencyTypesNot: ['type-only'] } },
+    {
+      ...only('workflows', ['domain'], 'deterministic code'),
+      to: { ...only('workflows', ['domain']).to, dependencyTypesNot: ['type-only'] },
+    },
     {
       name: 'workflows-use-no-node',
       comment: 'Temporal’s sandbox has no Node; time and randomness belong to activities',
@@ -33,18 +39,58 @@ module.exports = {
       from: { path: '^(activities/host/|workers/host)' },
       to: { path: '^db/' },
     },
-    { ...only('api', ['domain', 'db', 'drivers', 'config', 'logs', 'process', 'version'], 'HTTP and WebSocket'), to: { ...only('api', ['domain', 'db', 'drivers', 'config', 'logs', 'process', 'version']).to, dependencyTypesNot: ['type-only'] } },
-    only('workers', ['domain', 'drivers', 'db', 'activities', 'workflows', 'config', 'logs', 'process'], 'entry points'),
+    {
+      ...only(
+        'api',
+        ['domain', 'db', 'drivers', 'config', 'logs', 'process', 'version'],
+        'HTTP and WebSocket',
+      ),
+      to: {
+        ...only('api', ['domain', 'db', 'drivers', 'config', 'logs', 'process', 'version']).to,
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    only(
+      'workers',
+      ['domain', 'drivers', 'db', 'activities', 'workflows', 'config', 'logs', 'process'],
+      'entry points',
+    ),
     only('local', ['config', 'drivers', 'workers', 'domain', 'logs'], 'starts processes; knows no feature'),
-    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
-    { name: 'no-orphans', severity: 'error', from: { orphan: true, pathNot: '(\\.d\\.ts|guarded-thread\\.ts|install\\.mjs|main\\.ts|index\\.ts|config\\.ts)$' }, to: {} },
-    { name: 'not-to-test', severity: 'error', from: { pathNot: '^(test|bench)/' }, to: { path: '^(test|bench)/' } },
-    { name: 'no-dev-dependencies', severity: 'error', from: { path: '^(domain|workflows|activities|drivers|db|workers|api|local)/' }, to: { dependencyTypes: ['npm-dev'] } },
+    {
+      name: 'no-cycles',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'no-orphans',
+      severity: 'error',
+      from: {
+        orphan: true,
+        pathNot: '(\\.d\\.ts|guarded-thread\\.ts|install\\.mjs|main\\.ts|index\\.ts|config\\.ts)$',
+      },
+      to: {},
+    },
+    {
+      name: 'not-to-test',
+      severity: 'error',
+      from: { pathNot: '^(test|bench)/' },
+      to: { path: '^(test|bench)/' },
+    },
+    {
+      name: 'no-dev-dependencies',
+      severity: 'error',
+      from: { path: '^(domain|workflows|activities|drivers|db|workers|api|local)/' },
+      to: { dependencyTypes: ['npm-dev'] },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
     tsPreCompilationDeps: 'specify',
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default', 'types'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+    },
     parser: 'swc',
   },
 };

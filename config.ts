@@ -8,8 +8,10 @@ import { Value } from 'typebox/value';
  * All settings, read from the environment once by an entry point. The README's table and `.env.example` list
  * the ones that people set; the supervisor sets the others for the processes it starts.
  */
-const port = (value?: number) => Type.Integer({ minimum: 1, maximum: 65535, ...(value ? { default: value } : {}) });
-const text = (value?: string) => Type.String({ minLength: 1, ...(value === undefined ? {} : { default: value }) });
+const port = (value?: number) =>
+  Type.Integer({ minimum: 1, maximum: 65535, ...(value ? { default: value } : {}) });
+const text = (value?: string) =>
+  Type.String({ minLength: 1, ...(value === undefined ? {} : { default: value }) });
 
 const Settings = Type.Object(
   {
@@ -54,7 +56,9 @@ export type Config = Static<typeof Settings> & { dataDir: string };
 export class ConfigError extends Error {
   readonly problems: string[];
   constructor(problems: string[]) {
-    super(`Vareon cannot start with these settings:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    super(
+      `Vareon cannot start with these settings:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`,
+    );
     this.name = 'ConfigError';
     this.problems = problems;
   }
@@ -83,7 +87,11 @@ export function readConfig(env: Environment): Config {
 }
 
 const describe = (name: string, value: string | undefined) =>
-  value === undefined ? 'nothing' : /PASSWORD|URL/.test(name) ? 'a value that is not shown' : JSON.stringify(value);
+  value === undefined
+    ? 'nothing'
+    : /PASSWORD|URL/.test(name)
+      ? 'a value that is not shown'
+      : JSON.stringify(value);
 
 function conflicts(config: Config): string[] {
   const problems: string[] = [];

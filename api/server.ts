@@ -43,7 +43,10 @@ export async function startApi({ config, keys, tls, log }: ApiOptions) {
     ? await seedAdministrator(database, config.VAREON_ADMIN_PASSWORD)
     : false;
   const temporal = connectTemporal(config.TEMPORAL_ADDRESS ?? '', config.TEMPORAL_NAMESPACE, log);
-  const streams = { runs: createRunStreams({ bus, database, log }), events: createEventStream({ bus, database, log }) };
+  const streams = {
+    runs: createRunStreams({ bus, database, log }),
+    events: createEventStream({ bus, database, log }),
+  };
   const surface = createSurface({
     config,
     keys,

@@ -1,5 +1,4 @@
 import type { Config, Keys } from '../config.ts';
-import { VERSION } from '../version.ts';
 import { createJobRepository } from '../db/myntrix/jobs.ts';
 import { createRunRepository } from '../db/neosyntis/runs.ts';
 import { createWorkflowRepository, workflowOwnership } from '../db/neosyntis/workflows.ts';
@@ -15,14 +14,15 @@ import type { CheckExpressions } from '../domain/neosyntis/definition.ts';
 import type { Bus } from '../drivers/bus/port.ts';
 import { createEnvelope } from '../drivers/secrets/envelope.ts';
 import type { Logger } from '../logs.ts';
+import { VERSION } from '../version.ts';
 import { createAuthenticator } from './auth/authenticator.ts';
 import { createAuthRoutes } from './auth/routes.ts';
+import { createOpenApi } from './http/openapi.ts';
 import type { createEventStream } from './live/events.ts';
 import type { createRunStreams } from './live/runs.ts';
 import { createJobRoutes } from './myntrix/jobs.ts';
 import { createCancel } from './neosyntis/cancel.ts';
 import { createDefinitions } from './neosyntis/definitions.ts';
-import { createOpenApi } from './http/openapi.ts';
 import { createRunSocket } from './neosyntis/run-socket.ts';
 import { createRunRoutes } from './neosyntis/runs.ts';
 import { createTrigger } from './neosyntis/trigger.ts';
@@ -85,7 +85,11 @@ export function createSurface(deps: SurfaceDeps) {
     eventsDropped: () => bus.counts().dropped,
   });
   const readiness = createReadiness(
-    { database: async () => void (await rows(database.em, 'select 1')), temporal: temporal.check, bus: bus.check },
+    {
+      database: async () => void (await rows(database.em, 'select 1')),
+      temporal: temporal.check,
+      bus: bus.check,
+    },
     log,
   );
 

@@ -21,7 +21,9 @@ export function connectTemporal(address: string, namespace: string, log: Logger)
   let up = true;
 
   async function check(): Promise<void> {
-    await connection.withDeadline(Date.now() + ANSWER_WITHIN_MS, () => connection.workflowService.getSystemInfo({}));
+    await connection.withDeadline(Date.now() + ANSWER_WITHIN_MS, () =>
+      connection.workflowService.getSystemInfo({}),
+    );
   }
 
   let looking = false;

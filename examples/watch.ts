@@ -9,14 +9,19 @@ if (!runId || !token) {
   process.exit(2);
 }
 
-const answer = await fetch(`${api}/api/ws-ticket`, { method: 'POST', headers: { Authorization: `Bearer ${token}` } });
+const answer = await fetch(`${api}/api/ws-ticket`, {
+  method: 'POST',
+  headers: { Authorization: `Bearer ${token}` },
+});
 if (!answer.ok) {
   console.error(`No ticket for the WebSocket: ${await answer.text()}`);
   process.exit(1);
 }
 const { ticket } = (await answer.json()) as { ticket: string }; // see /docs
 // From the first frame on: a run that has ended meanwhile plays from its beginning.
-const socket = new WebSocket(`${api.replace(/^http/, 'ws')}/ws/neosyntis/runs/${runId}?after=0&ticket=${ticket}`);
+const socket = new WebSocket(
+  `${api.replace(/^http/, 'ws')}/ws/neosyntis/runs/${runId}?after=0&ticket=${ticket}`,
+);
 
 socket.addEventListener('message', ({ data }) => {
   const frame = JSON.parse(data);

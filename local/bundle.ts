@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { runOnce } from './child/run-once.ts';
 import { StartError } from './events.ts';
@@ -28,7 +28,6 @@ export async function prepareBundle({
   const file = join(cacheDir, `workflows-${hashOf(root)}.js`);
   if (existsSync(file)) return file;
   onBuild();
-  mkdirSync(cacheDir, { recursive: true });
   // A process of its own: the bundler's memory goes with it.
   const script = join(root, 'local', 'build-bundle.ts');
   const { code, output } = await runOnce(process.execPath, [script, file], { env, signal });

@@ -12,7 +12,7 @@ if (changedAt('node_modules/.package-lock.json') < changedAt('package-lock.json'
 
 function install() {
   const started = Date.now();
-  console.log('Installing packages (npm ci); this takes some seconds, once.');
+  console.log('Installing packages (npm ci); once; it takes up to a minute.');
   // NODE_ENV=production would leave out what type checks and tests need.
   const args = ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
   const npm = process.env.npm_execpath;

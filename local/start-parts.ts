@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type Config, readKeys } from '../config.ts';
 import { firstAdminPassword } from './admin-password.ts';
 import { prepareBundle } from './bundle.ts';
+import { cacheFolder } from './cache-folder.ts';
 import type { PartSpec } from './child/supervise.ts';
 import { childEnvironments, type Places } from './environment.ts';
 import type { Report } from './events.ts';
@@ -70,11 +71,11 @@ async function startTemporal(context: StartContext, taken: Set<number>): Promise
   return { temporalAddress: `127.0.0.1:${port}`, temporalUiUrl: `http://127.0.0.1:${uiPort}` };
 }
 
-async function bundle({ root, env, parts, report }: StartContext): Promise<string> {
+async function bundle({ root, config, env, parts, report }: StartContext): Promise<string> {
   const started = Date.now();
   const file = await prepareBundle({
     root,
-    cacheDir: cacheFolder(root),
+    cacheDir: cacheFolder(root, config.dataDir),
     env,
     signal: parts.signal,
     onBuild: () => report({ type: 'progress', part: 'bundle', text: 'bundling the workflows' }),
@@ -84,7 +85,7 @@ async function bundle({ root, env, parts, report }: StartContext): Promise<strin
 }
 
 async function startNodeParts({ root, config, env, parts, report }: StartContext, places: Places) {
-  const compileCache = join(cacheFolder(root), 'compile');
+  const compileCache = join(cacheFolder(root, config.dataDir), 'compile');
   const keys = readKeys(config.dataDir);
   const children = childEnvironments({ env, config, keys, places, compileCache });
   mkdirSync(children.host.VAREON_DATA_DIR, { recursive: true, mode: 0o700 });
@@ -103,5 +104,3 @@ async function startNodeParts({ root, config, env, parts, report }: StartContext
     passwordShown: () => generated?.hasBeenShown(),
   };
 }
-
-const cacheFolder = (root: string) => join(root, 'node_modules', '.cache', 'vareon');

@@ -35,9 +35,10 @@ const ownRun =
   async (): Promise<Sent> => ({ path: `${prefix}/${(await world.run(owner(), steps)).id}${suffix}` });
 
 /** An account that the request may change or delete. */
-const someUser =
-  (body?: unknown) =>
-  async (): Promise<Sent> => ({ path: `/api/users/${(await world.newUser('viewer')).id}`, body });
+const someUser = (body?: unknown) => async (): Promise<Sent> => ({
+  path: `/api/users/${(await world.newUser('viewer')).id}`,
+  body,
+});
 
 const newToken = { name: 'x', permissions: ['system:status:read'], expires_at: null };
 
@@ -51,11 +52,15 @@ const apiToken = async (who: Who): Promise<Sent> => {
 };
 
 /** A login of its own, which the request may end. */
-const freshLogin = async (who: Who): Promise<Sent> => (who === 'nobody' ? {} : { token: (await world.newUser()).token });
+const freshLogin = async (who: Who): Promise<Sent> =>
+  who === 'nobody' ? {} : { token: (await world.newUser()).token };
 
 const offlineHost = async (): Promise<Sent> => {
   const name = `gone-${uuidv7()}`;
-  await world.sql("insert into hosts (name, online, last_seen, announced_at, capabilities, sessions) values (?, false, now(), now(), '{}', 0)", [name]);
+  await world.sql(
+    "insert into hosts (name, online, last_seen, announced_at, capabilities, sessions) values (?, false, now(), now(), '{}', 0)",
+    [name],
+  );
   return { path: `/api/hosts/${name}` };
 };
 
@@ -91,7 +96,10 @@ const table: Record<string, Row> = {
   'POST /api/register': [[403, 403, 403, 403, 201], newAccount],
   'GET /api/verify-email': [anybody(200), () => ({ path: '/api/verify-email?token=AAAAAAAAAAAAAAAAAAAAAA' })],
   'POST /api/verify-email': [anybody(422), () => ({ body: { token: 'AAAAAAAAAAAAAAAAAAAAAA' } })],
-  'POST /api/token': [anybody(401), () => ({ body: { username: `nobody-${uuidv7()}`, password: 'wrong password' } })],
+  'POST /api/token': [
+    anybody(401),
+    () => ({ body: { username: `nobody-${uuidv7()}`, password: 'wrong password' } }),
+  ],
   'POST /api/token/refresh': [anybody(401), () => ({ body: { refresh_token: 'not-a-token' } })],
   'POST /api/password-reset': [anybody(202), () => ({ body: { email: `${uuidv7()}@example.org` } })],
   'POST /api/password-reset/confirm': [
@@ -126,7 +134,10 @@ const table: Record<string, Row> = {
   [`GET ${path}/{id}/status`]: [[401, 404, 200, 404, 200], ownWorkflow('/status')],
   [`GET ${path}/{id}/runs`]: [[401, 404, 200, 404, 200], ownWorkflow('/runs')],
   'GET /api/neosyntis/runs/{run_id}': [[401, 404, 200, 404, 200], ownRun('/api/neosyntis/runs')],
-  'POST /api/neosyntis/runs/{run_id}/cancel': [[401, 403, 202, 404, 202], ownRun('/api/neosyntis/runs', '/cancel')],
+  'POST /api/neosyntis/runs/{run_id}/cancel': [
+    [401, 403, 202, 404, 202],
+    ownRun('/api/neosyntis/runs', '/cancel'),
+  ],
   'GET /api/myntrix/jobs': [[401, 200, 200, 200, 200]],
   'GET /api/myntrix/jobs/{id}': [[401, 404, 200, 404, 200], ownRun('/api/myntrix/jobs')],
   'GET /api/myntrix/jobs/{id}/logs': [[401, 404, 200, 404, 200], ownRun('/api/myntrix/jobs', '/logs')],

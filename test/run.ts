@@ -24,11 +24,19 @@ const checks = [
   },
 ];
 
-function run(command: string, args: string[], env: NodeJS.ProcessEnv = {}): Promise<{ ok: boolean; text: string }> {
+function run(
+  command: string,
+  args: string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<{ ok: boolean; text: string }> {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, args, {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const chunks: Buffer[] = [];
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk: Buffer) => chunks.push(chunk));
     child.on('error', (error) => resolve({ ok: false, text: error.message }));
     child.on('close', (code) => resolve({ ok: code === 0, text: Buffer.concat(chunks).toString() }));
   });
@@ -47,7 +55,10 @@ function jest(resultFile: string): Promise<boolean> {
     process.execPath,
     [join('node_modules', 'jest', 'bin', 'jest.js'), '--json', `--outputFile=${resultFile}`, ...only],
     {
-      env: { ...process.env, NODE_OPTIONS: '--experimental-vm-modules --disable-warning=ExperimentalWarning' },
+      env: {
+        ...process.env,
+        NODE_OPTIONS: '--experimental-vm-modules --disable-warning=ExperimentalWarning',
+      },
       // Jest reports on standard error; standard output would repeat the JSON.
       stdio: ['ignore', 'ignore', 'inherit'],
     },

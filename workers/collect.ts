@@ -17,13 +17,20 @@ export interface CollectDeps {
 }
 
 /** Keeps what hosts send over the bus: their steps' output, and that they are there. */
-export async function collectFromHosts({ bus, database, hosts, log }: CollectDeps): Promise<{ close(): Promise<void> }> {
+export async function collectFromHosts({
+  bus,
+  database,
+  hosts,
+  log,
+}: CollectDeps): Promise<{ close(): Promise<void> }> {
   const queues = new Map<string, Promise<void>>();
 
   /** Chunks of one run are stored one after another; those of different runs side by side. */
   function enqueue(key: string, work: () => Promise<void>): void {
     const before = queues.get(key) ?? Promise.resolve();
-    const after = before.then(work).catch((error: unknown) => log.warn({ err: error, key }, 'not stored; asked for again'));
+    const after = before
+      .then(work)
+      .catch((error: unknown) => log.warn({ err: error, key }, 'not stored; asked for again'));
     queues.set(key, after);
     void after.then(() => {
       if (queues.get(key) === after) queues.delete(key);
@@ -50,7 +57,10 @@ export async function collectFromHosts({ bus, database, hosts, log }: CollectDep
       enqueue(chunk.run_id, () => store(hostOf(topic), chunk));
     }),
     await bus.subscribe(topics.anyHostStatus, (message, topic) => {
-      const announcement = { ...(message as { [key: string]: Json }), name: hostOf(topic) } as unknown as HostAnnouncement;
+      const announcement = {
+        ...(message as { [key: string]: Json }),
+        name: hostOf(topic),
+      } as unknown as HostAnnouncement;
       enqueue(`host ${hostOf(topic)}`, () => announced(announcement));
     }),
   ];

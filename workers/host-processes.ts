@@ -6,6 +6,7 @@ import type { Json } from '../domain/wire.ts';
 import { findContainments } from '../drivers/processes/containment/detect.ts';
 import type { Processes } from '../drivers/processes/port.ts';
 import { createProcesses } from '../drivers/processes/processes.ts';
+import { findProgram } from '../drivers/processes/programs.ts';
 import { ensureRunAsUser } from '../drivers/processes/run-as.ts';
 import type { Logger } from '../logs.ts';
 
@@ -38,7 +39,7 @@ export async function prepareProcesses(
   const ended = await processes.sweep();
   if (ended > 0) log.warn({ ended }, 'ended what an earlier life of this host left running');
   await processes.pruneSpools(SPOOL_KEPT_MS);
-  const python = await version('python3', PATH);
+  const python = await version(await findProgram('python3', PATH, user), PATH);
   return {
     processes,
     capabilities: {
@@ -59,11 +60,12 @@ const searchPath = (path: string | undefined): string =>
     .filter((folder) => !folder.includes('node_modules'))
     .join(delimiter);
 
-async function version(program: string, PATH: string): Promise<string | undefined> {
+async function version(program: string | undefined, PATH: string): Promise<string | undefined> {
+  if (!program) return undefined;
   try {
     const { stdout } = await execute(program, ['--version'], { env: { PATH }, timeout: 5_000 });
     return /\d+(\.\d+)+/.exec(stdout)?.[0];
   } catch {
-    return undefined; // it is not there
+    return undefined; // it is there and does not work
   }
 }

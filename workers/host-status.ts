@@ -1,6 +1,6 @@
 import { topics } from '../domain/names.ts';
-import type { Bus } from '../drivers/bus/port.ts';
 import type { Json } from '../domain/wire.ts';
+import type { Bus } from '../drivers/bus/port.ts';
 
 const EVERY_MS = 4_000;
 
@@ -21,6 +21,8 @@ export function announceHost(
     stop: () => clearInterval(timer),
     /** A host that ends in order says so itself; without a connection its last will does. */
     offline: () =>
-      bus.publishAcknowledged(topics.hostStatus(name), { name, status: 'offline' }, { retain: true }).catch(() => {}),
+      bus
+        .publishAcknowledged(topics.hostStatus(name), { name, status: 'offline' }, { retain: true })
+        .catch(() => {}),
   };
 }

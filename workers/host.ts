@@ -6,8 +6,8 @@ import { hostQueue, topics } from '../domain/names.ts';
 import { connectBus } from '../drivers/bus/mqtt.ts';
 import { createLogger } from '../logs.ts';
 import { runProcess } from '../process.ts';
-import { announceHost } from './host-status.ts';
 import { prepareProcesses } from './host-processes.ts';
+import { announceHost } from './host-status.ts';
 import { serveLogRequests } from './log-requests.ts';
 import { connectWorker, installRuntime } from './temporal.ts';
 
@@ -55,7 +55,8 @@ await runProcess(log, async () => {
     // A person who cancels waits for the next heartbeat's answer.
     maxHeartbeatThrottleInterval: '200ms',
     defaultHeartbeatThrottleInterval: '200ms',
-    shutdownGraceTime: '3s',
+    // A step that is ended has 2 s to go by itself.
+    shutdownGraceTime: '100ms',
     shutdownForceTime: '4s',
   });
   const working = worker.run();

@@ -15,9 +15,9 @@ import { createGuardedEvaluator } from '../drivers/expressions/guarded.ts';
 import { createSmtpTransport } from '../drivers/mail/smtp.ts';
 import { createEnvelope } from '../drivers/secrets/envelope.ts';
 import { createLogger } from '../logs.ts';
+import { runProcess } from '../process.ts';
 import { bundleWorkflows } from './bundle.ts';
 import { collectFromHosts } from './collect.ts';
-import { runProcess } from '../process.ts';
 import { ensureReconciler } from './reconciler-schedule.ts';
 import { createStarter } from './starter.ts';
 import { connectWorker, installRuntime } from './temporal.ts';
@@ -57,7 +57,9 @@ await runProcess(log, async () => {
       : { code: await bundleWorkflows() },
     activities: {
       ...createRunActivities({ database, bus, hosts, guarded, defaultHost: config.VAREON_HOST_NAME }),
-      ...createVerbActivities({ 'notify.email': createNotifyEmail({ database, outbox, startMail: starter.startMail }) }),
+      ...createVerbActivities({
+        'notify.email': createNotifyEmail({ database, outbox, startMail: starter.startMail }),
+      }),
       ...createMailActivities({ outbox, transport }),
       ...createReconcileActivities({ database, bus, hosts, client, ...starter, log }),
     },

@@ -1,8 +1,8 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
-import { createRunIntents } from '../db/neosyntis/run-intents.ts';
 import { pruneAuth } from '../db/auth/prune.ts';
-import { expireOutbox, listUndelivered, type QueuedMail } from '../db/system/outbox.ts';
+import { createRunIntents } from '../db/neosyntis/run-intents.ts';
 import type { Database } from '../db/orm.ts';
+import { expireOutbox, listUndelivered, type QueuedMail } from '../db/system/outbox.ts';
 import { mailWorkflowId, PLATFORM_QUEUE, workflowTypes } from '../domain/names.ts';
 
 export interface StarterDeps {

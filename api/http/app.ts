@@ -6,8 +6,8 @@ import { v7 as uuidv7 } from 'uuid';
 import { AppError } from '../../domain/errors.ts';
 import type { Logger } from '../../logs.ts';
 import { isUnexpected, problemReply } from './problems.ts';
-import { createRouter, type RouterDeps, send } from './router.ts';
 import type { Route } from './route.ts';
+import { createRouter, type RouterDeps, send } from './router.ts';
 
 export interface AppOptions extends RouterDeps {
   routes: readonly Route[];
@@ -26,9 +26,13 @@ export function createApp(options: AppOptions): Koa {
   app.use(router.routes());
   app.use((ctx: Context) => {
     const allowed = router.match(ctx.path, ctx.method).path.flatMap((layer) => layer.methods);
-    if (allowed.length === 0) throw new AppError('not_found', `There is nothing at ${ctx.path}; see /docs for what is.`);
+    if (allowed.length === 0)
+      throw new AppError('not_found', `There is nothing at ${ctx.path}; see /docs for what is.`);
     ctx.set('Allow', [...new Set(allowed)].join(', '));
-    throw new AppError('bad_request', `${ctx.path} does not take ${ctx.method}; it takes ${allowed.join(', ')}.`);
+    throw new AppError(
+      'bad_request',
+      `${ctx.path} does not take ${ctx.method}; it takes ${allowed.join(', ')}.`,
+    );
   });
   return app;
 }
@@ -39,7 +43,12 @@ export function createServer(
   handler: (req: IncomingMessage, res: ServerResponse) => void,
 ): Server {
   // A client has 10 s to send its headers and 60 s for the whole request, so slow ones cannot hold sockets.
-  const limits = { headersTimeout: 10_000, requestTimeout: 60_000, keepAliveTimeout: 65_000, connectionsCheckingInterval: 5_000 };
+  const limits = {
+    headersTimeout: 10_000,
+    requestTimeout: 60_000,
+    keepAliveTimeout: 65_000,
+    connectionsCheckingInterval: 5_000,
+  };
   return tls ? createHttpsServer({ ...limits, ...tls }, handler) : createHttpServer(limits, handler);
 }
 

@@ -16,7 +16,8 @@ export async function readBody(request: IncomingMessage, accepts: { form: boolea
   const type = (request.headers['content-type'] ?? 'application/json').split(';')[0]?.trim().toLowerCase();
   const text = await readText(request);
   if (text === '') return undefined;
-  if (accepts.form && type === 'application/x-www-form-urlencoded') return storable(Object.fromEntries(new URLSearchParams(text)));
+  if (accepts.form && type === 'application/x-www-form-urlencoded')
+    return storable(Object.fromEntries(new URLSearchParams(text)));
   if (type !== 'application/json' && !type?.endsWith('+json'))
     throw new AppError('unsupported_media_type', `The body is ${type}; send application/json.`);
   return storable(parseJson(text));
@@ -25,11 +26,20 @@ export async function readBody(request: IncomingMessage, accepts: { form: boolea
 async function readText(request: IncomingMessage): Promise<string> {
   try {
     const length = request.headers['content-length'];
-    return await getRawBody(request, { limit: BODY_LIMIT_BYTES, encoding: 'utf8', ...(length ? { length } : {}) });
+    return await getRawBody(request, {
+      limit: BODY_LIMIT_BYTES,
+      encoding: 'utf8',
+      ...(length ? { length } : {}),
+    });
   } catch (error) {
     const { type } = error as { type?: string }; // raw-body's errors carry a type
     if (type === 'entity.too.large')
-      throw new AppError('too_large', `The body is larger than ${BODY_LIMIT_BYTES} bytes.`, {}, { cause: error });
+      throw new AppError(
+        'too_large',
+        `The body is larger than ${BODY_LIMIT_BYTES} bytes.`,
+        {},
+        { cause: error },
+      );
     throw new AppError('bad_request', 'The body could not be read to its end.', {}, { cause: error });
   }
 }
@@ -39,7 +49,12 @@ function parseJson(text: string): unknown {
     return parse(text, { protoAction: 'error', constructorAction: 'error' });
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new AppError('bad_request', `The body is not JSON that can be accepted: ${reason}`, {}, { cause: error });
+    throw new AppError(
+      'bad_request',
+      `The body is not JSON that can be accepted: ${reason}`,
+      {},
+      { cause: error },
+    );
   }
 }
 
@@ -52,7 +67,10 @@ export function storable<T>(value: T): T {
 function visit(value: unknown, path: string, depth: number): void {
   if (depth > DEPTH_LIMIT) throw refused(path, `is nested more than ${DEPTH_LIMIT} levels deep`);
   if (typeof value === 'string') checkText(value, path);
-  else if (Array.isArray(value)) value.forEach((item, index) => { visit(item, `${path}/${index}`, depth + 1); });
+  else if (Array.isArray(value))
+    value.forEach((item, index) => {
+      visit(item, `${path}/${index}`, depth + 1);
+    });
   else if (value !== null && typeof value === 'object')
     for (const [key, item] of Object.entries(value)) {
       checkText(key, path);

@@ -28,9 +28,13 @@ const check =
   (value) => {
     if (validate(value)) return;
     const errors = unique((validate.errors ?? []).filter((error) => !isUnionNoise(error)).map(problem));
-    throw new AppError('invalid', `${what} has ${count(errors.length)}: ${errors[0]?.message ?? 'it is not valid'}`, {
-      errors,
-    });
+    throw new AppError(
+      'invalid',
+      `${what} has ${count(errors.length)}: ${errors[0]?.message ?? 'it is not valid'}`,
+      {
+        errors,
+      },
+    );
   };
 
 const count = (n: number) => (n === 1 ? 'a problem' : `${n} problems`);

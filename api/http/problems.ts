@@ -1,4 +1,4 @@
-import { type ErrorCode, errorInfo, AppError } from '../../domain/errors.ts';
+import { AppError, type ErrorCode, errorInfo } from '../../domain/errors.ts';
 import type { Reply } from './route.ts';
 
 /** The answer for an error: problem details for those that have a name, a bare 500 for all others. */
@@ -33,7 +33,9 @@ export const isUnexpected = (error: unknown) => named(error).code === 'internal'
 function named(error: unknown): AppError {
   if (error instanceof AppError) return error;
   if (isDatabaseDown(error))
-    return new AppError('unavailable', 'The database cannot be reached; try again.', { retryAfterSeconds: 2 });
+    return new AppError('unavailable', 'The database cannot be reached; try again.', {
+      retryAfterSeconds: 2,
+    });
   if (isTemporalDown(error))
     return new AppError('unavailable', 'Temporal cannot be reached; try again.', { retryAfterSeconds: 2 });
   return new AppError('internal', 'Something went wrong on our side; the request id finds it in the log.');
@@ -42,8 +44,12 @@ function named(error: unknown): AppError {
 /** Codes of Node's sockets, and PostgreSQL's classes 08 (connection), 57P (shutdown) and 53 (resources). */
 function isDatabaseDown(error: unknown): boolean {
   const { code, cause, message } = (error ?? {}) as { code?: unknown; cause?: unknown; message?: unknown };
-  if (typeof code === 'string' && /^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|08|57P|53)/.test(code)) return true;
-  if (typeof message === 'string' && /^(Connection terminated|timeout exceeded when trying to connect)/.test(message))
+  if (typeof code === 'string' && /^(ECONNREFUSED|ECONNRESET|EPIPE|ETIMEDOUT|08|57P|53)/.test(code))
+    return true;
+  if (
+    typeof message === 'string' &&
+    /^(Connection terminated|timeout exceeded when trying to connect)/.test(message)
+  )
     return true;
   return cause !== undefined && cause !== error && isDatabaseDown(cause);
 }

@@ -78,7 +78,11 @@ export function route<
   return definition as unknown as Route;
 }
 
-export const ok = (body: unknown, headers: Record<string, string> = {}): Reply => ({ status: 200, body, headers });
+export const ok = (body: unknown, headers: Record<string, string> = {}): Reply => ({
+  status: 200,
+  body,
+  headers,
+});
 
 export const created = (body: unknown, location: string): Reply => ({
   status: 201,

@@ -82,8 +82,10 @@ function handle(route: Route, checker: ReturnType<typeof createChecker>, deps: R
 
 async function caller(ctx: RouterContext, access: Access, authenticator: Authenticator) {
   const authorization = ctx.get('Authorization');
-  if (access === 'public') return authorization ? ifKnown(authenticator.authenticate(authorization)) : undefined;
-  if (!authorization) throw new AppError('unauthenticated', 'This needs a login: send Authorization: Bearer <token>.');
+  if (access === 'public')
+    return authorization ? ifKnown(authenticator.authenticate(authorization)) : undefined;
+  if (!authorization)
+    throw new AppError('unauthenticated', 'This needs a login: send Authorization: Bearer <token>.');
   const user = await authenticator.authenticate(authorization);
   requirePermission(user, access);
   return user;
@@ -102,7 +104,10 @@ async function ifKnown(user: Promise<Principal>): Promise<Principal | undefined>
 /** @throws AppError `forbidden` that names what is missing. */
 export function requirePermission(user: Principal, access: Access): void {
   if (access === 'public' || access === 'login' || user.permissions.has(access)) return;
-  throw new AppError('forbidden', `This needs the permission ${access}, which ${user.username} does not have.`);
+  throw new AppError(
+    'forbidden',
+    `This needs the permission ${access}, which ${user.username} does not have.`,
+  );
 }
 
 type Checks = { params: Check | undefined; query: Check | undefined; body: Check | undefined };
@@ -121,7 +126,8 @@ async function readInput(ctx: RouterContext, route: Route, checks: Checks) {
       errors: Object.keys(query).map((name) => ({ path: `/${name}`, message: 'unknown query parameter' })),
     });
   if (!checks.body) return { params, query, body: undefined };
-  const body = (await readBody(ctx.req, { form: route.form === true })) ?? (route.bodyOptional ? {} : undefined);
+  const body =
+    (await readBody(ctx.req, { form: route.form === true })) ?? (route.bodyOptional ? {} : undefined);
   if (body === undefined) throw new AppError('bad_request', 'This needs a JSON body; none was sent.');
   checks.body(body);
   return { params, query, body };

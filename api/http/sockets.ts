@@ -42,7 +42,10 @@ const MAX_PAYLOAD_BYTES = 64 * 1024;
  * WebSockets on an HTTP server. Who connects is known before the upgrade, so a refusal is a plain HTTP answer;
  * koa-websocket and @koa/router then carry the socket to its route.
  */
-export function attachSockets(server: Server, options: SocketServerOptions): { close(): void; count(): number } {
+export function attachSockets(
+  server: Server,
+  options: SocketServerOptions,
+): { close(): void; count(): number } {
   const app = websockify(new Koa());
   const accepted = new WeakMap<IncomingMessage, Upgrade>();
   app.ws.listen({ noServer: true, maxPayload: MAX_PAYLOAD_BYTES, perMessageDeflate: false });
@@ -145,11 +148,18 @@ function checkOrigin(request: IncomingMessage, origins: readonly string[]): void
   throw new AppError('forbidden', `WebSockets from ${origin} are not allowed; see VAREON_CORS_ORIGINS.`);
 }
 
-async function caller(request: IncomingMessage, ticket: string | undefined, authenticator: SocketAuthenticator) {
+async function caller(
+  request: IncomingMessage,
+  ticket: string | undefined,
+  authenticator: SocketAuthenticator,
+) {
   if (ticket !== undefined) return authenticator.consumeTicket(ticket);
   const { authorization } = request.headers;
   if (!authorization)
-    throw new AppError('unauthenticated', 'This needs a login: send ?ticket= (POST /api/ws-ticket) or Authorization.');
+    throw new AppError(
+      'unauthenticated',
+      'This needs a login: send ?ticket= (POST /api/ws-ticket) or Authorization.',
+    );
   return authenticator.authenticate(authorization);
 }
 

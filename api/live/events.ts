@@ -38,6 +38,13 @@ export function createEventStream({ bus, database, log }: { bus: Bus; database: 
     });
   }
 
+  async function leave() {
+    const left = subscription;
+    if (clients.size > 0 || !left) return;
+    subscription = undefined;
+    await (await left).close();
+  }
+
   return {
     latest: () => latestSeq(database.em),
 
@@ -62,7 +69,10 @@ export function createEventStream({ bus, database, log }: { bus: Bus; database: 
         (seq) => sequence.announce(seq),
         (error: unknown) => log.warn({ err: error }, 'events could not be compared'),
       );
-      connection.signal.addEventListener('abort', () => clients.delete(sequence));
+      connection.signal.addEventListener('abort', () => {
+        clients.delete(sequence);
+        leave().catch((error: unknown) => log.warn({ err: error }, 'unsubscribe'));
+      });
     },
     close: () => clearInterval(poll),
   };

@@ -24,7 +24,11 @@ export function createRunStreams({ bus, database, log }: { bus: Bus; database: D
     const ids = [...watched.keys()];
     if (ids.length === 0) return;
     try {
-      const found = await rows<{ id: string; seq: string }>(database.em, 'select id, seq from jobs where id in (?)', [ids]);
+      const found = await rows<{ id: string; seq: string }>(
+        database.em,
+        'select id, seq from jobs where id in (?)',
+        [ids],
+      );
       for (const { id, seq } of found)
         for (const { sequence } of watched.get(id)?.clients ?? []) sequence.announce(Number(seq));
     } catch (error) {

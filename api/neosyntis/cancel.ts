@@ -11,6 +11,11 @@ export const createCancel =
       await client.withDeadline(Date.now() + 2_500, () => client.workflow.getHandle(id).cancel());
     } catch (error) {
       if (!(error instanceof WorkflowNotFoundError)) throw error;
-      throw new AppError('conflict', `Run ${id} has not started yet, or has just ended; look again in a moment.`, {}, { cause: error });
+      throw new AppError(
+        'conflict',
+        `Run ${id} has not started yet, or has just ended; look again in a moment.`,
+        {},
+        { cause: error },
+      );
     }
   };

@@ -11,7 +11,8 @@ export type Definitions = ReturnType<typeof createDefinitions>;
 
 /** Turns the steps that people send into definitions that can run. */
 export function createDefinitions(checkExpressions: CheckExpressions) {
-  const validate = (steps: readonly Json[]) => validateSteps(steps, { root: '/steps', checkExpressions, verbs });
+  const validate = (steps: readonly Json[]) =>
+    validateSteps(steps, { root: '/steps', checkExpressions, verbs });
   return {
     /** Every problem of a list of steps, and how many tasks it has. */
     problems(steps: readonly Json[]): { errors: InputProblem[]; tasks: number } {
@@ -25,9 +26,13 @@ export function createDefinitions(checkExpressions: CheckExpressions) {
     check(user: Principal, name: string, steps: readonly Json[]): CheckedDefinition {
       const checked = validate(steps);
       if (!checked.ok)
-        throw new AppError('invalid', `The steps have ${checked.errors.length} problem(s): ${checked.errors[0]?.message}`, {
-          errors: checked.errors,
-        });
+        throw new AppError(
+          'invalid',
+          `The steps have ${checked.errors.length} problem(s): ${checked.errors[0]?.message}`,
+          {
+            errors: checked.errors,
+          },
+        );
       const document: Document = {
         document: { dsl: '1.0.3', namespace: 'default', name: slug(name), version: '0.1.0', title: name },
         do: checked.do,

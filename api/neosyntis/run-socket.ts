@@ -8,7 +8,12 @@ import { type SocketRoute, socket } from '../http/socket.ts';
 import type { createRunStreams } from '../live/runs.ts';
 
 const Frames = Type.Union([
-  Type.Object({ type: Type.Literal('snapshot'), seq: Type.Integer(), run: RunSummary, steps: Type.Array(StepSummary) }),
+  Type.Object({
+    type: Type.Literal('snapshot'),
+    seq: Type.Integer(),
+    run: RunSummary,
+    steps: Type.Array(StepSummary),
+  }),
   Type.Object({ type: Type.Literal('step'), seq: Type.Integer(), step: StepSummary }),
   Type.Object({ type: Type.Literal('run'), seq: Type.Integer(), run: Type.Partial(RunSummary) }),
   Type.Object({
@@ -48,7 +53,8 @@ export const createRunSocket = ({ database, runs, streams }: RunSocketDeps): Soc
     async open({ user, params, query }, connection) {
       const runId = params.run_id;
       const latest = await seqOf(database, runId);
-      const resumes = query.after !== undefined && query.after <= latest && latest - query.after <= REPLAY_LIMIT;
+      const resumes =
+        query.after !== undefined && query.after <= latest && latest - query.after <= REPLAY_LIMIT;
       if (resumes && query.after !== undefined) return streams.follow(runId, query.after, connection);
       // Number and state are of one moment: the frames that follow begin after both.
       const snapshot = await database.em.fork().transactional(
@@ -69,4 +75,3 @@ async function seqOf({ em }: Pick<Database, 'em'>, runId: string): Promise<numbe
   const [job] = await rows<{ seq: string }>(em, 'select seq from jobs where id = ?', [runId]);
   return Number(job?.seq ?? 0);
 }
-

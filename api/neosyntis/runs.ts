@@ -116,7 +116,8 @@ export const createRunRoutes = ({ workflows, runs, trigger, cancel }: RunRouteDe
     path: `${runPath}/{run_id}/cancel`,
     access: 'neosyntis:workflows:run',
     summary: 'Cancel a run',
-    description: 'What is in flight is ended first, process trees included. Cancelling an ended run changes nothing.',
+    description:
+      'What is in flight is ended first, process trees included. Cancelling an ended run changes nothing.',
     params: RunParams,
     answers: { 202: { description: 'it is being cancelled, or has ended', schema: RunStarted } },
     async handler({ user, params }) {

@@ -64,14 +64,18 @@ export function createTrigger(deps: TriggerDeps) {
       const workflow = await workflows.version(user, workflowId, version);
       requireCode(user, workflow.usesCode);
       if (!deps.isTemporalUp())
-        throw new AppError('unavailable', 'Temporal cannot be reached; nothing was started.', { retryAfterSeconds: 5 });
+        throw new AppError('unavailable', 'Temporal cannot be reached; nothing was started.', {
+          retryAfterSeconds: 5,
+        });
       const id = uuidv7();
       const created = await runs.create({
         id,
         workflow,
         input,
         startedBy: user.userId,
-        ...(idempotencyKey ? { idempotency: claim(user, id, workflowId, idempotencyKey, { input, version }) } : {}),
+        ...(idempotencyKey
+          ? { idempotency: claim(user, id, workflowId, idempotencyKey, { input, version }) }
+          : {}),
       });
       if (!created.isNew) return created.id;
       deps.publish(created.events);
@@ -81,7 +85,12 @@ export function createTrigger(deps: TriggerDeps) {
     },
 
     /** The run when it has ended, or as it is when the time is up or the client has gone. */
-    async waitForEnd(user: Principal, runId: string, seconds: number, signal: AbortSignal): Promise<RunSummary> {
+    async waitForEnd(
+      user: Principal,
+      runId: string,
+      seconds: number,
+      signal: AbortSignal,
+    ): Promise<RunSummary> {
       const deadline = Date.now() + seconds * 1000;
       for (;;) {
         const run = await runs.summary(user, runId);
@@ -103,7 +112,13 @@ async function ended(client: Client, runId: string, withinMs: number): Promise<v
   }
 }
 
-function claim(user: Principal, jobId: string, workflowId: string, key: string, body: { input: Json; version?: number | undefined }) {
+function claim(
+  user: Principal,
+  jobId: string,
+  workflowId: string,
+  key: string,
+  body: { input: Json; version?: number | undefined },
+) {
   if (key.length > 200)
     throw new AppError('invalid', `The Idempotency-Key has ${key.length} characters; 200 is the limit.`);
   const bodyHash = createHash('sha256').update(JSON.stringify(body)).digest('hex');

@@ -43,7 +43,9 @@ export class WorkflowsAndRuns extends Migration {
         ended_at timestamptz(3)
       )`);
     this.addSql('create index jobs_owner on jobs (owner_id, id desc)');
-    this.addSql("create index jobs_open on jobs (type, id) where status not in ('completed', 'failed', 'cancelled')");
+    this.addSql(
+      "create index jobs_open on jobs (type, id) where status not in ('completed', 'failed', 'cancelled')",
+    );
     this.addSql(`
       create table runs (
         id uuid primary key references jobs,

@@ -33,7 +33,9 @@ export const JobEntity = defineEntity({
 const tail = (bytes: number) => `coalesce((select string_agg(text, '' order by seq) from job_logs l
   where l.job_id = j.id and l.start_byte >= j.log_bytes - ${bytes}), '')`;
 
-const columns = (logs: string) => `j.id, j.name, j.type, j.status, round(j.progress::numeric, 1)::float8 as progress,
+const columns = (
+  logs: string,
+) => `j.id, j.name, j.type, j.status, round(j.progress::numeric, 1)::float8 as progress,
   ${iso('j.created_at', '"createdAt"')}, ${iso('j.updated_at', '"updatedAt"')}, ${logs} as logs, j.details`;
 
 export interface JobFilter extends Page {

@@ -62,7 +62,9 @@ export async function appendLog(
 ): Promise<{ frame?: LogFrame; missing?: MissingLog }> {
   const key = [chunk.run_id, chunk.path, `{${chunk.iteration.join(',')}}`, chunk.stream];
   return em.fork().transactional(async (tx) => {
-    const [job] = await rows<{ id: string }>(tx, 'select id from jobs where id = ? for update', [chunk.run_id]);
+    const [job] = await rows<{ id: string }>(tx, 'select id from jobs where id = ? for update', [
+      chunk.run_id,
+    ]);
     if (!job) return {};
     const [stream] = await rows<{ bytes: string }>(
       tx,
@@ -98,7 +100,18 @@ export async function appendLog(
     await tx.execute(
       `insert into job_logs (job_id, seq, start_byte, path, iteration, stream, stream_byte, bytes, text, at)
        values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-      [chunk.run_id, frame.seq, counter?.start, key[1], key[2], chunk.stream, have, fresh.length, text, chunk.at],
+      [
+        chunk.run_id,
+        frame.seq,
+        counter?.start,
+        key[1],
+        key[2],
+        chunk.stream,
+        have,
+        fresh.length,
+        text,
+        chunk.at,
+      ],
     );
     return { frame };
   });
@@ -116,7 +129,14 @@ const missing = (chunk: LogChunk, host: string, from: number): MissingLog => ({
 /** Says how long a step's streams are, once it ended. */
 export async function expectLogs(
   { em }: Database,
-  step: { runId: string; path: string; iteration: number[]; host: string; stdoutBytes: number; stderrBytes: number },
+  step: {
+    runId: string;
+    path: string;
+    iteration: number[];
+    host: string;
+    stdoutBytes: number;
+    stderrBytes: number;
+  },
 ): Promise<void> {
   const streams: Json = [
     { stream: 'stdout', expected: step.stdoutBytes },

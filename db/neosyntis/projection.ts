@@ -68,7 +68,13 @@ function frame(runId: string, change: Change, seq: number): Frame {
     return {
       type: 'step',
       seq,
-      step: { ...step, host: host ?? null, started_at: startedAt ?? null, ended_at: endedAt ?? null, error: error ?? null },
+      step: {
+        ...step,
+        host: host ?? null,
+        started_at: startedAt ?? null,
+        ended_at: endedAt ?? null,
+        error: error ?? null,
+      },
     };
   }
   const { status, startedAt, endedAt, output, error } = change.run;
@@ -152,7 +158,8 @@ async function writeRun(
 function events(runId: string, row: Row, changes: Change[], progress: number): NewEvent[] {
   const statuses = changes.flatMap((change) => ('run' in change ? [change.run.status] : []));
   const ownerId = row.owner_id;
-  if (statuses.length > 0) return statuses.flatMap((status) => runEvents({ runId, ownerId, status, progress }));
+  if (statuses.length > 0)
+    return statuses.flatMap((status) => runEvents({ runId, ownerId, status, progress }));
   if (progress === row.progress) return [];
   return runEvents({ runId, ownerId, status: row.status, progress }).filter(({ topic }) => topic === 'jobs');
 }
@@ -167,7 +174,12 @@ function shown(value: Json | undefined): Json | undefined {
 }
 
 /** Frames of a run after `after`, log chunks among them, oldest first, at most `limit`. */
-export async function framesAfter({ em }: Database, runId: string, after: number, limit: number): Promise<Frame[]> {
+export async function framesAfter(
+  { em }: Database,
+  runId: string,
+  after: number,
+  limit: number,
+): Promise<Frame[]> {
   const found = await rows<{ frame: Frame }>(
     em,
     `select frame from (

@@ -2,7 +2,15 @@ import { defineEntity, p } from '@mikro-orm/postgresql';
 import type { Principal } from '../../domain/auth/principal.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { StoredEvent } from '../../domain/events.ts';
-import type { Run, RunProblem, RunStatus, RunSummary, Step, StepStatus, StepSummary } from '../../domain/neosyntis/runs.ts';
+import type {
+  Run,
+  RunProblem,
+  RunStatus,
+  RunSummary,
+  Step,
+  StepStatus,
+  StepSummary,
+} from '../../domain/neosyntis/runs.ts';
 import type { Json } from '../../domain/wire.ts';
 import type { Database, Sql } from '../orm.ts';
 import { ownedBy } from '../owned.ts';
@@ -98,12 +106,19 @@ export function createRunRepository({ em }: Database) {
             ...[id, workflow.workflowId, workflow.version, run.startedBy, json(run.input)],
           ],
         );
-        const events = await appendEvents(tx, runEvents({ runId: id, ownerId: workflow.ownerId, status: 'pending', progress: 0 }));
+        const events = await appendEvents(
+          tx,
+          runEvents({ runId: id, ownerId: workflow.ownerId, status: 'pending', progress: 0 }),
+        );
         return { id, isNew: true, events };
       });
     },
 
-    async list(user: Principal, workflowId: string, page: Page & { status?: RunStatus }): Promise<RunSummary[]> {
+    async list(
+      user: Principal,
+      workflowId: string,
+      page: Page & { status?: RunStatus },
+    ): Promise<RunSummary[]> {
       const owned = ownedBy(user, 'j.owner_id');
       const { where, params, tail } = pageClause(page, 'r.id');
       return rows<RunSummary>(

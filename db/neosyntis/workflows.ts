@@ -6,8 +6,8 @@ import type { Document } from '../../domain/neosyntis/dsl.ts';
 import type { Workflow } from '../../domain/neosyntis/workflows.ts';
 import type { Json } from '../../domain/wire.ts';
 import type { Database, Sql } from '../orm.ts';
-import { iso, json, type Page, pageClause, rows } from '../sql.ts';
 import { ownedBy } from '../owned.ts';
+import { iso, json, type Page, pageClause, rows } from '../sql.ts';
 
 export const WorkflowEntity = defineEntity({
   name: 'Workflow',
@@ -119,7 +119,11 @@ export function createWorkflowRepository(database: Database) {
     async update(
       user: Principal,
       id: string,
-      change: (current: Workflow) => { name?: string; description?: string | null; definition?: CheckedDefinition },
+      change: (current: Workflow) => {
+        name?: string;
+        description?: string | null;
+        definition?: CheckedDefinition;
+      },
     ): Promise<Workflow> {
       return em.fork().transactional(async (tx) => {
         await tx.execute('select 1 from workflows where id = ? for update', [id]);
@@ -147,7 +151,10 @@ export function createWorkflowRepository(database: Database) {
           [id],
         );
         if (open && open.n > 0)
-          throw new AppError('conflict', `${open.n} of its runs have not ended; cancel them or wait, then delete it.`);
+          throw new AppError(
+            'conflict',
+            `${open.n} of its runs have not ended; cancel them or wait, then delete it.`,
+          );
         await tx.execute('update workflows set deleted_at = now() where id = ?', [id]);
       });
     },
@@ -198,7 +205,13 @@ export const workflowOwnership = {
   },
 };
 
-async function insertVersion(tx: Sql, id: string, version: number, definition: CheckedDefinition, user: Principal) {
+async function insertVersion(
+  tx: Sql,
+  id: string,
+  version: number,
+  definition: CheckedDefinition,
+  user: Principal,
+) {
   await tx.execute(
     `insert into workflow_versions (workflow_id, version, document, steps, uses_code, created_at, created_by)
      values (?, ?, ?::json, ?::json, ?, now(), ?)`,

@@ -41,6 +41,7 @@ export const ResetRequest = Type.Object({ email: Email }, closed);
 export const EmailToken = Type.String({
   pattern: '^[A-Za-z0-9_-]{22}$',
   description: 'from the mail; good for one use',
+  examples: ['q83vEjRWeJC83u8SNFZ4kA'],
 });
 
 export const ResetConfirmation = Type.Object({ token: EmailToken, password: Password }, closed);

@@ -33,7 +33,6 @@ export const NewWorkflow = Type.Object(
   },
   {
     additionalProperties: false,
-    // biome-ignore lint/suspicious/noTemplateCurlyInString: an expression of the step language
     examples: [{ name: 'greet', steps: [{ greet: { set: { message: '${ "Hello " + .name }' } } }] }],
   },
 );

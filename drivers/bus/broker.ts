@@ -13,13 +13,21 @@ export interface Broker {
 }
 
 /** The embedded MQTT broker for one machine, on loopback. Users are those of `busPassword`. */
-export async function startBroker(options: { port: number; key: Buffer; onError(error: Error): void }): Promise<Broker> {
+export async function startBroker(options: {
+  port: number;
+  key: Buffer;
+  onError(error: Error): void;
+}): Promise<Broker> {
   const aedes = await Aedes.createBroker({ drainTimeout: 2_000, concurrency: 100, connectTimeout: 5_000 });
   const users = new WeakMap<Client, string>();
   aedes.authenticate = (client, username, password, done) => {
     const name = username ?? '';
     const isKnown = name === 'platform' || /^host-[a-z0-9-]{1,63}$/.test(name);
-    if (isKnown && client.id.startsWith(`${name}.`) && sameText(String(password ?? ''), busPassword(options.key, name))) {
+    if (
+      isKnown &&
+      client.id.startsWith(`${name}.`) &&
+      sameText(String(password ?? ''), busPassword(options.key, name))
+    ) {
       users.set(client, name);
       return done(null, true);
     }
@@ -53,11 +61,14 @@ export async function startBroker(options: { port: number; key: Buffer; onError(
 }
 
 const mayPublish = (user: string | undefined, topic: string) =>
-  user === 'platform' || (user !== undefined && topic.startsWith(`vareon/hosts/${user.slice('host-'.length)}/`));
+  user === 'platform' ||
+  (user !== undefined && topic.startsWith(`vareon/hosts/${user.slice('host-'.length)}/`));
 
 const maySubscribe = (user: string | undefined, topic: string) =>
   user === 'platform' ||
-  (user !== undefined && topic.startsWith(`vareon/hosts/${user.slice('host-'.length)}/`) && !/[#+]/.test(topic));
+  (user !== undefined &&
+    topic.startsWith(`vareon/hosts/${user.slice('host-'.length)}/`) &&
+    !/[#+]/.test(topic));
 
 function sameText(a: string, b: string): boolean {
   const left = Buffer.from(a);

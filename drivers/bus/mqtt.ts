@@ -32,7 +32,14 @@ export function connectBus(options: BusOptions): Bus {
     resubscribe: true,
     queueQoSZero: false,
     ...(options.will
-      ? { will: { topic: options.will.topic, payload: Buffer.from(JSON.stringify(options.will.message)), qos: 1 as const, retain: true } }
+      ? {
+          will: {
+            topic: options.will.topic,
+            payload: Buffer.from(JSON.stringify(options.will.message)),
+            qos: 1 as const,
+            retain: true,
+          },
+        }
       : {}),
   });
   client.on('error', options.onError);
@@ -41,7 +48,8 @@ export function connectBus(options: BusOptions): Bus {
   client.on('message', (topic, payload) => {
     const message = parse(payload);
     if (message === undefined) return;
-    for (const [pattern, set] of handlers) if (matches(pattern, topic)) for (const handler of set) handler(message, topic);
+    for (const [pattern, set] of handlers)
+      if (matches(pattern, topic)) for (const handler of set) handler(message, topic);
   });
 
   return {
@@ -95,5 +103,8 @@ function matches(pattern: string, topic: string): boolean {
   if (pattern === topic) return true;
   const wanted = pattern.split('/');
   const levels = topic.split('/');
-  return wanted.length === levels.length && wanted.every((level, index) => level === '+' || level === levels[index]);
+  return (
+    wanted.length === levels.length &&
+    wanted.every((level, index) => level === '+' || level === levels[index])
+  );
 }

@@ -84,8 +84,8 @@ export async function createProcesses(options: ProcessesOptions): Promise<Proces
     const argv = await resolveArgv(spec);
     if (!argv) return notStarted('missing_program', missing(spec.argv[0], user));
     const folder = await folders.make(spec.id, spec.files ?? []);
+    const stop = createStop(signal, spec.timeoutMs);
     try {
-      using stop = createStop(signal, spec.timeoutMs);
       if (stop.reason) return { end: stop.reason, stdoutBytes: 0, stderrBytes: 0 };
       const started = await start(spec, folder, argv).catch((error: Error) =>
         notStarted('failed', error.message),
@@ -94,6 +94,7 @@ export async function createProcesses(options: ProcessesOptions): Promise<Proces
       onStarted?.(started.tree.pid);
       return await attend(started, { spec, onOutput, spool, stop });
     } finally {
+      stop.release();
       await folders
         .remove(folder)
         .catch((error) => warn(`the working folder ${folder} cannot be removed`, error));
@@ -109,10 +110,12 @@ export async function createProcesses(options: ProcessesOptions): Promise<Proces
     const before = notStarted('ran_before', `${spec.id} was started on this host before`);
     if (running.has(spec.id)) return finish(before);
     running.add(spec.id);
+    let spool: Spool | undefined;
     try {
-      await using spool = await createSpool(spools, spec.id);
+      spool = await createSpool(spools, spec.id);
       return finish(spool ? await runInFolder(spec, run, spool) : before);
     } finally {
+      await spool?.close();
       running.delete(spec.id);
     }
   }

@@ -7,7 +7,8 @@ import { wholeCharacters } from './text.ts';
 const streams: OutputStream[] = ['stdout', 'stderr'];
 
 /** The output of one process: two files that only grow. */
-export interface Spool extends AsyncDisposable {
+export interface Spool {
+  close(): Promise<void>;
   append(stream: OutputStream, bytes: Buffer): Promise<void>;
 }
 
@@ -27,8 +28,7 @@ export async function createSpool(folder: string, id: string): Promise<Spool | u
   const files = { stdout, stderr };
   return {
     append: (stream, bytes) => files[stream].appendFile(bytes),
-    [Symbol.asyncDispose]: async () =>
-      void (await Promise.all(Object.values(files).map((file) => file.close()))),
+    close: async () => void (await Promise.all(Object.values(files).map((file) => file.close()))),
   };
 }
 

@@ -6,11 +6,13 @@ export type StopReason = Extract<
 >;
 
 /** Collects the reasons for ending a process; the first one counts. */
-export interface Stop extends Disposable {
+export interface Stop {
   readonly reason: StopReason | undefined;
   /** Resolves with the first reason. */
   readonly wanted: Promise<StopReason>;
   because(reason: StopReason): void;
+  /** Lets go of the timer and the signal. */
+  release(): void;
 }
 
 export function createStop(signal: AbortSignal, timeoutMs: number): Stop {
@@ -30,7 +32,7 @@ export function createStop(signal: AbortSignal, timeoutMs: number): Stop {
     },
     wanted: promise,
     because,
-    [Symbol.dispose]() {
+    release() {
       clearTimeout(timer);
       signal.removeEventListener('abort', onAbort);
     },

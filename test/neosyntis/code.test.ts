@@ -36,11 +36,13 @@ describe('A code step', () => {
   test('runs a shell command with arguments, environment and input', async () => {
     const run = await world.run(
       user,
-      [shell('printf "%s|%s|%s|" "$1" "$GREETING" "$(id -u)"; cat', {
-        arguments: ['${ .word }'],
-        environment: { GREETING: 'hello' },
-        stdin: '${ .text }',
-      })],
+      [
+        shell('printf "%s|%s|%s|" "$1" "$GREETING" "$(id -u)"; cat', {
+          arguments: ['${ .word }'],
+          environment: { GREETING: 'hello' },
+          stdin: '${ .text }',
+        }),
+      ],
       { word: '$(whoami); "x"', text: 'from stdin' },
     );
     const [word, greeting, uid, text] = String(run.output).split('|');
@@ -53,14 +55,25 @@ describe('A code step', () => {
     ['js', 'console.log(JSON.stringify(process.argv.slice(2)))'],
     ['python', 'import json, sys; print(json.dumps(sys.argv[1:]))'],
   ])('runs a script in %s', async (language, code) => {
-    const run = await world.run(user, [
-      { script: { run: { script: { language, code, arguments: ['a', '${ .n }'] } }, output: { as: 'fromjson' } } },
-    ], { n: 5 });
+    const run = await world.run(
+      user,
+      [
+        {
+          script: {
+            run: { script: { language, code, arguments: ['a', '${ .n }'] } },
+            output: { as: 'fromjson' },
+          },
+        },
+      ],
+      { n: 5 },
+    );
     expect(run).toMatchObject({ status: 'completed', output: ['a', '5'] });
   });
 
   test('puts out what `return` asks for', async () => {
-    const all = await world.run(user, [{ s: { run: { shell: { command: 'echo out; echo err >&2; exit 3' }, return: 'all' } } }]);
+    const all = await world.run(user, [
+      { s: { run: { shell: { command: 'echo out; echo err >&2; exit 3' }, return: 'all' } } },
+    ]);
     expect(all.output).toEqual({ code: 3, stdout: 'out\n', stderr: 'err\n' });
     const code = await world.run(user, [{ s: { run: { shell: { command: 'exit 4' }, return: 'code' } } }]);
     expect(code.output).toBe(4);
@@ -70,13 +83,20 @@ describe('A code step', () => {
     const run = await world.run(user, [shell('echo before; echo "the reason" >&2; exit 7')]);
     expect(run).toMatchObject({
       status: 'failed',
-      error: { type: expect.stringMatching(/runtime$/), detail: expect.stringContaining('the reason'), instance: '/do/0/step' },
+      error: {
+        type: expect.stringMatching(/runtime$/),
+        detail: expect.stringContaining('the reason'),
+        instance: '/do/0/step',
+      },
     });
   });
 
   test('of a command that does not exist says so', async () => {
     const run = await world.run(user, [shell('no-such-command-here')]);
-    expect(run.error).toMatchObject({ type: expect.stringMatching(/runtime$/), detail: expect.stringContaining('no-such-command-here') });
+    expect(run.error).toMatchObject({
+      type: expect.stringMatching(/runtime$/),
+      detail: expect.stringContaining('no-such-command-here'),
+    });
   });
 
   test('that prints 100 MB is ended, naming the limit', async () => {
@@ -95,7 +115,10 @@ describe('A code step', () => {
         { timeout: { after: { milliseconds: 700 } } },
       ),
     ]);
-    expect(run.error).toMatchObject({ type: expect.stringMatching(/timeout$/), detail: expect.stringContaining('started') });
+    expect(run.error).toMatchObject({
+      type: expect.stringMatching(/timeout$/),
+      detail: expect.stringContaining('started'),
+    });
     if (canLook) expect(running(word)).toEqual([]);
   });
 
@@ -104,7 +127,12 @@ describe('A code step', () => {
     const { token } = user;
     const id = await world.newWorkflow(user, [shell(`setsid sleep ${word} & sleep ${word}`)]);
     const { body } = await world.api('POST', `/api/neosyntis/workflows/${id}/trigger`, { token });
-    if (canLook) await until(async () => running(word).length, (count) => count >= 2, 10_000);
+    if (canLook)
+      await until(
+        async () => running(word).length,
+        (count) => count >= 2,
+        10_000,
+      );
     await world.api('POST', `/api/myntrix/jobs/${body.job_id}/cancel`, { token });
     const run = await world.untilRun(user, body.run_id, ({ status }) => status === 'cancelled');
     expect(run.steps[0].status).toBe('cancelled');
@@ -115,7 +143,8 @@ describe('A code step', () => {
     const run = await world.run(user, [shell('echo one; echo två; echo three >&2')]);
     expect(run.steps[0].logs).toContain('två');
     const { token } = user;
-    const read = (offset: number) => world.api('GET', `/api/myntrix/jobs/${run.id}/logs?offset=${offset}`, { token });
+    const read = (offset: number) =>
+      world.api('GET', `/api/myntrix/jobs/${run.id}/logs?offset=${offset}`, { token });
     const { body: first } = await read(0);
     expect(first.text.split('\n').sort()).toEqual(['', 'one', 'three', 'två']);
     expect(first.nextOffset).toBe(Buffer.byteLength(first.text));

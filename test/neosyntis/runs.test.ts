@@ -14,10 +14,17 @@ describe('A run', () => {
   test('hands each task the output of the one before', async () => {
     const run = await world.run(
       user,
-      [{ red: { set: { colors: '${ .colors + ["red"] }' } } }, { blue: { set: { colors: '${ .colors + ["blue"] }' } } }],
+      [
+        { red: { set: { colors: '${ .colors + ["red"] }' } } },
+        { blue: { set: { colors: '${ .colors + ["blue"] }' } } },
+      ],
       { colors: ['green'] },
     );
-    expect(run).toMatchObject({ status: 'completed', output: { colors: ['green', 'red', 'blue'] }, progress: 100 });
+    expect(run).toMatchObject({
+      status: 'completed',
+      output: { colors: ['green', 'red', 'blue'] },
+      progress: 100,
+    });
     expect(run.steps).toMatchObject([
       { path: '/do/0/red', name: 'red', kind: 'set', status: 'completed', input: { colors: ['green'] } },
       { path: '/do/1/blue', status: 'completed', output: { colors: ['green', 'red', 'blue'] } },
@@ -47,7 +54,11 @@ describe('A run', () => {
   });
 
   test('skips a task whose `if` does not hold and passes its input on', async () => {
-    const run = await world.run(user, [{ never: { if: '.n > 5', set: { n: 0 } } }, { keep: { set: '${ . }' } }], { n: 1 });
+    const run = await world.run(
+      user,
+      [{ never: { if: '.n > 5', set: { n: 0 } } }, { keep: { set: '${ . }' } }],
+      { n: 1 },
+    );
     expect(run.output).toEqual({ n: 1 });
     expect(run.steps[0]).toMatchObject({ status: 'skipped' });
   });
@@ -71,7 +82,9 @@ describe('A run', () => {
 
   test('runs branches side by side and puts their outputs out in the branches’ order', async () => {
     const startedAt = Date.now();
-    const branch = (ms: number, value: number) => ({ do: [{ wait: { wait: { milliseconds: ms } } }, { value: { set: { value } } }] });
+    const branch = (ms: number, value: number) => ({
+      do: [{ wait: { wait: { milliseconds: ms } } }, { value: { set: { value } } }],
+    });
     const run = await world.run(user, [
       { both: { fork: { branches: [{ slow: branch(900, 1) }, { quick: branch(800, 2) }] } } },
     ]);
@@ -83,7 +96,11 @@ describe('A run', () => {
     const steps = [
       { choose: { switch: [{ big: { when: '.n > 5', then: 'big' } }, { rest: { then: 'small' } }] } },
       { small: { set: { size: 'small' }, then: 'exit' } },
-      { big: { do: [{ inner: { set: { size: 'big' }, then: 'end' } }, { never: { set: { size: 'wrong' } } }] } },
+      {
+        big: {
+          do: [{ inner: { set: { size: 'big' }, then: 'end' } }, { never: { set: { size: 'wrong' } } }],
+        },
+      },
       { last: { set: { size: 'wrong' } } },
     ];
     expect((await world.run(user, steps, { n: 9 })).output).toEqual({ size: 'big' });
@@ -91,7 +108,11 @@ describe('A run', () => {
   });
 
   test('fails at a task with the specification’s problem, pointing at it', async () => {
-    const run = await world.run(user, [{ group: { do: [{ broken: { set: { a: '${ .a | error("no a") }' } } }] } }], { a: 1 });
+    const run = await world.run(
+      user,
+      [{ group: { do: [{ broken: { set: { a: '${ .a | error("no a") }' } } }] } }],
+      { a: 1 },
+    );
     expect(run).toMatchObject({
       status: 'failed',
       error: {
@@ -101,21 +122,33 @@ describe('A run', () => {
         instance: '/do/0/group/do/0/broken',
       },
     });
-    expect(run.steps).toMatchObject([{ name: 'group', status: 'failed' }, { name: 'broken', status: 'failed' }]);
+    expect(run.steps).toMatchObject([
+      { name: 'group', status: 'failed' },
+      { name: 'broken', status: 'failed' },
+    ]);
     const execution = await world.temporal.workflow.getHandle(run.id).describe();
     expect(execution.status.name).toBe('FAILED');
   });
 
   test('ends a task at its time limit', async () => {
-    const run = await world.run(user, [{ long: { wait: 'PT1H', timeout: { after: { milliseconds: 200 } } } }]);
-    expect(run.error).toMatchObject({ type: expect.stringMatching(/timeout$/), status: 408, instance: '/do/0/long' });
+    const run = await world.run(user, [
+      { long: { wait: 'PT1H', timeout: { after: { milliseconds: 200 } } } },
+    ]);
+    expect(run.error).toMatchObject({
+      type: expect.stringMatching(/timeout$/),
+      status: 408,
+      instance: '/do/0/long',
+    });
   });
 
   test('evaluates what may run long outside the workflow, and ends it', async () => {
     const counted = await world.run(user, [{ count: { set: { n: '${ [range(1000)] | add }' } } }]);
     expect(counted.output).toEqual({ n: 499_500 });
     const endless = await world.run(user, [{ spin: { set: { n: '${ last(repeat(1)) }' } } }]);
-    expect(endless.error).toMatchObject({ type: expect.stringMatching(/expression$/), detail: expect.stringContaining('1000 ms') });
+    expect(endless.error).toMatchObject({
+      type: expect.stringMatching(/expression$/),
+      detail: expect.stringContaining('1000 ms'),
+    });
   });
 
   test('refuses a value that is too large for it, naming the limit', async () => {
@@ -133,7 +166,10 @@ describe('A run', () => {
   test('pins the version it was triggered with', async () => {
     const id = await world.newWorkflow(user, [{ v: { set: { version: 'one' } } }]);
     const { token } = user;
-    await world.api('PUT', `/api/neosyntis/workflows/${id}`, { token, body: { steps: [{ v: { set: { version: 'two' } } }] } });
+    await world.api('PUT', `/api/neosyntis/workflows/${id}`, {
+      token,
+      body: { steps: [{ v: { set: { version: 'two' } } }] },
+    });
     const trigger = (body: object) =>
       world.api('POST', `/api/neosyntis/workflows/${id}/trigger?wait=20`, { token, body });
     expect((await trigger({})).body.output).toEqual({ version: 'two' });
@@ -146,7 +182,9 @@ describe('A run', () => {
     const { token } = user;
     const { body } = await world.api('POST', `/api/neosyntis/workflows/${id}/trigger`, { token });
     await world.untilRun(user, body.run_id, (run) => run.steps[0]?.status === 'waiting');
-    expect((await world.api('POST', `/api/neosyntis/runs/${body.run_id}/cancel`, { token })).status).toBe(202);
+    expect((await world.api('POST', `/api/neosyntis/runs/${body.run_id}/cancel`, { token })).status).toBe(
+      202,
+    );
     const run = await world.untilRun(user, body.run_id, ({ status }) => status === 'cancelled');
     expect(run.steps[0].status).toBe('cancelled');
     const job = await world.api('GET', `/api/myntrix/jobs/${body.job_id}`, { token });
@@ -164,7 +202,9 @@ describe('A run', () => {
     const answers = await Promise.all(Array.from({ length: 8 }, () => trigger(1)));
     expect(new Set(answers.map(({ body }) => body.run_id)).size).toBe(1);
     expect((await trigger(2)).status).toBe(422);
-    const { body: runs } = await world.api('GET', `/api/neosyntis/workflows/${id}/runs`, { token: user.token });
+    const { body: runs } = await world.api('GET', `/api/neosyntis/workflows/${id}/runs`, {
+      token: user.token,
+    });
     expect(runs).toHaveLength(1);
   });
 
@@ -172,7 +212,14 @@ describe('A run', () => {
     const subject = `Report ${user.username}`;
     const run = await world.run(
       user,
-      [{ tell: { call: 'notify.email', with: { to: 'ops@example.org', subject: '${ .subject }', text: 'All is well.' } } }],
+      [
+        {
+          tell: {
+            call: 'notify.email',
+            with: { to: 'ops@example.org', subject: '${ .subject }', text: 'All is well.' },
+          },
+        },
+      ],
       { subject },
     );
     expect(run.status).toBe('completed');

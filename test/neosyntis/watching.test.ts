@@ -23,8 +23,7 @@ async function start(): Promise<string> {
   return body.run_id;
 }
 
-const isEnd = (frame: Frame) =>
-  frame.type === 'run' && frame.run?.status === 'completed';
+const isEnd = (frame: Frame) => frame.type === 'run' && frame.run?.status === 'completed';
 
 const numbers = ({ frames }: TestSocket) => frames.map(({ seq }) => seq);
 
@@ -38,7 +37,10 @@ describe('Watching a run', () => {
     expect(snapshot.run.id).toBe(runId);
     const end = await socket.next(isEnd);
     expect(numbers(socket)).toEqual(upTo(end.seq, snapshot.seq));
-    const text = socket.frames.filter(({ type }) => type === 'log').map((frame) => frame.text).join('');
+    const text = socket.frames
+      .filter(({ type }) => type === 'log')
+      .map((frame) => frame.text)
+      .join('');
     expect(text).toBe('first\nsecond\n');
     socket.close();
   });
@@ -70,7 +72,9 @@ describe('Watching a run', () => {
     await expect(openSocket(url)).rejects.toMatchObject({ status: 401 });
     const other = await world.newUser('operator');
     await expect(openSocket(url, other.token)).rejects.toMatchObject({ status: 404 });
-    await expect(openSocket(url, user.token, { Origin: 'https://evil.example' })).rejects.toMatchObject({ status: 403 });
+    await expect(openSocket(url, user.token, { Origin: 'https://evil.example' })).rejects.toMatchObject({
+      status: 403,
+    });
     const sameOrigin = await openSocket(url, user.token, { Origin: world.url });
     sameOrigin.close();
   });
@@ -107,7 +111,10 @@ describe('Watching events', () => {
     const runId = await start();
     await socket.next(({ event }) => event?.subject === runId && event?.type === 'dev.vareon.run.completed');
     const [, ...events] = socket.frames;
-    expect(events.map(({ previous }) => previous)).toEqual([snapshot.seq, ...events.slice(0, -1).map(({ seq }) => seq)]);
+    expect(events.map(({ previous }) => previous)).toEqual([
+      snapshot.seq,
+      ...events.slice(0, -1).map(({ seq }) => seq),
+    ]);
     const again = await world.watch(user, `/ws/events?topics=runs&after=${snapshot.seq}`);
     await again.next(({ seq }) => seq === events.at(-1)?.seq);
     expect(again.frames.slice(0, events.length)).toEqual(events);

@@ -19,13 +19,30 @@ describe('A workflow', () => {
     const made = await create({ name: 'first', description: 'does little', steps });
     expect(made.status).toBe(201);
     expect(made.headers.location).toBe(`${path}/${made.body.id}`);
-    expect(made.body).toMatchObject({ name: 'first', status: 'pending', version: 1, owner_id: user.id, steps });
+    expect(made.body).toMatchObject({
+      name: 'first',
+      status: 'pending',
+      version: 1,
+      owner_id: user.id,
+      steps,
+    });
     const { token } = user;
     const own = `${path}/${made.body.id}`;
-    const changed = await world.api('PUT', own, { token, body: { ...made.body, name: 'second', steps: ['wait 5s'] } });
-    expect(changed.body).toMatchObject({ name: 'second', version: 2, steps: ['wait 5s'], description: 'does little' });
+    const changed = await world.api('PUT', own, {
+      token,
+      body: { ...made.body, name: 'second', steps: ['wait 5s'] },
+    });
+    expect(changed.body).toMatchObject({
+      name: 'second',
+      version: 2,
+      steps: ['wait 5s'],
+      description: 'does little',
+    });
     const { body: versions } = await world.api('GET', `${own}/versions`, { token });
-    expect(versions).toMatchObject([{ version: 2, created_by: user.id }, { version: 1, steps }]);
+    expect(versions).toMatchObject([
+      { version: 2, created_by: user.id },
+      { version: 1, steps },
+    ]);
     const { body: list } = await world.api('GET', `${path}?name=second`, { token });
     expect(list).toEqual([changed.body]);
     expect((await world.api('DELETE', own, { token })).status).toBe(204);
@@ -44,7 +61,10 @@ describe('A workflow', () => {
 
   test('refuses a change of what cannot be changed, naming it', async () => {
     const id = await world.newWorkflow(user, steps);
-    const { status, body } = await world.api('PUT', `${path}/${id}`, { token: user.token, body: { version: 7 } });
+    const { status, body } = await world.api('PUT', `${path}/${id}`, {
+      token: user.token,
+      body: { version: 7 },
+    });
     expect(status).toBe(422);
     expect(body.errors).toMatchObject([{ path: '/version' }]);
   });
@@ -52,7 +72,12 @@ describe('A workflow', () => {
   test('with errors is a 422 that names every problem at its place', async () => {
     const { status, body } = await create({
       name: 'bad',
-      steps: ['notify.emial to=a@b.c', { one: { sett: {} } }, { two: { set: { a: '${ .a | }' } } }, { three: { try: [] } }],
+      steps: [
+        'notify.emial to=a@b.c',
+        { one: { sett: {} } },
+        { two: { set: { a: '${ .a | }' } } },
+        { three: { try: [] } },
+      ],
     });
     expect(status).toBe(422);
     expect(body.errors).toMatchObject([
@@ -66,14 +91,20 @@ describe('A workflow', () => {
   test('with unknown fields is refused, naming them', async () => {
     const { status, body } = await create({ name: 'x', steps, colour: 'red' });
     expect(status).toBe(422);
-    expect(body.errors).toEqual([{ path: '/colour', message: expect.stringContaining('unknown field "colour"') }]);
+    expect(body.errors).toEqual([
+      { path: '/colour', message: expect.stringContaining('unknown field "colour"') },
+    ]);
   });
 
   test('is checked without being saved', async () => {
     const validate = (sent: unknown[]) =>
       world.api('POST', `${path}/validate`, { token: user.token, body: { steps: sent } });
     expect((await validate(steps)).body).toEqual({ valid: true, errors: [], tasks: 1 });
-    expect((await validate([{ a: {} }])).body).toMatchObject({ valid: false, tasks: 0, errors: [{ path: '/steps/0/a' }] });
+    expect((await validate([{ a: {} }])).body).toMatchObject({
+      valid: false,
+      tasks: 0,
+      errors: [{ path: '/steps/0/a' }],
+    });
   });
 
   test('that runs code is saved and run only by those to whom it was granted', async () => {
@@ -85,7 +116,9 @@ describe('A workflow', () => {
     const id = await world.newWorkflow(granted, code);
     const { token } = world.admin;
     await world.api('PUT', `/api/users/${granted.id}`, { token, body: { granted_permissions: [] } });
-    const again = await world.api('POST', '/api/token', { body: { username: granted.username, password: 'a long walk to the sea' } });
+    const again = await world.api('POST', '/api/token', {
+      body: { username: granted.username, password: 'a long walk to the sea' },
+    });
     const trigger = await world.api('POST', `${path}/${id}/trigger`, { token: again.body.access_token });
     expect(trigger.status).toBe(403);
   });

@@ -2,7 +2,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import type { Answer, Client } from './client.ts';
 
-const escape = (key: string) => key.replaceAll('~', '~0').replaceAll('/', '~1');
+const escaped = (key: string) => key.replaceAll('~', '~0').replaceAll('/', '~1');
 
 export interface Contract {
   /** `METHOD /path` of every route and WebSocket. */
@@ -26,14 +26,17 @@ export async function readContract(api: Client): Promise<Contract> {
       const [method = '', path = ''] = operation.split(' ');
       const documented = document.paths[path][method.toLowerCase()].responses;
       const response = documented[status];
-      if (!response) return [`${operation} answered ${status}; documented are ${Object.keys(documented).join(', ')}`];
+      if (!response)
+        return [`${operation} answered ${status}; documented are ${Object.keys(documented).join(', ')}`];
       if (body === undefined) return [];
       const type = String(headers['content-type']).split(';')[0] ?? '';
-      const base = `openapi#/paths/${escape(path)}/${method.toLowerCase()}/responses/${status}`;
+      const base = `openapi#/paths/${escaped(path)}/${method.toLowerCase()}/responses/${status}`;
       const where = response.$ref ? `openapi${response.$ref}` : base;
-      const validate = ajv.compile({ $ref: encodeURI(`${where}/content/${escape(type)}/schema`) });
+      const validate = ajv.compile({ $ref: encodeURI(`${where}/content/${escaped(type)}/schema`) });
       if (validate(body)) return [];
-      return (validate.errors ?? []).map(({ instancePath, message }) => `${operation} ${status} ${instancePath}: ${message}`);
+      return (validate.errors ?? []).map(
+        ({ instancePath, message }) => `${operation} ${status} ${instancePath}: ${message}`,
+      );
     },
   };
 }

@@ -11,6 +11,13 @@ export default async function globalSetup(): Promise<void> {
   const dataDir = mkdtempSync(join(tmpdir(), 'vareon-test-'));
   const stack = await startStack({ env: await testEnvironment(dataDir, ADMIN_PASSWORD) });
   const { apiUrl, databaseUrl, temporalAddress, temporalUiUrl = '' } = stack;
-  announceStack({ apiUrl, databaseUrl, temporalAddress, temporalUiUrl, dataDir, adminPassword: ADMIN_PASSWORD });
+  announceStack({
+    apiUrl,
+    databaseUrl,
+    temporalAddress,
+    temporalUiUrl,
+    dataDir,
+    adminPassword: ADMIN_PASSWORD,
+  });
   (globalThis as { vareonTestStack?: typeof stack }).vareonTestStack = stack;
 }

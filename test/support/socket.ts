@@ -12,7 +12,11 @@ export interface TestSocket {
 }
 
 /** Opens a WebSocket with a bearer, or fails with the HTTP status of its refusal. */
-export function openSocket(url: URL, token?: string, headers: Record<string, string> = {}): Promise<TestSocket> {
+export function openSocket(
+  url: URL,
+  token?: string,
+  headers: Record<string, string> = {},
+): Promise<TestSocket> {
   return new Promise((resolve, reject) => {
     const ws = new WebSocket(url, {
       headers: { ...(token ? { Authorization: `Bearer ${token}` } : {}), ...headers },
@@ -27,7 +31,9 @@ export function openSocket(url: URL, token?: string, headers: Record<string, str
       ws.on('close', (code, reason) => done({ code, reason: String(reason) }));
     });
     ws.on('unexpected-response', (_request, response) => {
-      reject(Object.assign(new Error(`refused with ${response.statusCode}`), { status: response.statusCode }));
+      reject(
+        Object.assign(new Error(`refused with ${response.statusCode}`), { status: response.statusCode }),
+      );
       response.resume();
     });
     ws.on('error', reject);
@@ -40,7 +46,11 @@ export function openSocket(url: URL, token?: string, headers: Record<string, str
           new Promise((found, failed) => {
             const timer = setTimeout(() => {
               waiting.delete(look);
-              failed(new Error(`no such frame within ${deadlineMs} ms; seen: ${JSON.stringify(frames).slice(0, 2000)}`));
+              failed(
+                new Error(
+                  `no such frame within ${deadlineMs} ms; seen: ${JSON.stringify(frames).slice(0, 2000)}`,
+                ),
+              );
             }, deadlineMs);
             const look = () => {
               const frame = frames.find(wanted);

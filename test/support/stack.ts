@@ -25,7 +25,10 @@ export function testStack(): TestStack {
 }
 
 /** The settings of a stack for tests: free ports, a folder of its own, nothing of the caller's own settings. */
-export async function testEnvironment(dataDir: string, adminPassword: string): Promise<Record<string, string | undefined>> {
+export async function testEnvironment(
+  dataDir: string,
+  adminPassword: string,
+): Promise<Record<string, string | undefined>> {
   const taken = new Set<number>();
   const port = async () => {
     const free = await freePort(taken);

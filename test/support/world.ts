@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { Client as TemporalClient, Connection } from '@temporalio/client';
+import { Connection, Client as TemporalClient } from '@temporalio/client';
 import { type Database, openDatabase } from '../../db/orm.ts';
 import { rows } from '../../db/sql.ts';
 import { createLogger } from '../../logs.ts';
@@ -62,15 +62,21 @@ export async function enterWorld(): Promise<World> {
       body: { username, email: `${username}@example.org`, password: PASSWORD },
     });
     const granted_permissions = runsCode ? ['neosyntis:workflows:execute_code'] : [];
-    await expectStatus(200, api('PUT', `/api/users/${user.id}`, {
-      token: admin.token,
-      body: { role, is_verified: true, granted_permissions },
-    }));
+    await expectStatus(
+      200,
+      api('PUT', `/api/users/${user.id}`, {
+        token: admin.token,
+        body: { role, is_verified: true, granted_permissions },
+      }),
+    );
     return me(await logIn(username, PASSWORD));
   };
 
   const newWorkflow: World['newWorkflow'] = async ({ token }, steps, name = 'test') => {
-    const body = await expectStatus(201, api('POST', '/api/neosyntis/workflows', { token, body: { name, steps } }));
+    const body = await expectStatus(
+      201,
+      api('POST', '/api/neosyntis/workflows', { token, body: { name, steps } }),
+    );
     return body.id;
   };
 

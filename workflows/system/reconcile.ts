@@ -2,13 +2,20 @@ import { proxyActivities } from '@temporalio/workflow';
 import type { ReconcileActivities } from '../../activities/platform/system/reconcile.ts';
 
 /** The next tick repeats what failed, so a failing pass is tried only a little. */
-const { reconcileRuns, reconcileLogs, reconcileAccounts, expireHosts } = proxyActivities<ReconcileActivities>({
-  startToCloseTimeout: '30 seconds',
-  retry: { maximumAttempts: 2, initialInterval: 500 },
-});
+const { reconcileRuns, reconcileLogs, reconcileAccounts, expireHosts } = proxyActivities<ReconcileActivities>(
+  {
+    startToCloseTimeout: '30 seconds',
+    retry: { maximumAttempts: 2, initialInterval: 500 },
+  },
+);
 
 /** One pass over what PostgreSQL believes and what Temporal and the hosts know; a schedule starts it. */
 export async function reconcile(): Promise<void> {
-  const passes = await Promise.allSettled([reconcileRuns(), reconcileLogs(), reconcileAccounts(), expireHosts()]);
+  const passes = await Promise.allSettled([
+    reconcileRuns(),
+    reconcileLogs(),
+    reconcileAccounts(),
+    expireHosts(),
+  ]);
   for (const pass of passes) if (pass.status === 'rejected') throw pass.reason;
 }

@@ -1,23 +1,11 @@
 import { constants } from 'node:os';
 import type { CodeResult, CodeStep } from '../../../domain/neosyntis/code.ts';
-import { type RunProblem, VALUE_LIMIT_BYTES } from '../../../domain/neosyntis/runs.ts';
+import { type ProblemKind, standardProblem } from '../../../domain/neosyntis/problems.ts';
+import { VALUE_LIMIT_BYTES } from '../../../domain/neosyntis/runs.ts';
 import type { Json } from '../../../domain/wire.ts';
 import type { OutputStream, ProcessEnd, Processes, ProcessResult } from '../../../drivers/processes/port.ts';
 
 const TAIL_BYTES = 4 * 1024;
-
-/** The specification's standard error types (dsl-reference.md, Error) that code can end in. */
-const standard = {
-  configuration: { status: 400, title: 'Configuration error' },
-  runtime: { status: 500, title: 'Runtime error' },
-  timeout: { status: 408, title: 'Timed out' },
-} as const;
-
-const problem = (kind: keyof typeof standard, detail: string): RunProblem => ({
-  type: `https://open-workflow-specification.org/dsl/errors/types/${kind}`,
-  ...standard[kind],
-  detail,
-});
 
 /** What a step that ran to an end gives its run. */
 export async function resultOf(
@@ -32,13 +20,13 @@ export async function resultOf(
   const exitCode = exitCodeOf(end);
   const base = { host, stdoutBytes, stderrBytes };
 
-  const failed = async (kind: keyof typeof standard, sentence: string): Promise<CodeResult> => {
+  const failed = async (kind: ProblemKind, sentence: string): Promise<CodeResult> => {
     const tails = [sentence];
     for (const stream of ['stderr', 'stdout'] as const) {
       const tail = (await read(stream, Math.max(0, bytes[stream] - TAIL_BYTES))).trim();
       if (tail !== '') tails.push(`${stream}${bytes[stream] > TAIL_BYTES ? ' (its end)' : ''}:\n${tail}`);
     }
-    const found = problem(kind, tails.join('\n\n'));
+    const found = standardProblem(kind, tails.join('\n\n'));
     return { ...base, outcome: 'problem', problem: found, ...(exitCode === undefined ? {} : { exitCode }) };
   };
 
@@ -84,7 +72,7 @@ const exitSentence = (end: ProcessEnd): string =>
       ? `The process ended with exit code ${end.code}.`
       : '';
 
-function sentenceOf(end: ProcessEnd, step: CodeStep): [keyof typeof standard, string] {
+function sentenceOf(end: ProcessEnd, step: CodeStep): [ProblemKind, string] {
   switch (end.kind) {
     case 'timed_out':
       return [

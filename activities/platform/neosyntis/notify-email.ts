@@ -25,7 +25,9 @@ export function createNotifyEmail(deps: {
       const mails: QueuedMail[] = [];
       for (const recipient of recipients) {
         const id = derivedId(runId, `${path} ${iteration.join('.')} ${recipient}`);
-        mails.push(await deps.outbox.put(tx, { id, kind: 'notification', to: recipient, subject, text, expiresAt }));
+        mails.push(
+          await deps.outbox.put(tx, { id, kind: 'notification', to: recipient, subject, text, expiresAt }),
+        );
       }
       return mails;
     });

@@ -1,11 +1,11 @@
-import { applyProjection, type Projected } from '../../../db/neosyntis/projection.ts';
 import { expectLogs, missingLogs } from '../../../db/myntrix/logs.ts';
+import { applyProjection, type Projected } from '../../../db/neosyntis/projection.ts';
 import type { Database } from '../../../db/orm.ts';
 import type { HostRepository } from '../../../db/system/hosts.ts';
 import { topics } from '../../../domain/names.ts';
+import type { GuardedExpression, GuardedResult } from '../../../domain/neosyntis/guarded.ts';
 import type { ProjectionBatch, StepChange } from '../../../domain/neosyntis/projection.ts';
 import type { Bus } from '../../../drivers/bus/port.ts';
-import type { GuardedExpression, GuardedResult } from '../../../domain/neosyntis/guarded.ts';
 import type { GuardedEvaluator } from '../../../drivers/expressions/guarded.ts';
 import { waitUntil } from '../../wait-until.ts';
 

@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/activity';
+import { Value } from 'typebox/value';
 import { verbs } from '../../../domain/neosyntis/verbs.ts';
 import type { Json } from '../../../domain/wire.ts';
-import { Value } from 'typebox/value';
 
 export interface VerbCall {
   runId: string;

@@ -14,7 +14,9 @@ export async function publishHostChange(
   const stored = await database.em
     .fork()
     .transactional((tx) =>
-      appendEvents(tx, [{ topic: 'hosts', type: `host.${status}`, source: '/hosts', subject: name, ownerId: null, data }]),
+      appendEvents(tx, [
+        { topic: 'hosts', type: `host.${status}`, source: '/hosts', subject: name, ownerId: null, data },
+      ]),
     );
   for (const event of stored) bus.publish(topics.events, event);
 }

@@ -1,10 +1,11 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import { missingLogs } from '../../../db/myntrix/logs.ts';
 import { applyProjection } from '../../../db/neosyntis/projection.ts';
 import { createRunIntents, type OpenRun } from '../../../db/neosyntis/run-intents.ts';
-import { missingLogs } from '../../../db/myntrix/logs.ts';
 import type { Database } from '../../../db/orm.ts';
 import type { HostRepository } from '../../../db/system/hosts.ts';
 import { topics } from '../../../domain/names.ts';
+import { standardProblem } from '../../../domain/neosyntis/problems.ts';
 import type { RunChange } from '../../../domain/neosyntis/projection.ts';
 import type { Bus } from '../../../drivers/bus/port.ts';
 import type { Logger } from '../../../logs.ts';
@@ -40,7 +41,9 @@ export function createReconcileActivities(deps: ReconcileDeps) {
     log.warn({ runId: run.id, status: end.status }, 'closing a run that Temporal ended otherwise');
     const endedAt = new Date().toISOString();
     const status = end.status === 'cancelled' ? 'cancelled' : 'unknown';
-    const steps = (await intents.openSteps(run.id)).map((step) => ({ step: { ...step, status, endedAt } as const }));
+    const steps = (await intents.openSteps(run.id)).map((step) => ({
+      step: { ...step, status, endedAt } as const,
+    }));
     const projected = await applyProjection(database, {
       runId: run.id,
       // Whatever the run itself still sends comes too late.
@@ -69,7 +72,8 @@ export function createReconcileActivities(deps: ReconcileDeps) {
 
     /** Hosts that have not been heard of for too long are offline, whatever their last will said. */
     async expireHosts(): Promise<void> {
-      for (const name of await hosts.expire(HOST_GONE_AFTER_MS)) await publishHostChange({ database, bus }, name, 'offline');
+      for (const name of await hosts.expire(HOST_GONE_AFTER_MS))
+        await publishHostChange({ database, bus }, name, 'offline');
     },
   };
 }
@@ -100,14 +104,10 @@ async function describe(client: Client, id: string): Promise<string | undefined>
 function endOf(status: string | undefined): RunChange | undefined {
   if (status === 'RUNNING' || status === 'CONTINUED_AS_NEW') return undefined;
   if (status === 'CANCELLED') return { status: 'cancelled' };
-  const what = status === undefined ? 'Temporal does not know this run any more' : `Temporal ended this run: ${status}`;
+  const what =
+    status === undefined ? 'Temporal does not know this run any more' : `Temporal ended this run: ${status}`;
   return {
     status: 'failed',
-    error: {
-      type: 'https://open-workflow-specification.org/dsl/errors/types/runtime',
-      status: 500,
-      title: 'Ended outside',
-      detail: `${what}. What its open steps did is unknown.`,
-    },
+    error: standardProblem('runtime', `${what}. What its open steps did is unknown.`),
   };
 }

@@ -55,7 +55,6 @@ export const base = {
   output: Type.Optional(Output),
   export: Type.Optional(Export),
   timeout: Type.Optional(Timeout),
-  // biome-ignore lint/suspicious/noThenProperty: the specification's name; nothing awaits this object.
   then: Type.Optional(FlowDirective),
   metadata: Type.Optional(object('Free; not interpreted')),
 };

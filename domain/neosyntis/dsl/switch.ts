@@ -5,7 +5,6 @@ import type { TaskKind } from './kind.ts';
 const Case = Type.Object(
   {
     when: Type.Optional(expression('Whether this case is taken; the case without `when` is the default')),
-    // biome-ignore lint/suspicious/noThenProperty: the specification's name; nothing awaits this object.
     then: FlowDirective,
   },
   { additionalProperties: false },

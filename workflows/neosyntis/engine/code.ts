@@ -50,8 +50,15 @@ function described(error: unknown, host: string): unknown {
   if (!(error instanceof ActivityFailure)) return error;
   const { cause } = error;
   if (cause instanceof TimeoutFailure && cause.timeoutType === 'SCHEDULE_TO_START')
-    return failure('communication', `Host ${host} did not take the step within ${TAKEN_WITHIN_MS / 1000} s; nothing ran.`);
-  if (cause instanceof TimeoutFailure || (cause instanceof ApplicationFailure && Object.values<string | null | undefined>(codeFailures).includes(cause.type)))
+    return failure(
+      'communication',
+      `Host ${host} did not take the step within ${TAKEN_WITHIN_MS / 1000} s; nothing ran.`,
+    );
+  if (
+    cause instanceof TimeoutFailure ||
+    (cause instanceof ApplicationFailure &&
+      Object.values<string | null | undefined>(codeFailures).includes(cause.type))
+  )
     return failure(
       'runtime',
       `Host ${host} stopped while the step ran. Whether it had its effect is unknown, and it is not run again.`,

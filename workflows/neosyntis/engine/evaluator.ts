@@ -1,8 +1,8 @@
 import { sleep } from '@temporalio/workflow';
 import { isBounded } from '../../../domain/neosyntis/bounded.ts';
 import { builtInVariables, expressionSource, isExpression } from '../../../domain/neosyntis/expressions.ts';
+import type { GuardedExpression, GuardedResult } from '../../../domain/neosyntis/guarded.ts';
 import { VALUE_LIMIT_BYTES } from '../../../domain/neosyntis/runs.ts';
-import type { GuardedExpression, GuardedResult } from "../../../domain/neosyntis/guarded.ts";
 import type { Json } from '../../../domain/wire.ts';
 import { jq } from './jq.ts';
 import { failure } from './problem.ts';
@@ -35,10 +35,16 @@ export function createEvaluator(options: {
     const values =
       isSmall && isBounded(text) ? await inline(text, input, named) : await outside(text, input, named);
     if (values.length > 1)
-      throw failure('expression', `\${ ${text} } gave ${values.length} values; wrap it in [ ] to get a list.`);
+      throw failure(
+        'expression',
+        `\${ ${text} } gave ${values.length} values; wrap it in [ ] to get a list.`,
+      );
     const value = values[0] ?? null;
     if (byteLength(value) > VALUE_LIMIT_BYTES)
-      throw failure('expression', `\${ ${text} } gave more than ${VALUE_LIMIT_BYTES} bytes of JSON, the limit.`);
+      throw failure(
+        'expression',
+        `\${ ${text} } gave more than ${VALUE_LIMIT_BYTES} bytes of JSON, the limit.`,
+      );
     return value;
   }
 
@@ -48,7 +54,11 @@ export function createEvaluator(options: {
       options.onPause();
       await sleep(1);
     }
-    const flags = Object.entries(variables).flatMap(([name, value]) => ['--argjson', name, JSON.stringify(value)]);
+    const flags = Object.entries(variables).flatMap(([name, value]) => [
+      '--argjson',
+      name,
+      JSON.stringify(value),
+    ]);
     try {
       // The input goes in as JSON text: a string given as such would be read as JSON.
       return engine.json<Json>(JSON.stringify(input), text, flags);
@@ -65,7 +75,8 @@ export function createEvaluator(options: {
 
   const evaluator = {
     /** A field that is an expression by nature, in `${ }` or bare. */
-    expression: (text: string, input: Json, variables: Variables) => source(expressionSource(text), input, variables),
+    expression: (text: string, input: Json, variables: Variables) =>
+      source(expressionSource(text), input, variables),
 
     /** Whether a condition holds: jq's truth, where only false and null are not. */
     async condition(text: string, input: Json, variables: Variables): Promise<boolean> {
@@ -75,7 +86,8 @@ export function createEvaluator(options: {
 
     /** A value in which every string that is wholly `${ … }` is evaluated. */
     async template(value: unknown, input: Json, variables: Variables): Promise<Json> {
-      if (typeof value === 'string') return isExpression(value) ? evaluator.expression(value, input, variables) : value;
+      if (typeof value === 'string')
+        return isExpression(value) ? evaluator.expression(value, input, variables) : value;
       if (Array.isArray(value)) {
         const items: Json[] = [];
         for (const item of value) items.push(await evaluator.template(item, input, variables));
@@ -83,7 +95,8 @@ export function createEvaluator(options: {
       }
       if (value === null || typeof value !== 'object') return value as Json; // definitions are JSON
       const result: { [key: string]: Json } = {};
-      for (const [key, item] of Object.entries(value)) result[key] = await evaluator.template(item, input, variables);
+      for (const [key, item] of Object.entries(value))
+        result[key] = await evaluator.template(item, input, variables);
       return result;
     },
 
@@ -103,7 +116,9 @@ const referenced = (text: string, variables: Variables): Record<string, Json> =>
   Object.fromEntries(Object.entries(variables).filter(([name]) => text.includes(`$${name}`)));
 
 const message = (error: unknown) =>
-  (error instanceof Error ? error.message : String(error)).replace(/^jq: error( \(at [^)]*\))?: /, '').slice(0, 1000);
+  (error instanceof Error ? error.message : String(error))
+    .replace(/^jq: error( \(at [^)]*\))?: /, '')
+    .slice(0, 1000);
 
 /** UTF-8 length of a value's JSON; the sandbox has no Buffer. */
 export function byteLength(value: Json): number {

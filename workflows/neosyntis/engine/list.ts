@@ -11,7 +11,12 @@ export async function runList(run: RunContext, tasks: TaskList, input: Json, sco
   while (at < tasks.length) {
     const [name, task] = entryOf(tasks[at] ?? {});
     const pointer = `${scope.pointer}/${at}/${escapePointer(name)}`;
-    const outcome = await run.tasks.task(run, name, task, data, { ...scope, pointer, from: scope.from + span * at, span });
+    const outcome = await run.tasks.task(run, name, task, data, {
+      ...scope,
+      pointer,
+      from: scope.from + span * at,
+      span,
+    });
     data = outcome.output;
     const directive = outcome.directive ?? 'continue';
     if (directive === 'end') return { output: data, directive };

@@ -1,20 +1,6 @@
+import { type ProblemKind, standardProblem } from '../../../domain/neosyntis/problems.ts';
 import type { StepLogs } from '../../../domain/neosyntis/projection.ts';
 import type { RunProblem } from '../../../domain/neosyntis/runs.ts';
-
-/** The specification's standard error types (dsl-reference.md, Error). */
-const standard = {
-  configuration: { status: 400, title: 'Configuration error' },
-  validation: { status: 400, title: 'Validation error' },
-  expression: { status: 400, title: 'Expression error' },
-  timeout: { status: 408, title: 'Timed out' },
-  communication: { status: 500, title: 'Communication error' },
-  runtime: { status: 500, title: 'Runtime error' },
-} as const;
-
-export type ProblemKind = keyof typeof standard;
-
-export const problemType = (kind: ProblemKind): string =>
-  `https://open-workflow-specification.org/dsl/errors/types/${kind}`;
 
 /** A task's error; it ends the run unless somebody catches it. */
 export class TaskFailure extends Error {
@@ -34,4 +20,4 @@ export class TaskFailure extends Error {
 }
 
 export const failure = (kind: ProblemKind, detail: string, outcomeUnknown = false): TaskFailure =>
-  new TaskFailure({ type: problemType(kind), ...standard[kind], detail }, outcomeUnknown);
+  new TaskFailure(standardProblem(kind, detail), outcomeUnknown);

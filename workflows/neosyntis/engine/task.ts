@@ -1,6 +1,5 @@
 import { CancellationScope, isCancellation } from '@temporalio/workflow';
 import type { Task } from '../../../domain/neosyntis/dsl.ts';
-import { durationMs } from '../../../domain/neosyntis/duration.ts';
 import type { StepChange } from '../../../domain/neosyntis/projection.ts';
 import { VALUE_LIMIT_BYTES } from '../../../domain/neosyntis/runs.ts';
 import type { Json } from '../../../domain/wire.ts';
@@ -8,6 +7,7 @@ import { executors, keywordOf } from '../tasks.ts';
 import { byteLength, type Variables } from './evaluator.ts';
 import { failure, TaskFailure } from './problem.ts';
 import type { Outcome, RunContext, Scope } from './scope.ts';
+import { timeoutMs } from './timeout.ts';
 
 const EXECUTED_LIMIT = 100_000;
 
@@ -15,9 +15,21 @@ const EXECUTED_LIMIT = 100_000;
  * One task with its data flow, in the specification's order: `if` on the raw input, `input.from`, the task,
  * `output.as`, then `export.as` on the transformed output.
  */
-export async function runTask(run: RunContext, name: string, task: Task, raw: Json, scope: Scope): Promise<Outcome> {
+export async function runTask(
+  run: RunContext,
+  name: string,
+  task: Task,
+  raw: Json,
+  scope: Scope,
+): Promise<Outcome> {
   const step = startStep(run, name, task, scope);
-  const about: Json = { name, reference: scope.pointer, definition: task as Json, input: raw, startedAt: moment() }; // a definition is JSON
+  const about: Json = {
+    name,
+    reference: scope.pointer,
+    definition: task as Json,
+    input: raw,
+    startedAt: moment(),
+  }; // a definition is JSON
   let variables: Variables = { ...run.constants, ...scope.variables, context: run.context, task: about };
   try {
     limitSteps(run);
@@ -25,7 +37,8 @@ export async function runTask(run: RunContext, name: string, task: Task, raw: Js
       step.ended('skipped', { input: raw, output: raw });
       return { output: raw };
     }
-    const input = task.input?.from === undefined ? raw : await run.evaluator.shape(task.input.from, raw, variables);
+    const input =
+      task.input?.from === undefined ? raw : await run.evaluator.shape(task.input.from, raw, variables);
     variables = { ...variables, input };
     step.started(input);
     const outcome = await withTimeout(task, () => execute(run, task, input, scope, variables));
@@ -58,19 +71,15 @@ async function withTimeout(task: Task, work: () => Promise<Outcome>): Promise<Ou
     return await limit.run(work);
   } catch (error) {
     const cancelledFromOutside = CancellationScope.current().consideredCancelled;
-    if (isCancellation(error) && !cancelledFromOutside) throw failure('timeout', `It took longer than ${ms} ms.`);
+    if (isCancellation(error) && !cancelledFromOutside)
+      throw failure('timeout', `It took longer than ${ms} ms.`);
     throw error;
   }
 }
 
-export function timeoutMs(task: Task): number | undefined {
-  const after = task.timeout?.after;
-  const ms = after === undefined ? undefined : durationMs(after);
-  return typeof ms === 'number' ? ms : undefined;
-}
-
 async function shapeOutput(run: RunContext, task: Task, raw: Json, variables: Variables) {
-  const output = task.output?.as === undefined ? raw : await run.evaluator.shape(task.output.as, raw, variables);
+  const output =
+    task.output?.as === undefined ? raw : await run.evaluator.shape(task.output.as, raw, variables);
   limitValue(output, 'output');
   if (task.export?.as === undefined) return { output };
   const context = await run.evaluator.shape(task.export.as, output, { ...variables, output });
@@ -130,7 +139,12 @@ function startStep(run: RunContext, name: string, task: Task, scope: Scope) {
       }
       if (!(error instanceof TaskFailure)) return error;
       const problem = { ...error.problem, instance: error.problem.instance ?? scope.pointer };
-      tell({ status: error.outcomeUnknown ? 'unknown' : 'failed', endedAt: at, error: problem, ...error.logs });
+      tell({
+        status: error.outcomeUnknown ? 'unknown' : 'failed',
+        endedAt: at,
+        error: problem,
+        ...error.logs,
+      });
       return new TaskFailure(problem, false);
     },
   };

@@ -21,7 +21,12 @@ export const runFork: TaskExecutor<ForkTask> = async (run, task, input, scope) =
       const index = next++;
       const [name, branch] = entryOf(branches[index] ?? {});
       const pointer = `${scope.pointer}/fork/branches/${index}/${escapePointer(name)}`;
-      outcomes[index] = await run.tasks.task(run, name, branch, input, { ...scope, pointer, from: 0, span: 0 });
+      outcomes[index] = await run.tasks.task(run, name, branch, input, {
+        ...scope,
+        pointer,
+        from: 0,
+        span: 0,
+      });
       run.recorder.progressTo(scope.from + (scope.span * ++ended) / branches.length);
     }
   };

@@ -2,7 +2,7 @@ import type { RunTask } from '../../../domain/neosyntis/dsl.ts';
 import type { Json } from '../../../domain/wire.ts';
 import { failure } from '../engine/problem.ts';
 import type { TaskExecutor } from '../engine/scope.ts';
-import { timeoutMs } from '../engine/task.ts';
+import { timeoutMs } from '../engine/timeout.ts';
 
 const DEFAULT_TIMEOUT_MS = 600_000;
 
@@ -12,7 +12,11 @@ export const runRun: TaskExecutor<RunTask> = async (run, task, input, scope, var
   const what =
     'shell' in task.run
       ? ({ kind: 'shell', command: task.run.shell.command } as const)
-      : ({ kind: 'script', language: language(task.run.script.language), code: task.run.script.code } as const);
+      : ({
+          kind: 'script',
+          language: language(task.run.script.language),
+          code: task.run.script.code,
+        } as const);
   const values = await run.evaluator.template(
     { arguments: given.arguments ?? [], environment: given.environment ?? {}, stdin: given.stdin ?? null },
     input,
@@ -27,9 +31,14 @@ export const runRun: TaskExecutor<RunTask> = async (run, task, input, scope, var
     ...what,
     arguments: asList(list).map((value) => asText(value, 'an argument')),
     environment: Object.fromEntries(
-      Object.entries(asObject(environment)).map(([name, value]) => [name, asText(value, `environment.${name}`)]),
+      Object.entries(asObject(environment)).map(([name, value]) => [
+        name,
+        asText(value, `environment.${name}`),
+      ]),
     ),
-    ...(stdin === null || stdin === undefined ? {} : { stdin: typeof stdin === 'string' ? stdin : JSON.stringify(stdin) }),
+    ...(stdin === null || stdin === undefined
+      ? {}
+      : { stdin: typeof stdin === 'string' ? stdin : JSON.stringify(stdin) }),
     return: task.run.return ?? 'stdout',
     timeoutMs: timeoutMs(task) ?? DEFAULT_TIMEOUT_MS,
   });
@@ -45,5 +54,8 @@ const asObject = (value: Json | undefined): { [key: string]: Json } =>
 function asText(value: Json, what: string): string {
   if (typeof value === 'string') return value;
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
-  throw failure('validation', `${what} is ${JSON.stringify(value).slice(0, 100)}; it must be text or a number.`);
+  throw failure(
+    'validation',
+    `${what} is ${JSON.stringify(value).slice(0, 100)}; it must be text or a number.`,
+  );
 }

@@ -6,7 +6,8 @@ export const runSwitch: TaskExecutor<SwitchTask> = async (run, task, input, _sco
   let chosen: string | undefined;
   for (const one of task.switch.flatMap((item) => Object.values(item))) {
     if (one.when === undefined) chosen ??= one.then;
-    else if (await run.evaluator.condition(one.when, input, variables)) return { output: input, directive: one.then };
+    else if (await run.evaluator.condition(one.when, input, variables))
+      return { output: input, directive: one.then };
   }
   return chosen === undefined ? { output: input } : { output: input, directive: chosen };
 };
