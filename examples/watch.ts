@@ -28,11 +28,11 @@ socket.addEventListener('message', ({ data }) => {
   if (frame.type === 'step') {
     const { path, iteration, status, error } = frame.step;
     const round = iteration.length > 0 ? ` [${iteration.join('.')}]` : '';
-    console.log(`${frame.seq}\t${status.padEnd(10)}${path}${round}${error ? `: ${error.detail}` : ''}`);
+    console.log(`${frame.seq}\t${status.padEnd(11)}${path}${round}${error ? `: ${error.detail}` : ''}`);
   }
-  if (frame.type === 'log') console.log(`${frame.seq}\t${frame.stream.padEnd(10)}${frame.text.trimEnd()}`);
+  if (frame.type === 'log') console.log(`${frame.seq}\t${frame.stream.padEnd(11)}${frame.text.trimEnd()}`);
   if (frame.type === 'run') {
-    console.log(`${frame.seq}\t${frame.run.status.padEnd(10)}run ${runId}`);
+    console.log(`${frame.seq}\t${frame.run.status.padEnd(11)}run ${runId}`);
     if (['completed', 'failed', 'cancelled'].includes(frame.run.status)) socket.close();
   }
 });

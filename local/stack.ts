@@ -35,7 +35,7 @@ export interface Stack {
   /** The first administrator's generated password, until `passwordShown` was called once. */
   adminPassword: string | undefined;
   passwordShown(): void;
-  /** One running part: its pid, `kill(signal)` and `whenUp()`. @throws when it runs elsewhere. */
+  /** One running part: its pid, `kill(signal)` and `nextUp()`. @throws when it runs elsewhere. */
   part(name: PartName): Part;
   /** Stops everything, within 10 s. */
   close(): Promise<void>;

@@ -4,6 +4,7 @@ import { type Config, readKeys } from '../config.ts';
 import { firstAdminPassword } from './admin-password.ts';
 import { prepareBundle } from './bundle.ts';
 import { cacheFolder } from './cache-folder.ts';
+import { boundToUs } from './child/parent-death.ts';
 import type { PartSpec } from './child/supervise.ts';
 import { childEnvironments, type Places } from './environment.ts';
 import type { Report } from './events.ts';
@@ -11,9 +12,9 @@ import { nodePart } from './node-parts.ts';
 import type { PartList } from './part-list.ts';
 import { freePort } from './ports.ts';
 import { prepareCluster } from './postgres/cluster.ts';
-import { databaseUrl, postgresPart } from './postgres/part.ts';
+import { databaseUrl, POSTGRES_STOP, postgresPart } from './postgres/part.ts';
 import { findTemporal } from './temporal/binary.ts';
-import { temporalPart } from './temporal/part.ts';
+import { TEMPORAL_STOP, temporalPart } from './temporal/part.ts';
 
 export interface StartContext {
   /** The repository. */
@@ -50,7 +51,7 @@ async function startDatabase({ config, parts, report }: StartContext, taken: Set
   if (config.DATABASE_URL) return config.DATABASE_URL;
   const cluster = await prepareCluster({ dataDir: config.dataDir, report, signal: parts.signal });
   const port = await freePort(taken);
-  await parts.start(postgresPart(cluster, port)).ready;
+  await parts.start(postgresPart(cluster, port, await boundToUs(POSTGRES_STOP))).ready;
   return databaseUrl(cluster, port);
 }
 
@@ -65,9 +66,10 @@ async function startTemporal(context: StartContext, taken: Set<number>): Promise
     signal: parts.signal,
     progress: (text) => report({ type: 'progress', part: 'temporal', text }),
   });
+  const bound = await boundToUs(TEMPORAL_STOP);
   const [port, httpPort] = [await freePort(taken), await freePort(taken)];
   const { dataDir, TEMPORAL_NAMESPACE: namespace, TEMPORAL_UI_PORT: uiPort } = config;
-  await parts.start(temporalPart({ binary, dataDir, namespace, port, httpPort, uiPort, env })).ready;
+  await parts.start(temporalPart({ binary, bound, dataDir, namespace, port, httpPort, uiPort, env })).ready;
   return { temporalAddress: `127.0.0.1:${port}`, temporalUiUrl: `http://127.0.0.1:${uiPort}` };
 }
 

@@ -33,8 +33,13 @@ export function createStateFile(dataDir: string) {
   const state: StackState = { pid: process.pid, addresses: {}, parts: [] };
   function write(): void {
     const temporary = `${file(dataDir)}.new`;
-    writeFileSync(temporary, JSON.stringify(state, null, 2), { mode: 0o600 });
-    renameSync(temporary, file(dataDir));
+    try {
+      writeFileSync(temporary, JSON.stringify(state, null, 2), { mode: 0o600 });
+      renameSync(temporary, file(dataDir));
+    } catch (error) {
+      // With a full disk the platform goes on; only what a kill leaves would then not be known.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    }
   }
   return {
     started(part: RunningPart): void {

@@ -22,8 +22,8 @@ export interface Part {
   readonly pid: number | undefined;
   /** The first time it is ready. Rejects with a StartError when it cannot start. */
   ready: Promise<ReadyInfo>;
-  /** Resolves when the part runs and is ready (again). */
-  whenUp(): Promise<void>;
+  /** The next time from now that it becomes ready. */
+  nextUp(): Promise<void>;
   kill(signal: NodeJS.Signals): void;
   /** Asks it to stop; its whole process group is killed when that takes longer. */
   stop(withinMs: number): Promise<void>;
@@ -63,7 +63,7 @@ export function supervise(spec: PartSpec, deps: SuperviseDeps): Part {
   const first = Promise.withResolvers<ReadyInfo>();
   first.promise.catch(() => {}); // whoever starts the stack awaits it, perhaps later
   let child: Child | undefined;
-  let up = Promise.withResolvers<void>();
+  let next = Promise.withResolvers<void>();
 
   async function live(): Promise<void> {
     let retryMs = timing.firstRetryMs;
@@ -76,13 +76,13 @@ export function supervise(spec: PartSpec, deps: SuperviseDeps): Part {
         report(wasReady ? { type: 'up-again', part: spec.name, ms } : { type: 'up', part: spec.name, ms });
         wasReady = true;
         first.resolve(outcome.ready);
-        up.resolve();
+        next.resolve();
+        next = Promise.withResolvers();
       }
       const how = await ('ready' in outcome ? child.ended : endSoon(child));
       state.ended(child.pid ?? 0);
       if (child.pid !== undefined) signalGroup(child.pid, 'SIGKILL'); // what it may have left in its group
       if (stopping.signal.aborted) return;
-      if ('ready' in outcome) up = Promise.withResolvers();
       const failure = 'failed' in outcome ? outcome : { failed: how, isFinal: false };
       if (!wasReady && (failure.isFinal || attempt === ATTEMPTS))
         return first.reject(cannotStart(failure.failed, child.tail()));
@@ -138,14 +138,17 @@ export function supervise(spec: PartSpec, deps: SuperviseDeps): Part {
       return child?.pid;
     },
     ready: first.promise,
-    whenUp: () => up.promise,
+    nextUp: () => next.promise,
     kill(signal) {
       if (child?.pid !== undefined && identify(child.pid)) process.kill(child.pid, signal);
     },
     async stop(withinMs) {
       stopping.abort();
       this.kill(spec.stopSignal);
-      const grace = setTimeout(() => this.forceStop(), withinMs);
+      const grace = setTimeout(() => {
+        report({ type: 'notice', text: `${partLabels[spec.name]} does not stop; killing it` });
+        this.forceStop();
+      }, withinMs);
       await living;
       clearTimeout(grace);
     },

@@ -5,8 +5,11 @@ import { type Cluster, DATABASE, DATABASE_USER, postgresEnv } from './cluster.ts
 
 const POLL_MS = 20;
 
-/** PostgreSQL on 127.0.0.1 only, without a Unix socket. */
-export function postgresPart({ account, files, folder }: Cluster, port: number): PartSpec {
+/** Fast shutdown: it ends the connections instead of waiting for them. */
+export const POSTGRES_STOP = 'SIGINT';
+
+/** PostgreSQL on 127.0.0.1 only, without a Unix socket; `bound` goes before its command (boundToUs). */
+export function postgresPart({ account, files, folder }: Cluster, port: number, bound: string[]): PartSpec {
   const settings = {
     listen_addresses: '127.0.0.1',
     port: String(port),
@@ -20,14 +23,14 @@ export function postgresPart({ account, files, folder }: Cluster, port: number):
   return {
     name: 'postgres',
     command: () => {
-      const [file = '', ...args] = [...account.prefix, files.postgres, '-D', folder, ...options];
+      const [file = '', ...args] = [...account.prefix, ...bound, files.postgres, '-D', folder, ...options];
       return { file, args, env: postgresEnv, cwd: folder };
     },
     async ready(child, signal) {
       while (!signal.aborted && !isReady(folder, child.pid)) await pause(POLL_MS, signal);
       return {};
     },
-    stopSignal: 'SIGINT', // fast shutdown: ends the connections instead of waiting for them
+    stopSignal: POSTGRES_STOP,
   };
 }
 

@@ -4,6 +4,8 @@ import { isServing } from './health.ts';
 
 export interface TemporalOptions {
   binary: string;
+  /** What goes before the command (boundToUs). */
+  bound: string[];
   dataDir: string;
   namespace: string;
   port: number;
@@ -32,32 +34,29 @@ const pragmas = ['journal_mode=WAL', 'synchronous=FULL'];
 
 const POLL_MS = 20;
 
+export const TEMPORAL_STOP = 'SIGTERM';
+
 /** Temporal's dev server with its Web UI, on 127.0.0.1 only, kept in one SQLite file. */
 export function temporalPart(options: TemporalOptions): PartSpec {
-  const { binary, dataDir, namespace, port, httpPort, uiPort, env } = options;
-  const args = [
+  const { binary, bound, dataDir, namespace, port, httpPort, uiPort, env } = options;
+  const [file = '', ...args] = [
+    [...bound, binary],
     ['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port)],
     ['--http-port', String(httpPort), '--ui-port', String(uiPort)],
-    [
-      '--db-filename',
-      join(dataDir, 'temporal', 'temporal.db'),
-      '--log-level',
-      'warn',
-      '--log-format',
-      'json',
-    ],
+    ['--db-filename', join(dataDir, 'temporal', 'temporal.db')],
+    ['--log-level', 'warn', '--log-format', 'json'],
     namespace === 'default' ? [] : ['--namespace', namespace],
     pragmas.flatMap((pragma) => ['--sqlite-pragma', pragma]),
     dynamicConfig.flatMap((value) => ['--dynamic-config-value', value]),
   ].flat();
   return {
     name: 'temporal',
-    command: () => ({ file: binary, args, env: withoutOurs(env), cwd: dataDir }),
+    command: () => ({ file, args, env: withoutOurs(env), cwd: dataDir }),
     async ready(_child, signal) {
       while (!signal.aborted && !(await isServing(httpPort, namespace))) await pause(POLL_MS, signal);
       return {};
     },
-    stopSignal: 'SIGTERM',
+    stopSignal: TEMPORAL_STOP,
   };
 }
 
