@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type PartSpec, saysReady } from './child/supervise.ts';
 import type { PartName, Report } from './events.ts';
+import { readLogLine } from './log-line.ts';
 
 const entryPoints = { api: 'api/main.ts', platform: 'workers/platform.ts', host: 'workers/host.ts' } as const;
 
@@ -32,27 +33,9 @@ export function nodePart({ name, root, env, report }: NodePartOptions): PartSpec
   };
 }
 
-const WARN = 40;
-const ERROR = 50;
-
-interface LogLine {
-  level: number;
-  msg?: string;
-  err?: { message?: string };
-}
-
-/** Passes on the lines of a process's log (pino's JSON) that a person should see. */
+/** Passes on warnings and errors; what ended a process (fatal) comes as how it ended. */
 function reportLine(part: PartName, line: string, report: Report): void {
-  if (!/^\{"level":[456]0,/.test(line)) return;
-  const { level, msg, err } = parse(line);
-  const text = [msg, err?.message].filter(Boolean).join(': ');
-  if (level >= WARN) report({ type: 'log', part, level: level >= ERROR ? 'error' : 'warn', text });
-}
-
-function parse(line: string): LogLine {
-  try {
-    return JSON.parse(line) as LogLine; // pino writes these fields (logs.ts)
-  } catch {
-    return { level: 0 }; // not a log line after all
-  }
+  if (!/^\{"level":[45]0,/.test(line)) return;
+  const read = readLogLine(line);
+  if (read) report({ type: 'log', part, level: read.level === 50 ? 'error' : 'warn', text: read.text });
 }

@@ -1,6 +1,7 @@
 import { ConfigError } from '../config.ts';
 import { createConsole } from './console.ts';
 import { StartError } from './events.ts';
+import { readable } from './log-line.ts';
 import { AlreadyRuns, startStack } from './stack.ts';
 
 type Line = (text: string) => void;
@@ -88,5 +89,5 @@ const lastLines = (tail: string) =>
   tail
     .split('\n')
     .slice(-15)
-    .map((text) => `  | ${text.slice(0, 400)}`)
+    .map((text) => `  | ${readable(text).slice(0, 400)}`)
     .join('\n');

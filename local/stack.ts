@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Config, readConfig } from '../config.ts';
 import { checkPorts } from './check-ports.ts';
+import { checkServers } from './check-servers.ts';
 import { openLogFile } from './child/log-file.ts';
 import type { Part } from './child/supervise.ts';
 import type { PartName, Report } from './events.ts';
@@ -78,6 +79,7 @@ export async function startStack({ env, report = () => {}, signal, force }: Stac
   try {
     signal?.throwIfAborted();
     await checkPorts(config);
+    await checkServers(config);
     const { places, ...admin } = await startParts({ root, config, env, parts, report });
     const apiUrl = apiUrlOf(config);
     const addresses = addressesOf(apiUrl, places.temporalUiUrl, dataDir);

@@ -123,7 +123,7 @@ export function supervise(spec: PartSpec, deps: SuperviseDeps): Part {
   }
 
   const cannotStart = (reason: string, tail: string) =>
-    new StartError(`${partLabels[spec.name]} cannot start: ${reason}. Its log: ${log.path}`, tail);
+    new StartError(`${partLabels[spec.name]} cannot start: ${reason}\nIts log: ${log.path}`, tail);
 
   const living = live()
     .catch((error: unknown) => first.reject(error))
