@@ -1,5 +1,7 @@
 import type { Logger } from './logs.ts';
 
+const STOP_WITHIN_MS = 5_000;
+
 /**
  * The life of a process: starts, says over IPC that it is ready, and stops on SIGTERM, SIGINT or when its
  * supervisor is gone. What `start` gives is closed in the end; a start that fails ends the process with why.
@@ -22,6 +24,8 @@ export async function runProcess(
     log.info('ready');
     await stopped;
     log.info('stopping');
+    // What cannot be closed in order (a server that is gone) does not keep the process.
+    setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref();
     await running.close();
     log.info('stopped');
     process.exit(0);

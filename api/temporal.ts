@@ -1,5 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import type { Logger } from '../logs.ts';
+import { every } from './live/every.ts';
 
 /** Temporal as the API uses it. */
 export interface Temporal {
@@ -26,25 +27,22 @@ export function connectTemporal(address: string, namespace: string, log: Logger)
     );
   }
 
-  let looking = false;
-  const timer = setInterval(async () => {
-    if (looking) return;
-    looking = true;
-    const before = up;
-    up = await check().then(
-      () => true,
-      () => false,
-    );
-    looking = false;
-    if (before !== up) log.warn({ up }, up ? 'Temporal is back' : 'Temporal cannot be reached');
-  }, LOOK_EVERY_MS);
+  async function look(): Promise<void> {
+    await check();
+    if (!up) log.warn('Temporal is back');
+    up = true;
+  }
+  const looking = every(LOOK_EVERY_MS, look, (error) => {
+    if (up) log.warn({ err: error }, 'Temporal cannot be reached');
+    up = false;
+  });
 
   return {
     client,
     isUp: () => up,
     check,
     async close() {
-      clearInterval(timer);
+      looking.stop();
       await connection.close();
     },
   };

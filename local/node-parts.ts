@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { type PartSpec, saysReady } from './child/supervise.ts';
+import { saysReady } from './child/readiness.ts';
+import type { PartSpec } from './child/supervise.ts';
 import type { PartName, Report } from './events.ts';
 import { readLogLine } from './log-line.ts';
 

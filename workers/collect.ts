@@ -1,3 +1,4 @@
+import { createLogRequests } from '../activities/platform/neosyntis/log-requests.ts';
 import { publishHostChange } from '../activities/platform/system/host-events.ts';
 import { appendLog } from '../db/myntrix/logs.ts';
 import type { Database } from '../db/orm.ts';
@@ -8,6 +9,9 @@ import type { HostAnnouncement } from '../domain/system/hosts.ts';
 import type { Json } from '../domain/wire.ts';
 import type { Bus } from '../drivers/bus/port.ts';
 import type { Logger } from '../logs.ts';
+
+/** Chunks of one run, of 32 KiB at most, that wait for the database. */
+const QUEUE_LIMIT = 100;
 
 export interface CollectDeps {
   bus: Bus;
@@ -23,24 +27,31 @@ export async function collectFromHosts({
   hosts,
   log,
 }: CollectDeps): Promise<{ close(): Promise<void> }> {
-  const queues = new Map<string, Promise<void>>();
+  const queues = new Map<string, { length: number; end: Promise<void> }>();
 
-  /** Chunks of one run are stored one after another; those of different runs side by side. */
+  /**
+   * Messages of one run are handled one after another, those of different runs side by side. What comes while
+   * too many wait is dropped: it is asked for again.
+   */
   function enqueue(key: string, work: () => Promise<void>): void {
-    const before = queues.get(key) ?? Promise.resolve();
-    const after = before
+    const queue = queues.get(key) ?? { length: 0, end: Promise.resolve() };
+    if (queue.length >= QUEUE_LIMIT) return;
+    queues.set(key, queue);
+    queue.length++;
+    queue.end = queue.end
       .then(work)
-      .catch((error: unknown) => log.warn({ err: error, key }, 'not stored; asked for again'));
-    queues.set(key, after);
-    void after.then(() => {
-      if (queues.get(key) === after) queues.delete(key);
-    });
+      .catch((error: unknown) => log.warn({ err: error, key }, 'not stored; asked for again'))
+      .finally(() => {
+        if (--queue.length === 0) queues.delete(key);
+      });
   }
+
+  const ask = createLogRequests(bus);
 
   async function store(host: string, chunk: LogChunk): Promise<void> {
     const { frame, missing } = await appendLog(database, host, chunk);
     if (frame) bus.publish(topics.run(chunk.run_id), frame);
-    if (missing) bus.publish(topics.hostLogRequests(host), missing);
+    if (missing) ask(missing);
   }
 
   async function announced(announcement: HostAnnouncement): Promise<void> {
@@ -67,7 +78,7 @@ export async function collectFromHosts({
   return {
     async close() {
       await Promise.all(subscriptions.map((subscription) => subscription.close()));
-      await Promise.all(queues.values());
+      await Promise.all([...queues.values()].map(({ end }) => end));
     },
   };
 }

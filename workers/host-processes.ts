@@ -13,7 +13,7 @@ import type { Logger } from '../logs.ts';
 const execute = promisify(execFile);
 
 /** How long a step's output is kept on the host for those who ask again. */
-const SPOOL_KEPT_MS = 24 * 3_600_000;
+export const SPOOL_KEPT_MS = 24 * 3_600_000;
 
 /**
  * Makes the host ready to run code: as another user when it runs as root, in the strongest containment the

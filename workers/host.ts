@@ -6,10 +6,12 @@ import { hostQueue, topics } from '../domain/names.ts';
 import { connectBus } from '../drivers/bus/mqtt.ts';
 import { createLogger } from '../logs.ts';
 import { runProcess } from '../process.ts';
-import { prepareProcesses } from './host-processes.ts';
+import { prepareProcesses, SPOOL_KEPT_MS } from './host-processes.ts';
 import { announceHost } from './host-status.ts';
 import { serveLogRequests } from './log-requests.ts';
 import { connectWorker, installRuntime } from './temporal.ts';
+
+const PRUNE_EVERY_MS = 3_600_000;
 
 /** A worker host: runs what touches the machine. It has no database and none of the installation's keys. */
 const config = readConfig(process.env);
@@ -64,9 +66,11 @@ await runProcess(log, async () => {
     capabilities: { ...capabilities, cpus: cpus().length, memory_bytes: totalmem() },
     sessions: running,
   }));
+  const pruning = setInterval(() => void processes.pruneSpools(SPOOL_KEPT_MS), PRUNE_EVERY_MS);
   await serveLogRequests(bus, name, code, log);
   return {
     async close() {
+      clearInterval(pruning);
       status.stop();
       worker.shutdown();
       await working;

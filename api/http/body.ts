@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import getRawBody from 'raw-body';
 import { parse } from 'secure-json-parse';
 import { AppError } from '../../domain/errors.ts';
-import { escapePointer } from './checks.ts';
+import { pointer } from '../../domain/pointer.ts';
 
 export const BODY_LIMIT_BYTES = 1024 * 1024;
 const DEPTH_LIMIT = 100;
@@ -74,7 +74,7 @@ function visit(value: unknown, path: string, depth: number): void {
   else if (value !== null && typeof value === 'object')
     for (const [key, item] of Object.entries(value)) {
       checkText(key, path);
-      visit(item, `${path}/${escapePointer(key)}`, depth + 1);
+      visit(item, pointer(path, key), depth + 1);
     }
 }
 

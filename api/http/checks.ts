@@ -2,6 +2,7 @@ import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import addFormats from 'ajv-formats';
 import type { TSchema } from 'typebox';
 import { AppError, type InputProblem } from '../../domain/errors.ts';
+import { pointer } from '../../domain/pointer.ts';
 
 const options = { strict: true, allErrors: true, allowUnionTypes: true, verbose: true } as const;
 
@@ -47,20 +48,18 @@ function problem(error: ErrorObject): InputProblem {
     const name = String(error.params.additionalProperty);
     const known = Object.keys((error.parentSchema as { properties?: object }).properties ?? {});
     return {
-      path: `${error.instancePath}/${escapePointer(name)}`,
+      path: pointer(error.instancePath, name),
       message: `unknown field "${name}"; known here: ${known.join(', ') || 'none'}`,
     };
   }
   if (error.keyword === 'required') {
     const name = String(error.params.missingProperty);
-    return { path: `${error.instancePath}/${escapePointer(name)}`, message: `"${name}" is missing` };
+    return { path: pointer(error.instancePath, name), message: `"${name}" is missing` };
   }
   const where = error.instancePath.slice(1) || 'the value';
   const choices = error.keyword === 'enum' ? `: ${(error.params.allowedValues as unknown[]).join(', ')}` : '';
   return { path: error.instancePath, message: `${where} ${error.message ?? 'is not valid'}${choices}` };
 }
-
-export const escapePointer = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1');
 
 function unique(problems: InputProblem[]): InputProblem[] {
   const seen = new Map(problems.map((item) => [`${item.path} ${item.message}`, item]));

@@ -1,5 +1,6 @@
 import type { WebSocket } from 'ws';
 import type { Principal } from '../../domain/auth/principal.ts';
+import { every } from '../live/every.ts';
 import type { Connection } from './socket.ts';
 
 /** A subscriber that lets more than this pile up is dropped. */
@@ -20,7 +21,11 @@ export function createConnection(ws: WebSocket): Connection {
     if (ws.bufferedAmount > BACKLOG_BYTES) return close(1013, 'too slow: more than 8 MiB behind');
     ws.send(frame);
   };
-  return { send: (frame) => sendText(JSON.stringify(frame)), sendText, close, signal: closed.signal };
+  const onClosed = (callback: () => void) => {
+    if (closed.signal.aborted) callback();
+    else closed.signal.addEventListener('abort', callback, { once: true });
+  };
+  return { send: (frame) => sendText(JSON.stringify(frame)), sendText, close, onClosed };
 }
 
 /** Pings all sockets, ends those that do not answer, and those whose login was revoked. */
@@ -35,13 +40,14 @@ export function watchSockets(authenticator: { isValid(user: Principal): Promise<
     }
   }, PING_EVERY_MS);
 
-  const revoke = setInterval(async () => {
-    for (const [ws, { user }] of users) {
-      // While the database is away nobody is revoked; the check is made again in half a second.
-      const isValid = await authenticator.isValid(user).catch(() => true);
-      if (!isValid) ws.close(1008, 'the login was revoked');
-    }
-  }, REVOKED_WITHIN_MS);
+  async function endRevoked(): Promise<void> {
+    const check = async ([ws, { user }]: [WebSocket, { user: Principal }]) => {
+      if (!(await authenticator.isValid(user))) ws.close(1008, 'the login was revoked');
+    };
+    await Promise.all([...users].map(check));
+  }
+  // While the database is away nobody is revoked; the next round asks again.
+  const revoking = every(REVOKED_WITHIN_MS, endRevoked, () => {});
 
   return {
     add(ws: WebSocket, user: Principal) {
@@ -54,7 +60,7 @@ export function watchSockets(authenticator: { isValid(user: Principal): Promise<
     },
     stop() {
       clearInterval(ping);
-      clearInterval(revoke);
+      revoking.stop();
     },
   };
 }

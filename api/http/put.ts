@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { AppError } from '../../domain/errors.ts';
-import { escapePointer } from './checks.ts';
+import { pointer } from '../../domain/pointer.ts';
 
 /**
  * What a PUT changes. The body may be the whole thing as GET gave it or a part of it; fields that cannot be
@@ -23,7 +23,7 @@ export function changesOf<T extends object, K extends keyof T & string>(
     if (isOneOf(writable, key)) changes[key] = body[key];
     else
       errors.push({
-        path: `/${escapePointer(key)}`,
+        path: pointer('', key),
         message: `"${key}" cannot be changed here; it is ${JSON.stringify(current[key])}`,
       });
   }

@@ -11,8 +11,8 @@ export interface Connection {
   /** Sends a frame that was serialised once for many clients. */
   sendText(frame: string): void;
   close(code: number, reason: string): void;
-  /** Aborts when the socket is closed, by whoever. */
-  signal: AbortSignal;
+  /** Calls back once the socket is closed, by whoever; at once when it is already. */
+  onClosed(callback: () => void): void;
 }
 
 export interface SocketInput<P, Q> {

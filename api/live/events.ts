@@ -6,6 +6,7 @@ import { topics } from '../../domain/names.ts';
 import type { Bus, Subscription } from '../../drivers/bus/port.ts';
 import type { Logger } from '../../logs.ts';
 import type { Connection } from '../http/socket.ts';
+import { every } from './every.ts';
 import { createSequence, type Sequence } from './sequence.ts';
 
 const POLL_MS = 1_000;
@@ -21,15 +22,14 @@ export function createEventStream({ bus, database, log }: { bus: Bus; database: 
   const clients = new Set<Sequence<StoredEvent>>();
   let subscription: Promise<Subscription> | undefined;
 
-  const poll = setInterval(async () => {
+  async function compare(): Promise<void> {
     if (clients.size === 0) return;
-    try {
-      const seq = await latestSeq(database.em);
-      for (const sequence of clients) sequence.announce(seq);
-    } catch (error) {
-      log.warn({ err: error }, 'events could not be compared');
-    }
-  }, POLL_MS);
+    const seq = await latestSeq(database.em);
+    for (const sequence of clients) sequence.announce(seq);
+  }
+  const comparing = every(POLL_MS, compare, (error) =>
+    log.warn({ err: error }, 'events could not be compared'),
+  );
 
   function listen() {
     subscription ??= bus.subscribe(topics.events, (message) => {
@@ -69,12 +69,12 @@ export function createEventStream({ bus, database, log }: { bus: Bus; database: 
         (seq) => sequence.announce(seq),
         (error: unknown) => log.warn({ err: error }, 'events could not be compared'),
       );
-      connection.signal.addEventListener('abort', () => {
+      connection.onClosed(() => {
         clients.delete(sequence);
         leave().catch((error: unknown) => log.warn({ err: error }, 'unsubscribe'));
       });
     },
-    close: () => clearInterval(poll),
+    close: comparing.stop,
   };
 }
 

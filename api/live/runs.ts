@@ -5,6 +5,7 @@ import { topics } from '../../domain/names.ts';
 import type { Bus, Subscription } from '../../drivers/bus/port.ts';
 import type { Logger } from '../../logs.ts';
 import type { Connection } from '../http/socket.ts';
+import { every } from './every.ts';
 import { createSequence, type Sequence } from './sequence.ts';
 
 interface Watched {
@@ -20,21 +21,20 @@ const PIECE = 500;
 export function createRunStreams({ bus, database, log }: { bus: Bus; database: Database; log: Logger }) {
   const watched = new Map<string, Watched>();
 
-  const poll = setInterval(async () => {
+  async function compare(): Promise<void> {
     const ids = [...watched.keys()];
     if (ids.length === 0) return;
-    try {
-      const found = await rows<{ id: string; seq: string }>(
-        database.em,
-        'select id, seq from jobs where id in (?)',
-        [ids],
-      );
-      for (const { id, seq } of found)
-        for (const { sequence } of watched.get(id)?.clients ?? []) sequence.announce(Number(seq));
-    } catch (error) {
-      log.warn({ err: error }, 'watched runs could not be compared');
-    }
-  }, POLL_MS);
+    const found = await rows<{ id: string; seq: string }>(
+      database.em,
+      'select id, seq from jobs where id in (?)',
+      [ids],
+    );
+    for (const { id, seq } of found)
+      for (const { sequence } of watched.get(id)?.clients ?? []) sequence.announce(Number(seq));
+  }
+  const comparing = every(POLL_MS, compare, (error) =>
+    log.warn({ err: error }, 'watched runs could not be compared'),
+  );
 
   function watch(runId: string): Watched {
     const existing = watched.get(runId);
@@ -73,12 +73,12 @@ export function createRunStreams({ bus, database, log }: { bus: Bus; database: D
         ([job]) => sequence.announce(Number(job?.seq ?? 0)),
         (error: unknown) => log.warn({ err: error, runId }, 'the run could not be compared'),
       );
-      connection.signal.addEventListener('abort', () => {
+      connection.onClosed(() => {
         watched.get(runId)?.clients.delete(client);
         unwatch(runId).catch((error: unknown) => log.warn({ err: error }, 'unsubscribe'));
       });
     },
-    close: () => clearInterval(poll),
+    close: comparing.stop,
   };
 }
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowFailedError } from '@temporalio/client';
 import { v7 as uuidv7 } from 'uuid';
 import type { RunRepository } from '../../db/neosyntis/runs.ts';
 import type { WorkflowRepository } from '../../db/neosyntis/workflows.ts';
@@ -92,23 +92,27 @@ export function createTrigger(deps: TriggerDeps) {
       signal: AbortSignal,
     ): Promise<RunSummary> {
       const deadline = Date.now() + seconds * 1000;
+      let looks = 0;
       for (;;) {
         const run = await runs.summary(user, runId);
         const left = deadline - Date.now();
         if (isEnded(run.status) || left <= 0 || signal.aborted) return run;
-        await ended(client, runId, Math.min(left, 20_000));
+        // A run that has closed is readable, but for one that was terminated: the reconciler closes its row.
+        if (await ended(client, runId, Math.min(left, 20_000))) await delay(looks++ === 0 ? 0 : 250);
+        else await delay(Math.min(left, 200));
       }
     },
   };
 }
 
-/** Temporal answers the moment the run closes; whatever it says, the row is read again. */
-async function ended(client: Client, runId: string, withinMs: number): Promise<void> {
+/** Temporal answers the moment the run closes. @returns whether it did. */
+async function ended(client: Client, runId: string, withinMs: number): Promise<boolean> {
   try {
     await client.withDeadline(Date.now() + withinMs, () => client.workflow.getHandle(runId).result());
+    return true;
   } catch (error) {
-    // Failed and cancelled runs close too; what cannot be reached or found is asked again shortly.
-    if ((error as Error).name !== 'WorkflowFailedError') await delay(Math.min(200, withinMs));
+    // Failed and cancelled runs have closed; others cannot be reached or found yet.
+    return error instanceof WorkflowFailedError;
   }
 }
 

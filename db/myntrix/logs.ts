@@ -155,7 +155,8 @@ export async function missingLogs({ em }: Database, runId?: string): Promise<Mis
   const found = await rows<Omit<MissingLog, 'from'> & { from: string }>(
     em,
     `select job_id as "runId", path, iteration, stream, host, bytes as from from log_streams
-     where expected > bytes and updated_at > now() - interval '1 day' ${runId ? 'and job_id = ?' : ''} limit 500`,
+     where expected > bytes and updated_at > now() - interval '1 day' and host in (select name from hosts where online)
+       ${runId ? 'and job_id = ?' : ''} order by updated_at desc limit 500`,
     runId ? [runId] : [],
   );
   return found.map((row) => ({ ...row, from: Number(row.from) }));

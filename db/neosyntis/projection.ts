@@ -1,7 +1,8 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
 import type { StoredEvent } from '../../domain/events.ts';
 import type { Change, ProjectionBatch, RunChange, StepChange } from '../../domain/neosyntis/projection.ts';
-import { isEnded, type RunStatus, SHOWN_VALUE_LIMIT_BYTES } from '../../domain/neosyntis/runs.ts';
+import { isEnded, type RunStatus } from '../../domain/neosyntis/runs.ts';
+import { shown } from '../../domain/neosyntis/shown.ts';
 import type { Json } from '../../domain/wire.ts';
 import type { Database, Sql } from '../orm.ts';
 import { json, rows } from '../sql.ts';
@@ -86,7 +87,7 @@ function frame(runId: string, change: Change, seq: number): Frame {
       status,
       started_at: startedAt ?? null,
       ended_at: endedAt ?? null,
-      output: shown(output) ?? null,
+      output: output === undefined ? null : shown(output),
       error: error ?? null,
     },
   };
@@ -105,8 +106,6 @@ async function writeSteps(tx: Sql, batch: ProjectionBatch, changes: Change[]) {
   const steps = [...latest.values()].map((step) => ({
     ...step,
     iteration: `{${step.iteration.join(',')}}`,
-    input: shown(step.input),
-    output: shown(step.output),
   }));
   await tx.execute(
     `with written as (
@@ -162,15 +161,6 @@ function events(runId: string, row: Row, changes: Change[], progress: number): N
     return statuses.flatMap((status) => runEvents({ runId, ownerId, status, progress }));
   if (progress === row.progress) return [];
   return runEvents({ runId, ownerId, status: row.status, progress }).filter(({ topic }) => topic === 'jobs');
-}
-
-/** A value as people see it beside a step: large ones by their size and beginning. */
-function shown(value: Json | undefined): Json | undefined {
-  if (value === undefined) return undefined;
-  const text = JSON.stringify(value);
-  const size = Buffer.byteLength(text);
-  if (size <= SHOWN_VALUE_LIMIT_BYTES) return value;
-  return { truncated: true, size_bytes: size, preview: text.slice(0, 1024) };
 }
 
 /** Frames of a run after `after`, log chunks among them, oldest first, at most `limit`. */

@@ -92,20 +92,24 @@ export function createRunRepository({ em }: Database) {
         if (id !== run.id) return { id, isNew: false, events: [] };
         const { workflow } = run;
         const details = json({ run_id: id, workflow_id: workflow.workflowId, version: workflow.version });
-        await tx.execute(
+        const written = await rows(
+          tx,
           `with job as (
              insert into jobs (id, type, name, owner_id, status, details, created_at, updated_at)
              values (?, 'workflow_run', ?, ?, 'pending', ?::jsonb, now(), now())
            ), latest as (
-             update workflows set latest_run_id = ? where id = ?
+             update workflows set latest_run_id = ? where id = ? and deleted_at is null returning id
            )
-           insert into runs (id, workflow_id, version, started_by, input) values (?, ?, ?, ?, ?::json)`,
+           insert into runs (id, workflow_id, version, started_by, input)
+           select ?, id, ?, ?, ?::json from latest returning id`,
           [
             ...[id, workflow.name, workflow.ownerId, details],
             ...[id, workflow.workflowId],
-            ...[id, workflow.workflowId, workflow.version, run.startedBy, json(run.input)],
+            ...[id, workflow.version, run.startedBy, json(run.input)],
           ],
         );
+        if (written.length === 0)
+          throw new AppError('not_found', `Workflow ${workflow.workflowId} was deleted.`);
         const events = await appendEvents(
           tx,
           runEvents({ runId: id, ownerId: workflow.ownerId, status: 'pending', progress: 0 }),

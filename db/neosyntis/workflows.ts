@@ -114,7 +114,7 @@ export function createWorkflowRepository(database: Database) {
 
     /**
      * Changes a workflow; a new definition is a new version.
-     * @param check is called with the row locked; it may throw (If-Match, read-only fields).
+     * @param change is called with the row locked; it may throw (If-Match, read-only fields).
      */
     async update(
       user: Principal,

@@ -1,10 +1,10 @@
 import type { InputProblem } from '../errors.ts';
+import { pointer } from '../pointer.ts';
 import { checkTasks, type Findings, maxTasks } from './dsl/check-tasks.ts';
 import { collect, type Expression } from './dsl/collect.ts';
 import { Document, type TaskList } from './dsl.ts';
 import { isObject } from './json.ts';
 import { plainProblems } from './plain.ts';
-import { pointer } from './pointer.ts';
 import { schemaProblems } from './schema-problems.ts';
 import { normalizeSteps } from './short-form.ts';
 import type { Verbs } from './verbs.ts';

@@ -1,5 +1,5 @@
 import type { InputProblem } from '../errors.ts';
-import { pointer } from './pointer.ts';
+import { pointer } from '../pointer.ts';
 
 export const maxBytes = 256 * 1024;
 const maxDepth = 512;

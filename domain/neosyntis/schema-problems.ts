@@ -1,9 +1,9 @@
 import type { TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import type { InputProblem } from '../errors.ts';
+import { pointer } from '../pointer.ts';
 import { isObject, show } from './json.ts';
 import { didYouMean } from './nearest.ts';
-import { pointer } from './pointer.ts';
 
 /** The parts of a JSON Schema that decide where to look; the leaves are checked by TypeBox. */
 interface Shape {

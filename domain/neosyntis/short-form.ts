@@ -1,9 +1,9 @@
 import type { InputProblem } from '../errors.ts';
+import { pointer } from '../pointer.ts';
 import { shortDuration } from './duration.ts';
 import { tokenize } from './jq.ts';
 import { show } from './json.ts';
 import { nearest } from './nearest.ts';
-import { pointer } from './pointer.ts';
 import type { Verbs } from './verbs.ts';
 
 /**

@@ -9,7 +9,8 @@ export interface Verb {
   with: TSchema;
   /** A verb that is not is never repeated by the platform. */
   idempotent: boolean;
-  queue: 'platform' | 'host';
+  /** Where its activity runs; those of hosts come with the first verb that needs one. */
+  queue: 'platform';
 }
 
 export type Verbs = ReadonlyMap<string, Verb>;

@@ -1,6 +1,6 @@
+import { pointer } from '../pointer.ts';
 import { kindOf } from './dsl/kinds.ts';
 import { entryOf, type Task, type TaskList } from './dsl.ts';
-import { pointer } from './pointer.ts';
 
 /** What these need of a definition that was checked. */
 export interface Definition {

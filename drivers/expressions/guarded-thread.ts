@@ -4,6 +4,8 @@ import type { GuardedExpression, GuardedResult } from '../../domain/neosyntis/gu
 import type { Json } from '../../domain/wire.ts';
 
 /** The thread's side of the guarded evaluator: says that it is ready, then answers one expression after another. */
+const MEMORY_MB = 256;
+
 const jq = await loadJq();
 
 parentPort?.on('message', (expression: GuardedExpression & { limitBytes: number }) => {
@@ -33,6 +35,9 @@ function evaluate({
     return { values };
   } catch (error) {
     const text = error instanceof Error ? error.message : String(error);
+    // jq's own memory is the WebAssembly's, which ends in this way.
+    if (text.startsWith('Aborted'))
+      return { problem: `it needed more memory than ${MEMORY_MB} MiB, the limit` };
     return { problem: text.replace(/^jq: error( \(at [^)]*\))?: /, '').slice(0, 1000) };
   }
 }

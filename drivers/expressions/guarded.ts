@@ -37,7 +37,12 @@ export function createGuardedEvaluator({ threads = 2 } = {}): GuardedEvaluator {
     // One that fails gives no answer, which `ask` notices.
     worker.on('error', () => {});
     // Loading jq is not the expression's time.
-    await once(worker, 'message');
+    try {
+      await once(worker, 'message');
+    } catch (error) {
+      count--;
+      throw new Error('a thread for expressions could not start', { cause: error });
+    }
     return worker;
   }
 

@@ -2,19 +2,16 @@ import { type PartName, partLabels, type Report, StartError } from '../events.ts
 import type { StateFile } from '../state.ts';
 import { identify } from './identity.ts';
 import type { LogFile } from './log-file.ts';
+import { pause } from './pause.ts';
+import { becomeReady, endSoon, type ReadyInfo, type WaitForReady } from './readiness.ts';
 import { type Child, type Command, signalGroup, startChild } from './spawn.ts';
 
 export interface PartSpec {
   name: PartName;
   command: () => Command;
-  /** Resolves once the part can be used; it is given up when the child ends or `signal` is aborted. */
-  ready: (child: Child, signal: AbortSignal) => Promise<ReadyInfo>;
+  ready: WaitForReady;
   stopSignal: NodeJS.Signals;
   onLine?: (line: string) => void;
-}
-
-export interface ReadyInfo {
-  adminCreated?: boolean;
 }
 
 export interface Part {
@@ -70,7 +67,7 @@ export function supervise(spec: PartSpec, deps: SuperviseDeps): Part {
     for (let attempt = 1, wasReady = false; !stopping.signal.aborted; attempt++) {
       const startedAt = Date.now();
       child = begin();
-      const outcome = await becomeReady(child);
+      const outcome = await becomeReady(child, spec.ready, timing.readyWithinMs);
       if ('ready' in outcome) {
         const ms = Date.now() - startedAt;
         report(wasReady ? { type: 'up-again', part: spec.name, ms } : { type: 'up', part: spec.name, ms });
@@ -99,27 +96,6 @@ export function supervise(spec: PartSpec, deps: SuperviseDeps): Part {
     if (started.pid !== undefined && identity !== undefined)
       state.started({ part: spec.name, pid: started.pid, identity, stopSignal: spec.stopSignal });
     return started;
-  }
-
-  async function becomeReady(started: Child): Promise<Outcome> {
-    const over = new AbortController();
-    const failed = new Promise<Outcome>((resolve) => {
-      started.onMessage((message) => {
-        if (message.type === 'failed') resolve({ failed: message.reason, isFinal: true });
-      });
-    });
-    const ended = started.ended.then((how): Outcome => ({ failed: how, isFinal: false }));
-    const late = pause(timing.readyWithinMs, over.signal).then((): Outcome => {
-      if (started.pid !== undefined && !over.signal.aborted) signalGroup(started.pid, 'SIGKILL');
-      return { failed: `not ready within ${timing.readyWithinMs / 1000} s`, isFinal: true };
-    });
-    const ready = spec.ready(started, over.signal).then((info): Outcome => ({ ready: info }));
-    ready.catch(() => {}); // given up: it lost the race
-    try {
-      return await Promise.race([ready, failed, ended, late]);
-    } finally {
-      over.abort();
-    }
   }
 
   const cannotStart = (reason: string, tail: string) =>
@@ -158,36 +134,3 @@ export function supervise(spec: PartSpec, deps: SuperviseDeps): Part {
     },
   };
 }
-
-/** A child that said it failed should end by itself; one that does not is killed. */
-async function endSoon(child: Child): Promise<string> {
-  const { pid } = child;
-  const timer = pid === undefined ? undefined : setTimeout(() => signalGroup(pid, 'SIGKILL'), 2_000);
-  const how = await child.ended;
-  clearTimeout(timer);
-  return how;
-}
-
-type Outcome = { ready: ReadyInfo } | { failed: string; isFinal: boolean };
-
-/** Waits so long, or until `signal` is aborted. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const end = () => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', end);
-      resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal.addEventListener('abort', end);
-  });
-}
-
-/** Ready is when the child says so over IPC. */
-export const saysReady = (child: Child): Promise<ReadyInfo> =>
-  new Promise((resolve) => {
-    child.onMessage((message) => {
-      if (message.type === 'ready') resolve(message);
-    });
-  });

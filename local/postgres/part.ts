@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type PartSpec, pause } from '../child/supervise.ts';
+import { pause } from '../child/pause.ts';
+import type { PartSpec } from '../child/supervise.ts';
 import { type Cluster, DATABASE, DATABASE_USER, postgresEnv } from './cluster.ts';
 
 const POLL_MS = 20;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
-import { type PartSpec, pause } from '../child/supervise.ts';
+import { pause } from '../child/pause.ts';
+import type { PartSpec } from '../child/supervise.ts';
 import { isServing } from './health.ts';
 
 export interface TemporalOptions {

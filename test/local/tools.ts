@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openLogFile } from '../../local/child/log-file.ts';
-import { type PartSpec, type SuperviseDeps, saysReady } from '../../local/child/supervise.ts';
+import { saysReady } from '../../local/child/readiness.ts';
+import type { PartSpec, SuperviseDeps } from '../../local/child/supervise.ts';
 import type { PartName, StackEvent } from '../../local/events.ts';
 import { createStateFile } from '../../local/state.ts';
 

@@ -12,7 +12,9 @@ import type { Document } from '../../domain/neosyntis/dsl.ts';
 import type { ProjectionBatch, RunChange } from '../../domain/neosyntis/projection.ts';
 import type { RunProblem } from '../../domain/neosyntis/runs.ts';
 import type { Json } from '../../domain/wire.ts';
+import { createBudget } from './engine/budget.ts';
 import { createCodeRunner } from './engine/code.ts';
+import { dateTime } from './engine/date-time.ts';
 import { createEvaluator } from './engine/evaluator.ts';
 import { runList } from './engine/list.ts';
 import { TaskFailure } from './engine/problem.ts';
@@ -27,7 +29,14 @@ const { project } = proxyActivities<RunActivities>({
   retry: { initialInterval: 100, maximumInterval: '5 seconds' },
 });
 
+/** Cheap and idempotent; also tried until the database is back. */
 const local = proxyLocalActivities<RunActivities>({
+  startToCloseTimeout: '10 seconds',
+  retry: { initialInterval: 50, maximumInterval: '1 second' },
+});
+
+/** The end goes the long way when the short one fails. */
+const { finish } = proxyLocalActivities<RunActivities>({
   startToCloseTimeout: '10 seconds',
   retry: { initialInterval: 50, maximumInterval: '1 second', maximumAttempts: 5 },
 });
@@ -48,15 +57,23 @@ export async function neosyntisRun({ document, input, workflowId, version }: Run
   const startedAt = workflowInfo().startTime.toISOString();
   const recorder = createRecorder(runId, project);
   recorder.run({ status: 'running', startedAt });
+  const budget = createBudget(recorder.flush);
   const run: RunContext = {
     runId,
     recorder,
-    evaluator: createEvaluator({ guarded: local.evaluateGuarded, onPause: recorder.flush }),
+    evaluator: createEvaluator({ guarded: local.evaluateGuarded, onPause: recorder.flush, budget }),
+    budget,
+    visits: new Map(),
     code: createCodeRunner(local.place),
     callVerb: createVerbCaller(runId),
     context: null,
     constants: {
-      workflow: { id: runId, definition: document as unknown as Json, input, startedAt }, // a document is JSON
+      workflow: {
+        id: runId,
+        definition: document as unknown as Json,
+        input,
+        startedAt: dateTime(workflowInfo().startTime),
+      }, // a document is JSON
       runtime: { name: 'vareon', version: '1', metadata: { workflow_id: workflowId, version } },
     },
     executed: 0,
@@ -91,7 +108,7 @@ const close = (run: RunContext, end: RunChange) =>
     run.recorder.run({ ...end, endedAt: new Date().toISOString() });
     const batch: ProjectionBatch = await run.recorder.drain();
     try {
-      await local.finish(batch);
+      await finish(batch);
     } catch (error) {
       log.warn('the end is projected by a normal activity', { error });
       await project(batch);

@@ -8,6 +8,7 @@ import type { ProjectionBatch, StepChange } from '../../../domain/neosyntis/proj
 import type { Bus } from '../../../drivers/bus/port.ts';
 import type { GuardedEvaluator } from '../../../drivers/expressions/guarded.ts';
 import { waitUntil } from '../../wait-until.ts';
+import { createLogRequests } from './log-requests.ts';
 
 export interface RunActivityDeps {
   database: Database;
@@ -23,10 +24,17 @@ const LOGS_WITHIN_MS = 1_000;
 
 /** What a run asks of the platform. All are idempotent. */
 export function createRunActivities({ database, bus, hosts, guarded, defaultHost }: RunActivityDeps) {
+  const ask = createLogRequests(bus);
+
   async function project(batch: ProjectionBatch): Promise<void> {
-    for (const { step } of batch.changes.flatMap((change) => ('step' in change ? [change] : [])))
-      if (hasLogs(step)) await expectLogs(database, { runId: batch.runId, ...step });
+    await expect(batch);
     await publish(batch.runId, await applyProjection(database, batch));
+  }
+
+  /** Notes how much the steps printed, so that what does not arrive is missed. */
+  async function expect({ runId, changes }: ProjectionBatch): Promise<void> {
+    for (const { step } of changes.flatMap((change) => ('step' in change ? [change] : [])))
+      if (hasLogs(step)) await expectLogs(database, { runId, ...step });
   }
 
   /** Frames go out after the commit; one that is lost is seen by its number and read from the database. */
@@ -40,7 +48,12 @@ export function createRunActivities({ database, bus, hosts, guarded, defaultHost
 
     /** The last projection: whoever waited for the run reads its end, and its logs as far as they came. */
     async finish(batch: ProjectionBatch): Promise<void> {
-      await waitUntil(async () => (await missingLogs(database, batch.runId)).length === 0, LOGS_WITHIN_MS);
+      await expect(batch);
+      await waitUntil(async () => {
+        const missing = await missingLogs(database, batch.runId);
+        missing.forEach(ask);
+        return missing.length === 0;
+      }, LOGS_WITHIN_MS);
       await project(batch);
     },
 

@@ -9,6 +9,8 @@ import { standardProblem } from '../../../domain/neosyntis/problems.ts';
 import type { RunChange } from '../../../domain/neosyntis/projection.ts';
 import type { Bus } from '../../../drivers/bus/port.ts';
 import type { Logger } from '../../../logs.ts';
+import { waitUntil } from '../../wait-until.ts';
+import { createLogRequests } from '../neosyntis/log-requests.ts';
 import { publishHostChange } from './host-events.ts';
 
 export interface ReconcileDeps {
@@ -20,6 +22,9 @@ export interface ReconcileDeps {
   reconcileAccounts(): Promise<void>;
   log: Logger;
 }
+
+/** How long one pass goes on asking; the next one continues. */
+const LOGS_WITHIN_MS = 10_000;
 
 /** A row that was written this long ago and is not known to Temporal was never started. */
 const NEVER_STARTED_AFTER_MS = 3_000;
@@ -36,7 +41,7 @@ export function createReconcileActivities(deps: ReconcileDeps) {
       log.warn({ runId: run.id }, 'starting a run that was never started');
       return deps.startRun(run.id);
     }
-    const end = endOf(found);
+    const end = await endOf(client, run.id, found);
     if (!end) return;
     log.warn({ runId: run.id, status: end.status }, 'closing a run that Temporal ended otherwise');
     const endedAt = new Date().toISOString();
@@ -65,7 +70,16 @@ export function createReconcileActivities(deps: ReconcileDeps) {
 
     /** Asks hosts again for what their steps printed and never arrived. */
     async reconcileLogs(): Promise<void> {
-      for (const range of await missingLogs(database)) bus.publish(topics.hostLogRequests(range.host), range);
+      const ask = createLogRequests(bus);
+      await waitUntil(
+        async () => {
+          const missing = await missingLogs(database);
+          missing.forEach(ask);
+          return missing.length === 0;
+        },
+        LOGS_WITHIN_MS,
+        300,
+      );
     },
 
     reconcileAccounts: () => deps.reconcileAccounts(),
@@ -101,9 +115,12 @@ async function describe(client: Client, id: string): Promise<string | undefined>
 }
 
 /** What a run's row becomes when Temporal says this of its workflow; nothing while it runs. */
-function endOf(status: string | undefined): RunChange | undefined {
+async function endOf(client: Client, id: string, status: string | undefined): Promise<RunChange | undefined> {
   if (status === 'RUNNING' || status === 'CONTINUED_AS_NEW') return undefined;
   if (status === 'CANCELLED') return { status: 'cancelled' };
+  // Rows from a backup may be older than what Temporal knows.
+  if (status === 'COMPLETED')
+    return { status: 'completed', output: await client.workflow.getHandle(id).result() };
   const what =
     status === undefined ? 'Temporal does not know this run any more' : `Temporal ended this run: ${status}`;
   return {

@@ -1,7 +1,7 @@
 import type { InputProblem } from '../../errors.ts';
+import { pointer } from '../../pointer.ts';
 import { isObject, show } from '../json.ts';
 import { didYouMean } from '../nearest.ts';
-import { pointer } from '../pointer.ts';
 import { missing, schemaProblems } from '../schema-problems.ts';
 import type { Verbs } from '../verbs.ts';
 import { base, baseExpressions, refusedFields } from './base.ts';

@@ -1,5 +1,5 @@
+import { pointer } from '../../pointer.ts';
 import { expressionSource, isExpression } from '../expressions.ts';
-import { pointer } from '../pointer.ts';
 import type { ExpressionField } from './kind.ts';
 
 /** An expression to check, with the variables it may use besides the built-in ones. */

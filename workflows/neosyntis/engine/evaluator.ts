@@ -3,7 +3,9 @@ import { isBounded } from '../../../domain/neosyntis/bounded.ts';
 import { builtInVariables, expressionSource, isExpression } from '../../../domain/neosyntis/expressions.ts';
 import type { GuardedExpression, GuardedResult } from '../../../domain/neosyntis/guarded.ts';
 import { VALUE_LIMIT_BYTES } from '../../../domain/neosyntis/runs.ts';
+import { byteLength } from '../../../domain/neosyntis/shown.ts';
 import type { Json } from '../../../domain/wire.ts';
+import type { Budget } from './budget.ts';
 import { jq } from './jq.ts';
 import { failure } from './problem.ts';
 
@@ -26,6 +28,7 @@ export function createEvaluator(options: {
   guarded(expression: GuardedExpression): Promise<GuardedResult>;
   /** Called before a pause. */
   onPause(): void;
+  budget: Budget;
 }) {
   let evaluations = 0;
 
@@ -68,7 +71,10 @@ export function createEvaluator(options: {
   }
 
   async function outside(text: string, input: Json, variables: Record<string, Json>): Promise<Json[]> {
-    const result = await options.guarded({ source: text, input, variables });
+    const result = await options.budget.inTurn(
+      () => options.guarded({ source: text, input, variables }),
+      (answer) => ('values' in answer ? byteLength(answer.values) : 0),
+    );
     if ('problem' in result) throw failure('expression', `\${ ${text} } failed: ${result.problem}`);
     return result.values;
   }
@@ -119,14 +125,3 @@ const message = (error: unknown) =>
   (error instanceof Error ? error.message : String(error))
     .replace(/^jq: error( \(at [^)]*\))?: /, '')
     .slice(0, 1000);
-
-/** UTF-8 length of a value's JSON; the sandbox has no Buffer. */
-export function byteLength(value: Json): number {
-  const text = JSON.stringify(value);
-  let bytes = text.length;
-  for (let index = 0; index < text.length; index++) {
-    const code = text.charCodeAt(index);
-    if (code > 0x7f) bytes += code > 0x7ff && (code < 0xd800 || code > 0xdfff) ? 2 : 1;
-  }
-  return bytes;
-}

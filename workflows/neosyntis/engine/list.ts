@@ -1,4 +1,5 @@
 import { entryOf, type TaskList } from '../../../domain/neosyntis/dsl.ts';
+import { pointer } from '../../../domain/pointer.ts';
 import type { Json } from '../../../domain/wire.ts';
 import type { Outcome, RunContext, Scope } from './scope.ts';
 
@@ -10,10 +11,9 @@ export async function runList(run: RunContext, tasks: TaskList, input: Json, sco
   let at = 0;
   while (at < tasks.length) {
     const [name, task] = entryOf(tasks[at] ?? {});
-    const pointer = `${scope.pointer}/${at}/${escapePointer(name)}`;
     const outcome = await run.tasks.task(run, name, task, data, {
       ...scope,
-      pointer,
+      pointer: pointer(scope.pointer, at, name),
       from: scope.from + span * at,
       span,
     });
@@ -25,5 +25,3 @@ export async function runList(run: RunContext, tasks: TaskList, input: Json, sco
   }
   return { output: data };
 }
-
-export const escapePointer = (key: string): string => key.replaceAll('~', '~0').replaceAll('/', '~1');

@@ -1,10 +1,12 @@
 import { CancellationScope, condition } from '@temporalio/workflow';
 import type { Change, ProjectionBatch, RunChange, StepChange } from '../../../domain/neosyntis/projection.ts';
 import { RECORDED_STEPS_LIMIT } from '../../../domain/neosyntis/runs.ts';
+import { byteLength } from '../../../domain/neosyntis/shown.ts';
+import type { Json } from '../../../domain/wire.ts';
 
 /** Changes and bytes that one batch carries at most; a Temporal payload holds 2 MB. */
 const BATCH_CHANGES = 500;
-const BATCH_BYTES = 1_000_000;
+const BATCH_BYTES = 800_000;
 
 /**
  * Collects what happens in a run and hands it on in order, one batch in flight at a time, whenever the run is
@@ -22,7 +24,7 @@ export function createRecorder(runId: string, project: (batch: ProjectionBatch) 
     let bytes = 0;
     let count = 0;
     while (count < pending.length && count < BATCH_CHANGES && (count === 0 || bytes < BATCH_BYTES))
-      bytes += JSON.stringify(pending[count++]).length;
+      bytes += byteLength(pending[count++] as unknown as Json); // a change is JSON
     const changes = pending.slice(0, count);
     pending = pending.slice(count);
     const from = next;

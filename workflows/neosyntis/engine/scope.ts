@@ -1,5 +1,6 @@
 import type { Task, TaskList } from '../../../domain/neosyntis/dsl.ts';
 import type { Json } from '../../../domain/wire.ts';
+import type { Budget } from './budget.ts';
 import type { CodeRunner } from './code.ts';
 import type { Evaluator, Variables } from './evaluator.ts';
 import type { Recorder } from './recorder.ts';
@@ -15,6 +16,9 @@ export interface RunContext {
   context: Json;
   /** `$workflow` and `$runtime`. */
   constants: Variables;
+  /** How often each task was begun in each round of its loops. */
+  visits: Map<string, number>;
+  budget: Budget;
   /** Tasks that were run, against loops without an end. */
   executed: number;
   tasks: TaskExecutors;

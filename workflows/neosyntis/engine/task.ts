@@ -1,15 +1,20 @@
-import { CancellationScope, isCancellation } from '@temporalio/workflow';
+import { CancellationScope, isCancellation, workflowInfo } from '@temporalio/workflow';
 import type { Task } from '../../../domain/neosyntis/dsl.ts';
-import type { StepChange } from '../../../domain/neosyntis/projection.ts';
 import { VALUE_LIMIT_BYTES } from '../../../domain/neosyntis/runs.ts';
+import { byteLength } from '../../../domain/neosyntis/shown.ts';
 import type { Json } from '../../../domain/wire.ts';
 import { executors, keywordOf } from '../tasks.ts';
-import { byteLength, type Variables } from './evaluator.ts';
-import { failure, TaskFailure } from './problem.ts';
+import { dateTime } from './date-time.ts';
+import type { Variables } from './evaluator.ts';
+import { failure } from './problem.ts';
 import type { Outcome, RunContext, Scope } from './scope.ts';
+import { recordStep } from './step-record.ts';
 import { timeoutMs } from './timeout.ts';
 
 const EXECUTED_LIMIT = 100_000;
+
+/** Temporal ends a workflow at 51,200 events, without a word to those who watch. */
+const HISTORY_LIMIT = 45_000;
 
 /**
  * One task with its data flow, in the specification's order: `if` on the raw input, `input.from`, the task,
@@ -20,21 +25,22 @@ export async function runTask(
   name: string,
   task: Task,
   raw: Json,
-  scope: Scope,
+  place: Scope,
 ): Promise<Outcome> {
-  const step = startStep(run, name, task, scope);
-  const about: Json = {
+  const scope = visited(run, place);
+  const step = recordStep(run, name, task, scope);
+  const about: { [key: string]: Json } = {
     name,
     reference: scope.pointer,
-    definition: task as Json,
+    definition: task as Json, // a definition is JSON
     input: raw,
-    startedAt: moment(),
-  }; // a definition is JSON
+    startedAt: dateTime(new Date()),
+  };
   let variables: Variables = { ...run.constants, ...scope.variables, context: run.context, task: about };
   try {
-    limitSteps(run);
+    limitRun(run);
     if (task.if !== undefined && !(await run.evaluator.condition(task.if, raw, variables))) {
-      step.ended('skipped', { input: raw, output: raw });
+      step.skipped(raw);
       return { output: raw };
     }
     const input =
@@ -42,9 +48,11 @@ export async function runTask(
     variables = { ...variables, input };
     step.started(input);
     const outcome = await withTimeout(task, () => execute(run, task, input, scope, variables));
+    // What the tasks inside exported is the context now.
+    variables = { ...variables, context: run.context, task: { ...about, output: outcome.output } };
     const { output, context } = await shapeOutput(run, task, outcome.output, variables);
     if (context !== undefined) run.context = context;
-    step.ended('completed', { output, ...logged(outcome) });
+    step.completed(output, outcome);
     run.recorder.progressTo(scope.from + scope.span);
     return { ...outcome, output, ...directive(outcome, task) };
   } catch (error) {
@@ -52,11 +60,22 @@ export async function runTask(
   }
 }
 
-const moment = (): Json => new Date().toISOString();
+/** A task that a `then` comes back to is told apart by one more number. */
+function visited(run: RunContext, scope: Scope): Scope {
+  const key = `${scope.pointer} ${scope.iteration.join('.')}`;
+  const visits = run.visits.get(key) ?? 0;
+  run.visits.set(key, visits + 1);
+  return visits === 0 ? scope : { ...scope, iteration: [...scope.iteration, visits] };
+}
 
-function limitSteps(run: RunContext) {
+function limitRun(run: RunContext) {
   if (++run.executed > EXECUTED_LIMIT)
     throw failure('runtime', `The run executed ${EXECUTED_LIMIT} tasks, the limit; does a loop never end?`);
+  if (workflowInfo().historyLength > HISTORY_LIMIT)
+    throw failure(
+      'runtime',
+      `The run's history passed ${HISTORY_LIMIT} events, the limit; make it several runs.`,
+    );
 }
 
 const execute = (run: RunContext, task: Task, input: Json, scope: Scope, variables: Variables) =>
@@ -97,55 +116,4 @@ function limitValue(value: Json, what: string) {
 function directive(outcome: Outcome, task: Task): { directive?: string } {
   const chosen = outcome.directive ?? task.then;
   return chosen === undefined ? {} : { directive: chosen };
-}
-
-const logged = ({ host, stdoutBytes, stderrBytes }: Outcome) => ({
-  ...(host === undefined ? {} : { host }),
-  ...(stdoutBytes === undefined ? {} : { stdoutBytes, stderrBytes: stderrBytes ?? 0 }),
-});
-
-/** Tells the recorder how a step goes. A step that ends within the workflow task it began in is told once. */
-function startStep(run: RunContext, name: string, task: Task, scope: Scope) {
-  const keyword = keywordOf(task);
-  const admitted = run.recorder.admit();
-  const isPure = keyword === 'set' || keyword === 'switch';
-  const step: StepChange = {
-    path: scope.pointer,
-    iteration: scope.iteration,
-    name,
-    kind: keyword,
-    status: 'pending',
-    attempt: 1,
-  };
-  const tell = (change: Partial<StepChange>) => {
-    Object.assign(step, change);
-    if (admitted) run.recorder.step({ ...step });
-    delete step.input; // told once
-  };
-  return {
-    started(input: Json) {
-      Object.assign(step, { startedAt: moment(), input });
-      if (!isPure) tell({ status: keyword === 'wait' ? 'waiting' : 'running' });
-    },
-    ended(status: 'completed' | 'skipped', data: Partial<StepChange>) {
-      const at = new Date().toISOString();
-      tell({ startedAt: step.startedAt ?? at, ...data, status, endedAt: at });
-    },
-    failed(error: unknown): unknown {
-      const at = new Date().toISOString();
-      if (isCancellation(error)) {
-        tell({ status: 'cancelled', endedAt: at });
-        return error;
-      }
-      if (!(error instanceof TaskFailure)) return error;
-      const problem = { ...error.problem, instance: error.problem.instance ?? scope.pointer };
-      tell({
-        status: error.outcomeUnknown ? 'unknown' : 'failed',
-        endedAt: at,
-        error: problem,
-        ...error.logs,
-      });
-      return new TaskFailure(problem, false);
-    },
-  };
 }

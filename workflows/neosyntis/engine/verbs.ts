@@ -27,7 +27,12 @@ export function createVerbCaller(runId: string) {
 function described(error: unknown, name: string, isIdempotent: boolean): unknown {
   if (!(error instanceof ActivityFailure)) return error;
   const { cause } = error;
+  if (cause instanceof ApplicationFailure && cause.type === 'invalid')
+    return failure('validation', cause.message);
+  if (cause instanceof ApplicationFailure && cause.type === 'configuration')
+    return failure('configuration', cause.message);
+  // What else went wrong inside may name servers and addresses: the log has it.
   if (cause instanceof ApplicationFailure)
-    return failure(cause.type === 'invalid' ? 'validation' : 'runtime', cause.message);
+    return failure('runtime', `${name} failed; the platform's log says why.`);
   return failure('runtime', `${name} did not answer; whether it had its effect is unknown.`, !isIdempotent);
 }

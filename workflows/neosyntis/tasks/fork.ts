@@ -1,6 +1,6 @@
 import { CancellationScope } from '@temporalio/workflow';
 import { entryOf, type ForkTask } from '../../../domain/neosyntis/dsl.ts';
-import { escapePointer } from '../engine/list.ts';
+import { pointer } from '../../../domain/pointer.ts';
 import type { Outcome, TaskExecutor } from '../engine/scope.ts';
 
 /** Branches that run at the same time; the others wait for a place. */
@@ -20,10 +20,9 @@ export const runFork: TaskExecutor<ForkTask> = async (run, task, input, scope) =
     while (next < branches.length) {
       const index = next++;
       const [name, branch] = entryOf(branches[index] ?? {});
-      const pointer = `${scope.pointer}/fork/branches/${index}/${escapePointer(name)}`;
       outcomes[index] = await run.tasks.task(run, name, branch, input, {
         ...scope,
-        pointer,
+        pointer: pointer(scope.pointer, 'fork', 'branches', index, name),
         from: 0,
         span: 0,
       });

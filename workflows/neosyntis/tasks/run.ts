@@ -1,4 +1,5 @@
 import type { RunTask } from '../../../domain/neosyntis/dsl.ts';
+import { byteLength } from '../../../domain/neosyntis/shown.ts';
 import type { Json } from '../../../domain/wire.ts';
 import { failure } from '../engine/problem.ts';
 import type { TaskExecutor } from '../engine/scope.ts';
@@ -24,6 +25,7 @@ export const runRun: TaskExecutor<RunTask> = async (run, task, input, scope, var
   );
   const { arguments: list, environment, stdin } = values as { [name: string]: Json }; // the template's keys
   run.recorder.flush();
+  await run.budget.spend(byteLength(values));
   return run.code({
     runId: run.runId,
     path: scope.pointer,

@@ -1,0 +1,69 @@
+import { ActivityFailure, isCancellation } from '@temporalio/workflow';
+import type { Task } from '../../../domain/neosyntis/dsl.ts';
+import type { StepChange } from '../../../domain/neosyntis/projection.ts';
+import { shown } from '../../../domain/neosyntis/shown.ts';
+import type { Json } from '../../../domain/wire.ts';
+import { keywordOf } from '../tasks.ts';
+import { failure, TaskFailure } from './problem.ts';
+import type { Outcome, RunContext, Scope } from './scope.ts';
+
+/**
+ * Tells the recorder how a step goes. A `set` or a `switch` ends in the moment it begins, so it is told once.
+ */
+export function recordStep(run: RunContext, name: string, task: Task, scope: Scope) {
+  const keyword = keywordOf(task);
+  const admitted = run.recorder.admit();
+  const step: StepChange = {
+    path: scope.pointer,
+    iteration: scope.iteration,
+    name,
+    kind: keyword,
+    status: 'pending',
+    attempt: 1,
+  };
+  const now = () => new Date().toISOString();
+  const tell = (change: Partial<StepChange>) => {
+    Object.assign(step, change);
+    if (admitted) run.recorder.step({ ...step });
+    delete step.input; // told once
+  };
+  return {
+    started(input: Json) {
+      Object.assign(step, { startedAt: now(), input: shown(input) });
+      if (keyword !== 'set' && keyword !== 'switch')
+        tell({ status: keyword === 'wait' ? 'waiting' : 'running' });
+    },
+    skipped(input: Json) {
+      const at = now();
+      tell({ status: 'skipped', startedAt: at, endedAt: at, input: shown(input), output: shown(input) });
+    },
+    completed(output: Json, outcome: Outcome) {
+      tell({ status: 'completed', endedAt: now(), output: shown(output), ...logged(outcome) });
+    },
+    /** @returns the error to go on with: a failure that names the task, or what it was. */
+    failed(error: unknown): unknown {
+      if (isCancellation(error)) {
+        tell({ status: 'cancelled', endedAt: now() });
+        return error;
+      }
+      const failed = error instanceof ActivityFailure ? failure('runtime', unexplained(error)) : error;
+      if (!(failed instanceof TaskFailure)) return failed;
+      const problem = { ...failed.problem, instance: failed.problem.instance ?? scope.pointer };
+      tell({
+        status: failed.outcomeUnknown ? 'unknown' : 'failed',
+        endedAt: now(),
+        error: problem,
+        ...failed.logs,
+      });
+      return new TaskFailure(problem);
+    },
+  };
+}
+
+/** Of the platform's own work; what went wrong there is in its log and in Temporal. */
+const unexplained = (error: ActivityFailure) => `The platform could not do its part (${error.activityType}).`;
+
+const logged = ({ host, stdoutBytes, stderrBytes }: Outcome) => ({
+  ...(host === undefined ? {} : { host }),
+  ...(stdoutBytes === undefined ? {} : { stdoutBytes, stderrBytes: stderrBytes ?? 0 }),
+});
