@@ -152,6 +152,49 @@ describe('A code step', () => {
     expect((await world.api('GET', `/api/myntrix/jobs/${run.id}`, { token })).body.logs).toBe(first.text);
   });
 
+  test('that `then` comes back to runs again, and is told apart', async () => {
+    const run = await world.run(
+      user,
+      [
+        { count: { set: { n: '${ .n + 1 }' } } },
+        {
+          speak: {
+            run: { shell: { command: 'echo "round $1"', arguments: ['${ .n }'] } },
+            output: { as: '{ n: $input.n }' },
+          },
+        },
+        { again: { switch: [{ more: { when: '.n < 3', then: 'count' } }] } },
+      ],
+      { n: 0 },
+    );
+    expect(run).toMatchObject({ status: 'completed', output: { n: 3 } });
+    const spoken = run.steps.filter(({ name }: { name: string }) => name === 'speak');
+    expect(
+      spoken.map(({ iteration, logs }: { iteration: number[]; logs: string }) => [iteration, logs]),
+    ).toEqual([
+      [[], 'round 1\n'],
+      [[1], 'round 2\n'],
+      [[2], 'round 3\n'],
+    ]);
+  });
+
+  test('of much output has all of it in its log when it ends', async () => {
+    const run = await world.run(user, [
+      { s: { run: { shell: { command: 'seq 1 400000' }, return: 'code' } } },
+    ]);
+    expect(run.output).toBe(0);
+    let offset = 0;
+    for (;;) {
+      const { body } = await world.api('GET', `/api/myntrix/jobs/${run.id}/logs?offset=${offset}`, {
+        token: user.token,
+      });
+      offset = body.nextOffset;
+      if (body.complete) break;
+      expect(body.text).not.toBe('');
+    }
+    expect(offset).toBe(2_688_895);
+  });
+
   test('does not see the platform’s environment', async () => {
     const run = await world.run(user, [shell('env')]);
     expect(run.output).not.toMatch(/DATABASE_URL|BUS_PASSWORD|VAREON_ADMIN|PASSWORD|TEMPORAL/);

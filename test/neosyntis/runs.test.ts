@@ -156,6 +156,37 @@ describe('A run', () => {
     expect(run.error.detail).toMatch(/262144/);
   });
 
+  test('carries many large values, each within the limit', async () => {
+    const steps = Array.from({ length: 12 }, (_, n) => ({ [`s${n}`]: { set: { n, text: '${ .text }' } } }));
+    const branches = steps.map((step) => structuredClone(step));
+    const run = await world.run(user, [...steps, { all: { fork: { branches }, output: { as: 'length' } } }], {
+      text: '語'.repeat(60_000),
+    });
+    expect(run).toMatchObject({ status: 'completed', output: 12 });
+    expect(run.steps[0].output).toMatchObject({ truncated: true, size_bytes: expect.any(Number) });
+  });
+
+  test('sees in output.as what the tasks inside exported', async () => {
+    const loop = {
+      for: { in: '[1, 2, 3]' },
+      do: [{ add: { set: '${ . }', export: { as: '($context // 0) + $item' } } }],
+      output: { as: '{ sum: $context }' },
+    };
+    const run = await world.run(user, [{ loop }], null);
+    expect(run.output).toEqual({ sum: 6 });
+  });
+
+  test('knows when it began as the specification says', async () => {
+    const run = await world.run(user, [
+      { when: { set: { task: '${ $task.startedAt }', run: '${ $workflow.startedAt }' } } },
+    ]);
+    const moment = {
+      iso8601: expect.stringMatching(/Z$/),
+      epoch: { seconds: expect.any(Number), milliseconds: expect.any(Number) },
+    };
+    expect(run.output).toEqual({ task: moment, run: moment });
+  });
+
   test('keeps numbers, unicode and key order as they are', async () => {
     const input = { z: 1, a: [0.1, -5, 1e21, 9007199254740991], text: '✓ 日本 𝄞', empty: {}, nothing: null };
     const run = await world.run(user, [{ keep: { set: { all: '${ . }' } } }], input);
