@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
@@ -22,17 +23,14 @@ const Settings = Type.Object(
     VAREON_PUBLIC_URL: Type.Optional(Type.String({ pattern: '^https?://[^/]+$' })),
     VAREON_OUTBOUND_ALLOW: Type.Optional(Type.String()),
     VAREON_CORS_ORIGINS: Type.Optional(Type.String()),
-    VAREON_REGISTRATION: Type.Union([Type.Literal('open'), Type.Literal('off')], { default: 'off' }),
+    VAREON_REGISTRATION: Type.Enum(['open', 'off'], { default: 'off' }),
     VAREON_RUN_AS: text('vareon-run'),
     VAREON_HOST_NAME: Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$', default: 'local' }),
     VAREON_TLS_CERT: Type.Optional(text()),
     VAREON_TLS_KEY: Type.Optional(text()),
     ACCESS_TOKEN_EXPIRE_MINUTES: Type.Number({ exclusiveMinimum: 0, maximum: 10, default: 10 }),
     VERIFICATION_TOKEN_EXPIRE_MINUTES: Type.Number({ exclusiveMinimum: 0, maximum: 10080, default: 1440 }),
-    LOG_LEVEL: Type.Union(
-      ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'].map((level) => Type.Literal(level)),
-      { default: 'info' },
-    ),
+    LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { default: 'info' }),
     SMTP_URL: Type.Optional(Type.String({ pattern: '^smtps?://' })),
     SMTP_FROM: Type.String({ default: 'Vareon <vareon@localhost>' }),
     DATABASE_URL: Type.Optional(Type.String({ pattern: '^postgres(ql)?://' })),
@@ -78,7 +76,8 @@ export function readConfig(env: Environment): Config {
   const value = Value.Convert(Settings, Value.Default(Settings, given));
   const problems = [...Value.Errors(Settings, value)].map((error) => {
     const name = error.instancePath.slice(1) || 'environment';
-    return `${name}: ${error.message} (found ${describe(name, env[name])})`;
+    const choices = error.keyword === 'enum' ? `: ${error.params.allowedValues.join(', ')}` : '';
+    return `${name}: ${error.message}${choices} (found ${describe(name, env[name])})`;
   });
   const config = value as Config; // checked just above; problems throw before it is used
   problems.push(...conflicts(config));
@@ -105,9 +104,15 @@ function conflicts(config: Config): string[] {
     if (!/^https?:\/\/[^/]+$/.test(origin))
       problems.push(`VAREON_CORS_ORIGINS: "${origin}" is not an origin such as https://dash.example.org`);
   for (const range of list(config.VAREON_OUTBOUND_ALLOW))
-    if (!/^[0-9a-fA-F.:]+\/\d{1,3}$/.test(range))
+    if (!isCidr(range))
       problems.push(`VAREON_OUTBOUND_ALLOW: "${range}" is not a CIDR range such as 10.0.0.0/8`);
   return problems;
+}
+
+function isCidr(range: string): boolean {
+  const [address = '', prefix = '', ...rest] = range.split('/');
+  const bits = { 0: -1, 4: 32, 6: 128 }[isIP(address)] ?? -1;
+  return rest.length === 0 && /^\d{1,3}$/.test(prefix) && Number(prefix) <= bits;
 }
 
 /** A comma separated setting as a list. */

@@ -20,9 +20,13 @@ export function announceHost(
   return {
     stop: () => clearInterval(timer),
     /** A host that ends in order says so itself; without a connection its last will does. */
-    offline: () =>
-      bus
-        .publishAcknowledged(topics.hostStatus(name), { name, status: 'offline' }, { retain: true })
-        .catch(() => {}),
+    async offline() {
+      try {
+        await bus.check();
+        await bus.publishAcknowledged(topics.hostStatus(name), { name, status: 'offline' }, { retain: true });
+      } catch {
+        // No connection: the broker sees to it.
+      }
+    },
   };
 }

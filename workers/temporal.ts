@@ -6,6 +6,8 @@ import type { Logger } from '../logs.ts';
 export function installRuntime(log: Logger): void {
   Runtime.install({
     logger: new DefaultLogger('WARN', ({ level, message, meta }) => {
+      // A host has activities only; that is how it is meant.
+      if (message.startsWith('No workflows registered')) return;
       log[level === 'ERROR' ? 'error' : 'warn']({ sdk: meta }, message);
     }),
     shutdownSignals: [],

@@ -166,6 +166,16 @@ describe('A run', () => {
     expect(run.steps[0].output).toMatchObject({ truncated: true, size_bytes: expect.any(Number) });
   });
 
+  test('with 900 branches that compute ends, each branch once', async () => {
+    const branches = Array.from({ length: 900 }, (_, n) => ({
+      [`b${n}`]: { set: { n: `\${ .n + ${n} }` } },
+    }));
+    const run = await world.run(user, [{ all: { fork: { branches }, output: { as: 'map(.n) | add' } } }], {
+      n: 1,
+    });
+    expect(run).toMatchObject({ status: 'completed', output: (900 * 899) / 2 + 900, steps_total: 901 });
+  }, 60_000);
+
   test('sees in output.as what the tasks inside exported', async () => {
     const loop = {
       for: { in: '[1, 2, 3]' },

@@ -61,7 +61,7 @@ export async function neosyntisRun({ document, input, workflowId, version }: Run
   const run: RunContext = {
     runId,
     recorder,
-    evaluator: createEvaluator({ guarded: local.evaluateGuarded, onPause: recorder.flush, budget }),
+    evaluator: createEvaluator({ guarded: local.evaluateGuarded, budget }),
     budget,
     visits: new Map(),
     code: createCodeRunner(local.place),

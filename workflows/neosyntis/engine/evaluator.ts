@@ -1,4 +1,3 @@
-import { sleep } from '@temporalio/workflow';
 import { isBounded } from '../../../domain/neosyntis/bounded.ts';
 import { builtInVariables, expressionSource, isExpression } from '../../../domain/neosyntis/expressions.ts';
 import type { GuardedExpression, GuardedResult } from '../../../domain/neosyntis/guarded.ts';
@@ -10,9 +9,6 @@ import { jq } from './jq.ts';
 import { failure } from './problem.ts';
 
 export type Variables = Readonly<Record<string, Json>>;
-
-/** Evaluations between two pauses: a workflow task must not run for seconds. */
-const PAUSE_EVERY = 100;
 
 /** More data than this is not for the workflow's own thread: jq reads 170 KiB in 20 ms, and sorts it in a second. */
 const INLINE_BYTES = 16 * 1024;
@@ -26,12 +22,8 @@ const unbound: Variables = Object.fromEntries(builtInVariables.map((name) => [na
  */
 export function createEvaluator(options: {
   guarded(expression: GuardedExpression): Promise<GuardedResult>;
-  /** Called before a pause. */
-  onPause(): void;
   budget: Budget;
 }) {
-  let evaluations = 0;
-
   async function source(text: string, input: Json, variables: Variables): Promise<Json> {
     const named = referenced(text, { ...unbound, ...variables });
     const isSmall = JSON.stringify([input, named]).length <= INLINE_BYTES;
@@ -53,10 +45,7 @@ export function createEvaluator(options: {
 
   async function inline(text: string, input: Json, variables: Record<string, Json>): Promise<Json[]> {
     const engine = await jq();
-    if (++evaluations % PAUSE_EVERY === 0) {
-      options.onPause();
-      await sleep(1);
-    }
+    await options.budget.step();
     const flags = Object.entries(variables).flatMap(([name, value]) => [
       '--argjson',
       name,

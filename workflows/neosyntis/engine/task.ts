@@ -39,6 +39,7 @@ export async function runTask(
   let variables: Variables = { ...run.constants, ...scope.variables, context: run.context, task: about };
   try {
     limitRun(run);
+    await run.budget.step();
     if (task.if !== undefined && !(await run.evaluator.condition(task.if, raw, variables))) {
       step.skipped(raw);
       return { output: raw };
