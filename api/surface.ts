@@ -97,7 +97,9 @@ export function createSurface(deps: SurfaceDeps) {
     ...createAuthRoutes({
       database,
       config,
-      publicUrl: config.VAREON_PUBLIC_URL ?? `http://localhost:${config.VAREON_PORT}`,
+      publicUrl:
+        config.VAREON_PUBLIC_URL ??
+        `${config.VAREON_TLS_CERT ? 'https' : 'http'}://localhost:${config.VAREON_PORT}`,
       authenticator,
       outbox: createOutbox(database, createEnvelope([keys.encryption])),
       ownership: workflowOwnership,
