@@ -9,6 +9,7 @@ import type { Logger } from '../logs.ts';
 import { seedAdministrator } from './auth/seed.ts';
 import { createApp, createServer } from './http/app.ts';
 import { attachSockets } from './http/sockets.ts';
+import { withTarget } from './http/target.ts';
 import { createEventStream } from './live/events.ts';
 import { createRunStreams } from './live/runs.ts';
 import { createSurface } from './surface.ts';
@@ -59,7 +60,7 @@ export async function startApi({ config, keys, tls, log }: ApiOptions) {
   });
   const origins = list(config.VAREON_CORS_ORIGINS);
   const app = createApp({ ...surface, corsOrigins: origins, log });
-  const server = createServer(tls, app.callback());
+  const server = createServer(tls, withTarget(app.callback()));
   const sockets = attachSockets(server, { ...surface, origins, log });
   surface.countSockets(sockets.count);
   await new Promise<void>((resolve, reject) => {

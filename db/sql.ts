@@ -28,7 +28,7 @@ export const LIST_LIMIT = 1_000;
 
 /** The keyset part of a list's statement, newest first: ids are UUIDv7, so they order by time. */
 export function pageClause(page: Page, idColumn = 'id'): { where: string; params: unknown[]; tail: string } {
-  const limit = page.limit ?? LIST_LIMIT;
+  const limit = Math.min(Math.max(1, Math.trunc(page.limit ?? LIST_LIMIT)), LIST_LIMIT);
   return {
     where: page.cursor ? `and ${idColumn} < ?` : '',
     params: page.cursor ? [page.cursor] : [],

@@ -1,3 +1,4 @@
+import { Value } from 'typebox/value';
 import { createLogRequests } from '../activities/platform/neosyntis/log-requests.ts';
 import { publishHostChange } from '../activities/platform/system/host-events.ts';
 import { appendLog } from '../db/myntrix/logs.ts';
@@ -5,8 +6,8 @@ import type { Database } from '../db/orm.ts';
 import type { HostRepository } from '../db/system/hosts.ts';
 import { topics } from '../domain/names.ts';
 import type { LogChunk } from '../domain/neosyntis/code.ts';
-import type { HostAnnouncement } from '../domain/system/hosts.ts';
-import type { Json } from '../domain/wire.ts';
+import { LogChunkMessage } from '../domain/neosyntis/log-chunk.ts';
+import { type HostAnnouncement, HostMessage } from '../domain/system/hosts.ts';
 import type { Bus } from '../drivers/bus/port.ts';
 import type { Logger } from '../logs.ts';
 
@@ -64,15 +65,13 @@ export async function collectFromHosts({
 
   const subscriptions = [
     await bus.subscribe(topics.anyHostLogs, (message, topic) => {
-      const chunk = message as unknown as LogChunk; // hosts are trusted like the platform
-      enqueue(chunk.run_id, () => store(hostOf(topic), chunk));
+      if (!Value.Check(LogChunkMessage, message)) return log.warn({ topic }, 'not a log chunk');
+      enqueue(message.run_id, () => store(hostOf(topic), message));
     }),
     await bus.subscribe(topics.anyHostStatus, (message, topic) => {
-      const announcement = {
-        ...(message as { [key: string]: Json }),
-        name: hostOf(topic),
-      } as unknown as HostAnnouncement;
-      enqueue(`host ${hostOf(topic)}`, () => announced(announcement));
+      if (!Value.Check(HostMessage, message)) return log.warn({ topic }, 'not a host status');
+      const announcement = { ...message, name: hostOf(topic) };
+      enqueue(`host ${announcement.name}`, () => announced(announcement));
     }),
   ];
   return {

@@ -1,8 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import Koa, { type Context, type Next } from 'koa';
-import { v7 as uuidv7 } from 'uuid';
 import { AppError } from '../../domain/errors.ts';
 import type { Logger } from '../../logs.ts';
 import { isUnexpected, problemReply } from './problems.ts';
@@ -52,29 +52,33 @@ export function createServer(
   return tls ? createHttpsServer({ ...limits, ...tls }, handler) : createHttpServer(limits, handler);
 }
 
-const logged = (options: AppOptions) => async (ctx: Context, next: Next) => {
-  const startedAt = performance.now();
-  ctx.state.requestId = uuidv7();
-  ctx.set('X-Request-Id', ctx.state.requestId);
-  try {
-    await next();
-  } finally {
-    const ms = performance.now() - startedAt;
-    const route = typeof ctx.routerPath === 'string' ? ctx.routerPath : 'unmatched';
-    options.observe?.(route, ctx.method, ctx.status, ms / 1000);
-    options.log.info(
-      {
-        requestId: ctx.state.requestId,
-        method: ctx.method,
-        path: ctx.path,
-        status: ctx.status,
-        ms: Math.round(ms * 10) / 10,
-        userId: ctx.state.user?.userId,
-      },
-      'request',
-    );
-  }
-};
+function logged(options: AppOptions) {
+  // Its fields are these and no secrets; looking for some in each line takes seven times as long as writing it.
+  const log = options.log.child({}, { redact: [] });
+  return async (ctx: Context, next: Next) => {
+    const startedAt = performance.now();
+    ctx.state.requestId = randomUUID();
+    ctx.set('X-Request-Id', ctx.state.requestId);
+    try {
+      await next();
+    } finally {
+      const ms = performance.now() - startedAt;
+      const route = typeof ctx.routerPath === 'string' ? ctx.routerPath : 'unmatched';
+      options.observe?.(route, ctx.method, ctx.status, ms / 1000);
+      log.info(
+        {
+          requestId: ctx.state.requestId,
+          method: ctx.method,
+          path: ctx.path,
+          status: ctx.status,
+          ms: Math.round(ms * 10) / 10,
+          userId: ctx.state.user?.userId,
+        },
+        'request',
+      );
+    }
+  };
+}
 
 const guarded = (log: Logger) => async (ctx: Context, next: Next) => {
   try {

@@ -2,10 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import getRawBody from 'raw-body';
 import { parse } from 'secure-json-parse';
 import { AppError } from '../../domain/errors.ts';
-import { pointer } from '../../domain/pointer.ts';
+import { unstorable } from '../../domain/storable.ts';
 
 export const BODY_LIMIT_BYTES = 1024 * 1024;
-const DEPTH_LIMIT = 100;
 
 /**
  * Reads a request's body of JSON (or a form).
@@ -60,29 +59,8 @@ function parseJson(text: string): unknown {
 
 /** Refuses what PostgreSQL cannot store, so that it never becomes an error of the database. */
 export function storable<T>(value: T): T {
-  visit(value, '', 0);
-  return value;
-}
-
-function visit(value: unknown, path: string, depth: number): void {
-  if (depth > DEPTH_LIMIT) throw refused(path, `is nested more than ${DEPTH_LIMIT} levels deep`);
-  if (typeof value === 'string') checkText(value, path);
-  else if (Array.isArray(value))
-    value.forEach((item, index) => {
-      visit(item, `${path}/${index}`, depth + 1);
-    });
-  else if (value !== null && typeof value === 'object')
-    for (const [key, item] of Object.entries(value)) {
-      checkText(key, path);
-      visit(item, pointer(path, key), depth + 1);
-    }
-}
-
-function checkText(text: string, path: string) {
-  if (text.includes('\0')) throw refused(path, 'holds a NUL character');
-  if (!text.isWellFormed()) throw refused(path, 'holds half of a UTF-16 surrogate pair');
-}
-
-function refused(path: string, what: string): AppError {
-  return new AppError('invalid', `${path || 'The value'} ${what}.`, { errors: [{ path, message: what }] });
+  const found = unstorable(value);
+  if (!found) return value;
+  const { path, what } = found;
+  throw new AppError('invalid', `${path || 'The value'} ${what}.`, { errors: [{ path, message: what }] });
 }

@@ -134,14 +134,18 @@ async function readInput(ctx: RouterContext, route: Route, checks: Checks) {
 }
 
 function requestInfo(ctx: RouterContext): RequestInfo {
-  const gone = new AbortController();
-  ctx.res.once('close', () => gone.abort());
   return {
     requestId: ctx.state.requestId,
     ip: ctx.ip,
     path: ctx.path,
     header: (name) => ctx.get(name),
-    signal: gone.signal,
+    // Made for those who ask: aborting one is as dear as all the checks of a request.
+    get signal() {
+      const gone = new AbortController();
+      if (ctx.res.closed) gone.abort();
+      else ctx.res.once('close', () => gone.abort());
+      return gone.signal;
+    },
   };
 }
 

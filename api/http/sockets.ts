@@ -15,6 +15,7 @@ import { createConnection, watchSockets } from './connection.ts';
 import { isUnexpected, problemReply } from './problems.ts';
 import { type Authenticator, requirePermission } from './router.ts';
 import type { SocketRoute } from './socket.ts';
+import { targetOf } from './target.ts';
 
 export interface SocketAuthenticator extends Authenticator {
   /** The caller named by a ticket, which is used up. @throws AppError `unauthenticated` */
@@ -114,7 +115,7 @@ function createGuard({ sockets, authenticator, origins }: SocketServerOptions) {
   for (const path of routes.keys()) router.get(path, () => {});
 
   return async (request: IncomingMessage): Promise<Upgrade> => {
-    const url = new URL(request.url ?? '/', 'http://localhost');
+    const url = targetOf(request);
     const layer = router.match(url.pathname, 'GET').pathAndMethod.at(-1);
     const found = layer && routes.get(String(layer.path));
     if (!layer || !found) throw new AppError('not_found', `There is no WebSocket at ${url.pathname}.`);

@@ -9,3 +9,6 @@ export interface GuardedExpression {
 }
 
 export type GuardedResult = { values: Json[] } | { problem: string };
+
+/** The thread's answer; after a fatal one its jq cannot be trusted. */
+export type ThreadAnswer = GuardedResult & { fatal?: true };

@@ -36,14 +36,17 @@ export const HostParams = Type.Object({
   name: Type.String({ minLength: 1, maxLength: 63, examples: ['local'] }),
 });
 
-/** What a host says over the bus, or its last will for it. */
-export type HostAnnouncement =
-  | {
-      name: string;
-      status: 'online';
-      /** ISO 8601 by the host's own clock: compared with that of the announcement before, never with ours. */
-      at: string;
-      capabilities: Capabilities;
-      sessions: number;
-    }
-  | { name: string; status: 'offline' };
+/** What a host says over the bus, or its last will for it; the name is the topic's. */
+export const HostMessage = Type.Union([
+  Type.Object({
+    status: Type.Literal('online'),
+    /** ISO 8601 by the host's own clock: compared with that of the announcement before, never with ours. */
+    at: Type.String({ pattern: '^\\d{4}-\\d\\d-\\d\\dT[\\d:.]+Z$' }),
+    capabilities: Type.Unsafe<Capabilities>(
+      Type.Record(Type.String({ maxLength: 100 }), Type.Unknown(), { maxProperties: 50 }),
+    ),
+    sessions: Type.Integer({ minimum: 0, maximum: 1_000_000 }),
+  }),
+  Type.Object({ status: Type.Literal('offline') }),
+]);
+export type HostAnnouncement = Static<typeof HostMessage> & { name: string };

@@ -35,7 +35,7 @@ export async function startBroker(options: {
     return done(refused as AuthenticateError, false); // 4: bad user name or password (MQTT 3.1.1, 3.2.2.3)
   };
   aedes.authorizePublish = (client, packet, done) => {
-    const allowed = client === null || mayPublish(users.get(client), packet.topic);
+    const allowed = client === null || mayPublish(users.get(client), packet.topic, packet.retain);
     const small = Buffer.byteLength(packet.payload) <= MESSAGE_BYTES;
     done(allowed && small ? null : new Error(`may not publish on ${packet.topic}`));
   };
@@ -60,9 +60,12 @@ export async function startBroker(options: {
   };
 }
 
-const mayPublish = (user: string | undefined, topic: string) =>
-  user === 'platform' ||
-  (user !== undefined && topic.startsWith(`vareon/hosts/${user.slice('host-'.length)}/`));
+/** The broker keeps retained messages in memory: of a host only the one that says how it is. */
+const mayPublish = (user: string | undefined, topic: string, retain: boolean): boolean => {
+  if (user === 'platform') return true;
+  const own = `vareon/hosts/${user?.slice('host-'.length)}/`;
+  return user !== undefined && topic.startsWith(own) && (!retain || topic === `${own}status`);
+};
 
 const maySubscribe = (user: string | undefined, topic: string) =>
   user === 'platform' ||

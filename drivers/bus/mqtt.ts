@@ -49,8 +49,17 @@ export function connectBus(options: BusOptions): Bus {
     const message = parse(payload);
     if (message === undefined) return;
     for (const [pattern, set] of handlers)
-      if (matches(pattern, topic)) for (const handler of set) handler(message, topic);
+      if (matches(pattern, topic)) for (const handler of set) call(handler, message, topic);
   });
+
+  /** What a message does to its handler is not the other messages' trouble. */
+  function call(handler: Handler, message: Json, topic: string): void {
+    try {
+      handler(message, topic);
+    } catch (error) {
+      options.onError(new Error(`a message on ${topic} could not be handled`, { cause: error }));
+    }
+  }
 
   return {
     publish(topic, message) {

@@ -1,6 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { loadJq } from 'jq-wasm';
-import type { GuardedExpression, GuardedResult } from '../../domain/neosyntis/guarded.ts';
+import type { GuardedExpression, ThreadAnswer } from '../../domain/neosyntis/guarded.ts';
 import type { Json } from '../../domain/wire.ts';
 
 /** The thread's side of the guarded evaluator: says that it is ready, then answers one expression after another. */
@@ -18,7 +18,7 @@ function evaluate({
   input,
   variables,
   limitBytes,
-}: GuardedExpression & { limitBytes: number }): GuardedResult {
+}: GuardedExpression & { limitBytes: number }): ThreadAnswer {
   const flags = Object.entries(variables).flatMap(([name, value]) => [
     '--argjson',
     name,

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import type { GuardedExpression, GuardedResult } from '../../domain/neosyntis/guarded.ts';
+import type { GuardedExpression, GuardedResult, ThreadAnswer } from '../../domain/neosyntis/guarded.ts';
 
 export interface GuardedEvaluator {
   /** Evaluates jq that may take long; ends it after its time or memory. Never throws for an expression's fault. */
@@ -67,8 +67,10 @@ export function createGuardedEvaluator({ threads = 2 } = {}): GuardedEvaluator {
         await replace(worker);
         return { problem: `it took more than ${LIMIT_MS} ms or ${LIMIT_MB} MiB, the limits` };
       }
-      release(worker);
-      return result;
+      const { fatal, ...answer } = result;
+      if (fatal) await replace(worker);
+      else release(worker);
+      return answer;
     },
     async close() {
       await Promise.all(idle.splice(0).map((worker) => worker.terminate()));
@@ -77,11 +79,11 @@ export function createGuardedEvaluator({ threads = 2 } = {}): GuardedEvaluator {
 }
 
 /** Never rejects: a thread that ends, whatever for, has no answer. */
-async function ask(worker: Worker, expression: GuardedExpression): Promise<GuardedResult | 'ended'> {
+async function ask(worker: Worker, expression: GuardedExpression): Promise<ThreadAnswer | 'ended'> {
   worker.postMessage({ ...expression, limitBytes: RESULT_BYTES });
   try {
     const [result] = await once(worker, 'message', { signal: AbortSignal.timeout(LIMIT_MS) });
-    return result as GuardedResult; // guarded-thread.ts answers with one
+    return result as ThreadAnswer; // guarded-thread.ts answers with one
   } catch {
     return 'ended';
   }

@@ -136,6 +136,24 @@ describe('The embedded bus', () => {
     expect(seen).toEqual([{ status: 'offline' }, { status: 'offline' }]);
   });
 
+  test('goes on when a message breaks its handler', async () => {
+    const platform = await connect('platform');
+    const seen: unknown[] = [];
+    await platform.subscribe('vareon/runs/y', (message) => {
+      if (message === null) throw new Error('not what was expected');
+      seen.push(message);
+    });
+    const sender = await connect('platform');
+    await sender.publishAcknowledged('vareon/runs/y', null as unknown as object);
+    await sender.publishAcknowledged('vareon/runs/y', { n: 1 });
+    await until(
+      async () => seen,
+      ({ length }) => length > 0,
+      3_000,
+    );
+    expect(seen).toEqual([{ n: 1 }]);
+  });
+
   test('drops a subscriber that does not read, and goes on for the others', async () => {
     const platform = await connect('platform');
     const reader = await connect('platform');

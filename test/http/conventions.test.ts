@@ -80,6 +80,32 @@ describe('A request', () => {
     expect((await world.api('GET', `${path}/%00`, { token: user.token })).status).toBe(404);
   });
 
+  test.each(['urn:uuid:01900000-0000-7000-8000-000000000000', '01900000-0000-7000-8000-00000000000g'])(
+    'with the id %s finds nothing',
+    async (id) => {
+      expect((await world.api('GET', `${path}/${id}`, { token: user.token })).status).toBe(404);
+      expect((await world.api('GET', `${path}?cursor=${id}`, { token: user.token })).status).toBe(422);
+    },
+  );
+
+  test.each(['1e400', '-1e400', 'Infinity', 'NaN', '0', '201', '1.5'])(
+    'with limit=%s is refused',
+    async (limit) => {
+      const { status } = await world.api('GET', `${path}?limit=${limit}`, { token: user.token });
+      expect(status).toBe(422);
+    },
+  );
+
+  test.each(['http://[/', '//', 'http://:99999999/', '*'])(
+    'for the target %s is a bad request',
+    async (target) => {
+      expect(await raw(`GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`)).toMatch(/ 400 /);
+      const upgrade =
+        'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: eHh4eHh4eHh4eHh4eHh4eA==';
+      expect(await raw(`GET ${target} HTTP/1.1\r\nHost: x\r\n${upgrade}\r\n\r\n`)).toMatch(/ 400 /);
+    },
+  );
+
   test('with an unknown query parameter is refused, naming it', async () => {
     const { status, body } = await world.api('GET', `${path}?limit=2&colour=red`, { token: user.token });
     expect(status).toBe(422);

@@ -16,6 +16,7 @@ import { createBudget } from './engine/budget.ts';
 import { createCodeRunner } from './engine/code.ts';
 import { dateTime } from './engine/date-time.ts';
 import { createEvaluator } from './engine/evaluator.ts';
+import { jq } from './engine/jq.ts';
 import { runList } from './engine/list.ts';
 import { TaskFailure } from './engine/problem.ts';
 import { createRecorder } from './engine/recorder.ts';
@@ -55,13 +56,14 @@ export interface RunInput {
 export async function neosyntisRun({ document, input, workflowId, version }: RunInput): Promise<Json> {
   const runId = workflowInfo().workflowId;
   const startedAt = workflowInfo().startTime.toISOString();
+  const engine = await jq();
   const recorder = createRecorder(runId, project);
   recorder.run({ status: 'running', startedAt });
   const budget = createBudget(recorder.flush);
   const run: RunContext = {
     runId,
     recorder,
-    evaluator: createEvaluator({ guarded: local.evaluateGuarded, budget }),
+    evaluator: createEvaluator({ engine, guarded: local.evaluateGuarded, budget }),
     budget,
     visits: new Map(),
     code: createCodeRunner(local.place),
@@ -81,7 +83,7 @@ export async function neosyntisRun({ document, input, workflowId, version }: Run
   };
   try {
     const output = await runDocument(run, document, input);
-    recorder.progressTo(1);
+    recorder.finished();
     await close(run, { status: 'completed', startedAt, output });
     return output;
   } catch (error) {

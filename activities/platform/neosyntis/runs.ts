@@ -1,3 +1,4 @@
+import { ApplicationFailure } from '@temporalio/activity';
 import { expectLogs, missingLogs } from '../../../db/myntrix/logs.ts';
 import { applyProjection, type Projected } from '../../../db/neosyntis/projection.ts';
 import type { Database } from '../../../db/orm.ts';
@@ -28,7 +29,18 @@ export function createRunActivities({ database, bus, hosts, guarded, defaultHost
 
   async function project(batch: ProjectionBatch): Promise<void> {
     await expect(batch);
-    await publish(batch.runId, await applyProjection(database, batch));
+    await publish(batch.runId, await applied(batch));
+  }
+
+  /** What PostgreSQL calls bad data (class 22) stays bad: it is not tried again. */
+  async function applied(batch: ProjectionBatch): Promise<Projected> {
+    try {
+      return await applyProjection(database, batch);
+    } catch (error) {
+      const { code } = error as { code?: unknown };
+      if (typeof code !== 'string' || !code.startsWith('22')) throw error;
+      throw ApplicationFailure.nonRetryable('PostgreSQL refuses the data', 'refused');
+    }
   }
 
   /** Notes how much the steps printed, so that what does not arrive is missed. */

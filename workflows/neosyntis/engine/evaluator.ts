@@ -1,11 +1,13 @@
+import type { Jq } from 'jq-wasm';
 import { isBounded } from '../../../domain/neosyntis/bounded.ts';
 import { builtInVariables, expressionSource, isExpression } from '../../../domain/neosyntis/expressions.ts';
 import type { GuardedExpression, GuardedResult } from '../../../domain/neosyntis/guarded.ts';
 import { VALUE_LIMIT_BYTES } from '../../../domain/neosyntis/runs.ts';
 import { byteLength } from '../../../domain/neosyntis/shown.ts';
+import { unstorable } from '../../../domain/storable.ts';
 import type { Json } from '../../../domain/wire.ts';
 import type { Budget } from './budget.ts';
-import { jq } from './jq.ts';
+import { forget } from './jq.ts';
 import { failure } from './problem.ts';
 
 export type Variables = Readonly<Record<string, Json>>;
@@ -21,6 +23,8 @@ const unbound: Variables = Object.fromEntries(builtInVariables.map((name) => [na
  * others go to `guarded`, an activity that ends them when they take too long or too much.
  */
 export function createEvaluator(options: {
+  /** jq, ready: each evaluation then takes the same number of turns at replay. */
+  engine: Jq;
   guarded(expression: GuardedExpression): Promise<GuardedResult>;
   budget: Budget;
 }) {
@@ -35,6 +39,8 @@ export function createEvaluator(options: {
         `\${ ${text} } gave ${values.length} values; wrap it in [ ] to get a list.`,
       );
     const value = values[0] ?? null;
+    const wrong = unstorable(value);
+    if (wrong) throw failure('expression', `\${ ${text} } gave a value that ${wrong.what}.`);
     if (byteLength(value) > VALUE_LIMIT_BYTES)
       throw failure(
         'expression',
@@ -44,7 +50,6 @@ export function createEvaluator(options: {
   }
 
   async function inline(text: string, input: Json, variables: Record<string, Json>): Promise<Json[]> {
-    const engine = await jq();
     await options.budget.step();
     const flags = Object.entries(variables).flatMap(([name, value]) => [
       '--argjson',
@@ -53,8 +58,9 @@ export function createEvaluator(options: {
     ]);
     try {
       // The input goes in as JSON text: a string given as such would be read as JSON.
-      return engine.json<Json>(JSON.stringify(input), text, flags);
+      return options.engine.json<Json>(JSON.stringify(input), text, flags);
     } catch (error) {
+      if (!isJqError(error)) forget();
       throw failure('expression', `\${ ${text} } failed: ${message(error)}`);
     }
   }
@@ -109,6 +115,9 @@ export type Evaluator = ReturnType<typeof createEvaluator>;
 /** Only what an expression mentions is passed: each variable costs its own serialisation. */
 const referenced = (text: string, variables: Variables): Record<string, Json> =>
   Object.fromEntries(Object.entries(variables).filter(([name]) => text.includes(`$${name}`)));
+
+/** Anything else is WebAssembly's: the instance may be broken. */
+const isJqError = (error: unknown) => error instanceof Error && error.name === 'JqError';
 
 const message = (error: unknown) =>
   (error instanceof Error ? error.message : String(error))

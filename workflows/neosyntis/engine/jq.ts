@@ -19,6 +19,11 @@ export function jq(): Promise<Jq> {
   return loading;
 }
 
+/** After a trap: the next run gets a new instance. */
+export function forget(): void {
+  loading = undefined;
+}
+
 function load(): Promise<Jq> {
   // jq itself draws no random numbers, but its loader asks for a source; a constant one keeps replay exact.
   const sandbox = globalThis as { crypto?: unknown };

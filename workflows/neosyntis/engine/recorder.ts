@@ -1,4 +1,4 @@
-import { CancellationScope, condition } from '@temporalio/workflow';
+import { CancellationScope, condition, log } from '@temporalio/workflow';
 import type { Change, ProjectionBatch, RunChange, StepChange } from '../../../domain/neosyntis/projection.ts';
 import { RECORDED_STEPS_LIMIT } from '../../../domain/neosyntis/runs.ts';
 import { byteLength } from '../../../domain/neosyntis/shown.ts';
@@ -37,7 +37,11 @@ export function createRecorder(runId: string, project: (batch: ProjectionBatch) 
       await condition(() => closed || (wanted && pending.length > 0));
       if (closed) return;
       wanted = pending.length > BATCH_CHANGES;
-      await project(take());
+      const batch = take();
+      await project(batch).catch((error: unknown) => {
+        // Only what can never be stored is refused; the run goes on and its end is still told.
+        log.error('a batch of changes was refused', { error, from: batch.from });
+      });
     }
   }
   // A run that is cancelled still says so.
@@ -54,7 +58,11 @@ export function createRecorder(runId: string, project: (batch: ProjectionBatch) 
     },
     /** From 0 to 1; it never goes back. */
     progressTo(share: number) {
-      progress = Math.max(progress, Math.round(share * 1000) / 10);
+      progress = Math.max(progress, Math.min(99, Math.round(share * 1000) / 10));
+    },
+    /** The run is completed. */
+    finished() {
+      progress = 100;
     },
     /** Waits for what is in flight, sends all but the last batch, and gives that one to the caller. */
     async drain(): Promise<ProjectionBatch> {

@@ -1,4 +1,4 @@
-import { CancellationScope, isCancellation, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, CancelledFailure, isCancellation, workflowInfo } from '@temporalio/workflow';
 import type { Task } from '../../../domain/neosyntis/dsl.ts';
 import { VALUE_LIMIT_BYTES } from '../../../domain/neosyntis/runs.ts';
 import { byteLength } from '../../../domain/neosyntis/shown.ts';
@@ -40,6 +40,9 @@ export async function runTask(
   try {
     limitRun(run);
     await run.budget.step();
+    // A run of pure tasks has nothing else that notices.
+    if (CancellationScope.current().consideredCancelled)
+      throw new CancelledFailure('cancelled between two tasks');
     if (task.if !== undefined && !(await run.evaluator.condition(task.if, raw, variables))) {
       step.skipped(raw);
       return { output: raw };

@@ -1,0 +1,27 @@
+import { pointer } from './pointer.ts';
+
+const DEPTH_LIMIT = 100;
+
+/** What of a JSON value PostgreSQL cannot store (NUL, half a surrogate pair), or nobody can handle (depth). */
+export function unstorable(value: unknown, path = '', depth = 0): { path: string; what: string } | undefined {
+  if (depth > DEPTH_LIMIT) return { path: '', what: `is nested more than ${DEPTH_LIMIT} levels deep` };
+  if (typeof value === 'string') return wrongText(value, path);
+  if (Array.isArray(value)) {
+    for (const [index, item] of value.entries()) {
+      const found = unstorable(item, `${path}/${index}`, depth + 1);
+      if (found) return found;
+    }
+  } else if (value !== null && typeof value === 'object') {
+    for (const [key, item] of Object.entries(value)) {
+      const found = wrongText(key, path) ?? unstorable(item, pointer(path, key), depth + 1);
+      if (found) return found;
+    }
+  }
+  return undefined;
+}
+
+function wrongText(text: string, path: string): { path: string; what: string } | undefined {
+  if (text.includes('\0')) return { path, what: 'holds a NUL character' };
+  if (!text.isWellFormed()) return { path, what: 'holds half of a UTF-16 surrogate pair' };
+  return undefined;
+}
