@@ -158,7 +158,9 @@ export function send(ctx: Pick<Context, 'set' | 'body' | 'status' | 'type'>, rep
     return;
   }
   const isText = typeof reply.body === 'string' || Buffer.isBuffer(reply.body);
+  // Before the body, for which Koa would otherwise guess a type.
   const type = reply.headers?.['Content-Type'];
+  if (type !== undefined) ctx.type = type;
+  else ctx.set('Content-Type', isText ? 'text/plain; charset=utf-8' : 'application/json; charset=utf-8');
   ctx.body = isText ? reply.body : JSON.stringify(reply.body);
-  ctx.type = type ?? (isText ? 'text/plain' : 'application/json');
 }

@@ -34,10 +34,9 @@ function evaluate({
     }
     return { values };
   } catch (error) {
-    const text = error instanceof Error ? error.message : String(error);
-    // jq's own memory is the WebAssembly's, which ends in this way.
-    if (text.startsWith('Aborted'))
-      return { problem: `it needed more memory than ${MEMORY_MB} MiB, the limit` };
-    return { problem: text.replace(/^jq: error( \(at [^)]*\))?: /, '').slice(0, 1000) };
+    // What jq itself did not raise is a trap of the WebAssembly: out of memory or of stack.
+    if (!(error instanceof Error) || error.name !== 'JqError')
+      return { problem: `it needed more than ${MEMORY_MB} MiB of memory, or too deep a stack`, fatal: true };
+    return { problem: error.message.replace(/^jq: error( \(at [^)]*\))?: /, '').slice(0, 1000) };
   }
 }

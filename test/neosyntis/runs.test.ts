@@ -306,7 +306,7 @@ describe('A run', () => {
       ],
       { subject },
     );
-    expect(run.status).toBe('completed');
+    expect(run).toMatchObject({ status: 'completed', error: null });
     const { body: mails } = await world.api('GET', '/api/outbox', { token: world.admin.token });
     expect(mails.filter((mail: { subject: string }) => mail.subject === subject)).toHaveLength(1);
     const wrong = await world.run(

@@ -13,8 +13,12 @@ declare const WebAssembly: {
  */
 let loading: Promise<Jq> | undefined;
 
-/** The instance of this thread; the first workflow that asks starts it. */
+/** The instance of this thread; the first workflow that asks starts it. Every workflow asks as it begins. */
 export function jq(): Promise<Jq> {
+  // jq itself draws no random numbers, but its runtime asks for a source, and each workflow has globals of its
+  // own; a constant one keeps replay exact.
+  const sandbox = globalThis as { crypto?: unknown };
+  sandbox.crypto ??= { getRandomValues: (bytes: Uint8Array) => bytes.fill(7) };
   loading ??= load();
   return loading;
 }
@@ -25,9 +29,6 @@ export function forget(): void {
 }
 
 function load(): Promise<Jq> {
-  // jq itself draws no random numbers, but its loader asks for a source; a constant one keeps replay exact.
-  const sandbox = globalThis as { crypto?: unknown };
-  sandbox.crypto ??= { getRandomValues: (bytes: Uint8Array) => bytes.fill(7) };
   const bytes = decodeBase64(String(wasmDataUrl).slice(String(wasmDataUrl).indexOf(',') + 1));
   return loadJq({
     instantiateWasm: (imports, loaded) => {
