@@ -11,11 +11,15 @@ export async function audited(
   action: string,
   request: RequestInfo,
   work: () => Promise<{ reply: Reply; actor: { userId: string; username: string } | undefined }>,
+  /** Whose account a refused attempt was about, if it exists: what was typed may be a password. */
+  concerned: () => Promise<{ username: string } | undefined> = async () => undefined,
 ): Promise<Reply> {
   const line = { action, resource: request.path, requestId: request.requestId, ip: request.ip };
   const { reply, actor } = await work().catch(async (error: unknown) => {
     const outcome = error instanceof AppError ? error.code : 'internal';
-    await audit({ ...line, user: undefined, outcome });
+    const account = await concerned().catch(() => undefined);
+    const resource = account ? `${line.resource} of ${account.username}` : line.resource;
+    await audit({ ...line, resource, user: undefined, outcome });
     throw error;
   });
   await audit({ ...line, user: actor, outcome: 'ok' });

@@ -63,10 +63,16 @@ export function createSessionRoutes(deps: AuthDeps & { limits: AuthLimits }): Ro
       errors: ['unauthenticated', 'rate_limited'],
       audit: false,
       handler: ({ body, request }) =>
-        audited(deps.audit, 'POST /api/token', request, async () => {
-          const { pair, actor } = await tokenPair(await logIn(body.username, body.password, request.ip));
-          return { reply: ok(pair), actor };
-        }),
+        audited(
+          deps.audit,
+          'POST /api/token',
+          request,
+          async () => {
+            const { pair, actor } = await tokenPair(await logIn(body.username, body.password, request.ip));
+            return { reply: ok(pair), actor };
+          },
+          () => users.findForLogin(body.username),
+        ),
     }),
     route({
       method: 'POST',

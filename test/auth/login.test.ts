@@ -75,11 +75,11 @@ describe('logging in', () => {
     const user = await vareon.newUser();
     await logIn(user.username, 'wrong password');
     const lines = await vareon.sql<{ actor: string; outcome: string }>(
-      "select actor, outcome from audit_log where action = 'POST /api/token' order by id desc limit 2",
+      "select actor, outcome, resource from audit_log where action = 'POST /api/token' order by id desc limit 2",
     );
     expect(lines).toEqual([
-      { actor: 'anonymous', outcome: 'unauthenticated' },
-      { actor: user.username, outcome: 'ok' },
+      { actor: 'anonymous', outcome: 'unauthenticated', resource: `/api/token of ${user.username}` },
+      { actor: user.username, outcome: 'ok', resource: '/api/token' },
     ]);
     await expect(vareon.sql("update audit_log set actor = 'x'")).rejects.toThrow(/append-only/);
   });
