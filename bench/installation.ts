@@ -1,0 +1,53 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Stack, startStack } from '../local/stack.ts';
+import { createClient } from '../test/support/client.ts';
+import { testEnvironment } from '../test/support/stack.ts';
+
+const ADMIN_PASSWORD = 'a bench in the shade';
+
+export interface Installation {
+  stack: Stack;
+  /** An access token of the administrator. */
+  token: string;
+  /** Calls a route as the administrator; throws unless it is answered with a 2xx. */
+  call<Body>(method: string, path: string, body?: unknown): Promise<Body>;
+}
+
+/**
+ * Gives an installation with the default settings in a folder of its own, all of which is gone in the end. Its
+ * servers and workers are processes of their own, as always; what supervises them runs in this one.
+ */
+export async function withInstallation(
+  measure: (installation: Installation) => Promise<void>,
+): Promise<void> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'vareon-bench-'));
+  try {
+    const stack = await startStack({ env: await testEnvironment(dataDir, ADMIN_PASSWORD) });
+    try {
+      await measure(await enter(stack));
+    } finally {
+      await stack.close();
+    }
+  } finally {
+    rmSync(dataDir, { recursive: true, force: true });
+  }
+}
+
+async function enter(stack: Stack): Promise<Installation> {
+  const request = createClient(stack.apiUrl);
+  const login = await request('POST', '/api/token', {
+    body: { username: 'admin', password: ADMIN_PASSWORD },
+  });
+  const token: string = login.body.access_token;
+  return {
+    stack,
+    token,
+    async call(method, path, body) {
+      const { status, text, body: answer } = await request(method, path, { token, body });
+      if (status < 200 || status > 299) throw new Error(`${method} ${path}: ${status} ${text}`);
+      return answer;
+    },
+  };
+}
