@@ -1,4 +1,3 @@
-import { raw } from '@mikro-orm/postgresql';
 import type { Sql } from './orm.ts';
 
 /**
@@ -15,8 +14,6 @@ export const iso = (column: string, name = column.split('.').at(-1)): string =>
 
 /** A JSON value as a parameter of type jsonb. */
 export const json = (value: unknown): string => JSON.stringify(value);
-
-export { raw };
 
 export interface Page {
   limit?: number;

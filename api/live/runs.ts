@@ -9,7 +9,7 @@ import { every } from './every.ts';
 import { createSequence, type Sequence } from './sequence.ts';
 
 interface Watched {
-  clients: Set<{ sequence: Sequence<Frame>; deliver(text: string): void }>;
+  clients: Set<Sequence<Frame>>;
   subscription: Promise<Subscription>;
 }
 
@@ -30,7 +30,7 @@ export function createRunStreams({ bus, database, log }: { bus: Bus; database: D
       [ids],
     );
     for (const { id, seq } of found)
-      for (const { sequence } of watched.get(id)?.clients ?? []) sequence.announce(Number(seq));
+      for (const sequence of watched.get(id)?.clients ?? []) sequence.announce(Number(seq));
   }
   const comparing = every(POLL_MS, compare, (error) =>
     log.warn({ err: error }, 'watched runs could not be compared'),
@@ -42,7 +42,7 @@ export function createRunStreams({ bus, database, log }: { bus: Bus; database: D
     const clients: Watched['clients'] = new Set();
     const subscription = bus.subscribe(topics.run(runId), (message) => {
       const frame = message as unknown as Frame; // only platform workers may publish on this topic
-      for (const { sequence } of clients) sequence.push(frame);
+      for (const sequence of clients) sequence.push(frame);
     });
     const created = { clients, subscription };
     watched.set(runId, created);
@@ -66,15 +66,14 @@ export function createRunStreams({ bus, database, log }: { bus: Bus; database: D
         deliver: (frame) => connection.sendText(textOf(frame)),
         onError: (error) => log.warn({ err: error, runId }, 'frames could not be read'),
       });
-      const client = { sequence, deliver: connection.sendText };
-      watch(runId).clients.add(client);
+      watch(runId).clients.add(sequence);
       // What was written between the snapshot and the subscription.
       void rows<{ seq: string }>(database.em, 'select seq from jobs where id = ?', [runId]).then(
         ([job]) => sequence.announce(Number(job?.seq ?? 0)),
         (error: unknown) => log.warn({ err: error, runId }, 'the run could not be compared'),
       );
       connection.onClosed(() => {
-        watched.get(runId)?.clients.delete(client);
+        watched.get(runId)?.clients.delete(sequence);
         unwatch(runId).catch((error: unknown) => log.warn({ err: error }, 'unsubscribe'));
       });
     },

@@ -6,8 +6,6 @@ import { rows } from '../sql.ts';
 
 export type RunCounts = Record<RunStatus, number>;
 
-export type StatusCounts = ReturnType<typeof createStatusCounts>;
-
 /** Counts for the status of the system and its metrics. */
 export function createStatusCounts({ em }: Database) {
   const one = async (statement: string, params: unknown[] = []) =>

@@ -1,4 +1,5 @@
 import type { Json } from '../wire.ts';
+import type { LogChunkMessage } from './log-chunk.ts';
 import type { RunProblem } from './runs.ts';
 
 /** What a code step puts out: standard output (the default), another part, everything, or nothing. */
@@ -54,16 +55,7 @@ export type OutputStream = 'stdout' | 'stderr';
  * for bytes that are not UTF-8; `offset` and `length` count that text's bytes, pieces hold whole characters,
  * and `offset + length` is the next piece's offset.
  */
-export interface LogChunk {
-  run_id: string;
-  path: string;
-  iteration: number[];
-  stream: OutputStream;
-  offset: number;
-  length: number;
-  text: string;
-  at: string;
-}
+export type LogChunk = LogChunkMessage;
 
 /** The input of the activity `readLog`: asks for what a stream holds from a byte on. */
 export interface LogRange {
