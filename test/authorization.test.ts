@@ -126,6 +126,12 @@ const table: Record<string, Row> = {
   [`GET ${path}`]: [[401, 200, 200, 200, 200]],
   [`POST ${path}`]: [[401, 403, 201, 201, 201], () => ({ body: { name: 'x', steps } })],
   [`POST ${path}/validate`]: [[401, 200, 200, 200, 200], () => ({ body: { steps } })],
+  [`POST ${path}/import`]: [
+    [401, 403, 201, 201, 201],
+    () => ({
+      body: { document: { dsl: '1.0.3', namespace: 'test', name: 'a', version: '0.1.0' }, do: steps },
+    }),
+  ],
   [`GET ${path}/{id}`]: [[401, 404, 200, 404, 200], ownWorkflow()],
   [`PUT ${path}/{id}`]: [[401, 403, 200, 404, 200], ownWorkflow('', { name: 'y' })],
   [`DELETE ${path}/{id}`]: [[401, 403, 204, 404, 204], ownWorkflow()],

@@ -1,7 +1,7 @@
 import type { CheckedDefinition } from '../../db/neosyntis/workflows.ts';
 import type { Principal } from '../../domain/auth/principal.ts';
 import { AppError, type InputProblem } from '../../domain/errors.ts';
-import { type CheckExpressions, validateSteps } from '../../domain/neosyntis/definition.ts';
+import { type CheckExpressions, validateDocument, validateSteps } from '../../domain/neosyntis/definition.ts';
 import type { Document } from '../../domain/neosyntis/dsl.ts';
 import { verbs } from '../../domain/neosyntis/verbs.ts';
 import { countTasks, usesCode } from '../../domain/neosyntis/walk.ts';
@@ -21,27 +21,37 @@ export function createDefinitions(checkExpressions: CheckExpressions) {
     },
 
     /**
+     * @param base the document whose other parts stay, when its steps are changed.
      * @throws AppError `invalid` with every problem; `forbidden` when it runs code and the user may not.
      */
-    check(user: Principal, name: string, steps: readonly Json[]): CheckedDefinition {
+    check(user: Principal, name: string, steps: readonly Json[], base?: Document): CheckedDefinition {
       const checked = validate(steps);
-      if (!checked.ok)
-        throw new AppError(
-          'invalid',
-          `The steps have ${checked.errors.length} problem(s): ${checked.errors[0]?.message}`,
-          {
-            errors: checked.errors,
-          },
-        );
-      const document: Document = {
-        document: { dsl: '1.0.3', namespace: 'default', name: slug(name), version: '0.1.0', title: name },
+      if (!checked.ok) throw invalid('steps have', checked.errors);
+      const document = {
+        ...(base ?? {
+          document: { dsl: '1.0.3', namespace: 'default', name: slug(name), version: '0.1.0', title: name },
+        }),
         do: checked.do,
       };
-      const definition = { document, steps: [...steps], usesCode: usesCode(document) };
-      requireCode(user, definition.usesCode);
-      return definition;
+      return allowed(user, document, steps);
+    },
+
+    /** A whole document. @throws AppError as `check` does. */
+    checkDocument(user: Principal, value: unknown): CheckedDefinition {
+      const checked = validateDocument(value, { root: '', checkExpressions, verbs });
+      if (!checked.ok) throw invalid('document has', checked.errors);
+      return allowed(user, checked.document, checked.document.do as Json[]); // a definition is JSON
     },
   };
+}
+
+const invalid = (what: string, errors: InputProblem[]) =>
+  new AppError('invalid', `The ${what} ${errors.length} problem(s): ${errors[0]?.message}`, { errors });
+
+function allowed(user: Principal, document: Document, steps: readonly Json[]): CheckedDefinition {
+  const definition = { document, steps: [...steps], usesCode: usesCode(document) };
+  requireCode(user, definition.usesCode);
+  return definition;
 }
 
 /** Code on a host is for those to whom an administrator granted it, at save and at each run. */

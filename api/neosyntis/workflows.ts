@@ -1,6 +1,8 @@
 import { Type } from 'typebox';
 import type { WorkflowRepository } from '../../db/neosyntis/workflows.ts';
+import { countTasks } from '../../domain/neosyntis/walk.ts';
 import {
+  ImportedDocument,
   NewWorkflow,
   ValidateRequest,
   ValidateResult,
@@ -63,6 +65,31 @@ export const createWorkflowRoutes = ({ workflows, definitions }: WorkflowRouteDe
     },
   }),
   route({
+    method: 'POST',
+    path: `${base}/import`,
+    access: 'neosyntis:workflows:write',
+    summary: 'Create a workflow from a whole document',
+    description:
+      'An Open Workflow Specification 1.0.3 document as JSON. What is not supported is refused by name; with `validate_only` nothing is saved.',
+    query: Type.Object({ validate_only: Type.Optional(Type.Boolean()) }, { additionalProperties: false }),
+    body: ImportedDocument,
+    answers: {
+      200: { description: 'it can be saved', schema: ValidateResult },
+      201: { description: 'the workflow, version 1', schema: Workflow },
+    },
+    async handler({ user, body, query }) {
+      const definition = definitions.checkDocument(user, body);
+      const { title, name, summary } = definition.document.document;
+      if (query.validate_only) return ok({ valid: true, errors: [], tasks: countTasks(definition.document) });
+      const workflow = await workflows.create(user, {
+        ...definition,
+        name: (title || name).slice(0, 200),
+        description: summary ?? null,
+      });
+      return created(workflow, `${base}/${workflow.id}`);
+    },
+  }),
+  route({
     method: 'GET',
     path: `${base}/{id}`,
     access: 'neosyntis:workflows:read',
@@ -86,11 +113,11 @@ export const createWorkflowRoutes = ({ workflows, definitions }: WorkflowRouteDe
     answers: { 200: { description: 'the workflow as it is now', schema: Workflow } },
     errors: ['precondition_failed'],
     async handler({ user, params, body, request }) {
-      const workflow = await workflows.update(user, params.id, (current) => {
+      const workflow = await workflows.update(user, params.id, (current, document) => {
         requireMatch(request.header('If-Match'), etagOf(current));
         const { steps, ...changes } = changesOf(current, body, ['name', 'description', 'steps']);
         return steps
-          ? { ...changes, definition: definitions.check(user, changes.name ?? current.name, steps) }
+          ? { ...changes, definition: definitions.check(user, changes.name ?? current.name, steps, document) }
           : changes;
       });
       return ok(workflow, { ETag: etagOf(workflow) });

@@ -119,7 +119,10 @@ export function createWorkflowRepository(database: Database) {
     async update(
       user: Principal,
       id: string,
-      change: (current: Workflow) => {
+      change: (
+        current: Workflow,
+        document: Document,
+      ) => {
         name?: string;
         description?: string | null;
         definition?: CheckedDefinition;
@@ -128,7 +131,8 @@ export function createWorkflowRepository(database: Database) {
       return em.fork().transactional(async (tx) => {
         await tx.execute('select 1 from workflows where id = ? for update', [id]);
         const current = await repository.get(user, id, tx);
-        const { name, description, definition } = change(current);
+        const { document } = await repository.version(user, id, undefined, tx);
+        const { name, description, definition } = change(current, document);
         const version = definition ? current.version + 1 : current.version;
         if (definition) await insertVersion(tx, id, version, definition, user);
         await tx.execute(
@@ -170,10 +174,10 @@ export function createWorkflowRepository(database: Database) {
     },
 
     /** One version with its document, to run it. @throws AppError `not_found` */
-    async version(user: Principal, id: string, version?: number): Promise<WorkflowVersionRow> {
+    async version(user: Principal, id: string, version?: number, sql: Sql = em): Promise<WorkflowVersionRow> {
       const owned = ownedBy(user, 'w.owner_id');
       const [found] = await rows<WorkflowVersionRow>(
-        em,
+        sql,
         `select w.id as "workflowId", w.name, w.owner_id as "ownerId", v.version, v.document, v.steps,
                 v.uses_code as "usesCode"
          from workflows w join workflow_versions v on v.workflow_id = w.id and v.version = coalesce(?, w.version)

@@ -12,6 +12,8 @@ interface CodeBase {
   /** JSON pointer to the task in the document. */
   path: string;
   iteration: number[];
+  /** From 1; a step that a `try` runs again is another execution of it. */
+  attempt: number;
   /** From stepId(): names the step's folders, and a step of one name runs once on a host. */
   step: string;
   arguments: string[];
@@ -62,13 +64,15 @@ export interface LogRange {
   runId: string;
   path: string;
   iteration: number[];
+  /** Default: 1. */
+  attempt?: number;
   stream: OutputStream;
   from: number;
 }
 
 /** A name for a step of a run that is a safe folder name; the same arguments always give the same name. */
-export const stepId = (runId: string, path: string, iteration: number[]): string =>
-  `${runId}-${fnv1a(`${path} ${iteration.join(' ')}`)}`;
+export const stepId = (runId: string, path: string, iteration: number[], attempt: number): string =>
+  `${runId}-${fnv1a(`${path} ${iteration.join(' ')}${attempt === 1 ? '' : ` attempt ${attempt}`}`)}`;
 
 /** FNV-1a, 64 bit, over UTF-16 code units: draft-eastlake-fnv, section 2. Needs nothing that workflows lack. */
 function fnv1a(text: string): string {

@@ -1,5 +1,6 @@
 import type { InputProblem } from '../errors.ts';
 import { pointer } from '../pointer.ts';
+import { timeoutProblems } from './dsl/base.ts';
 import { checkTasks, type Findings, maxTasks } from './dsl/check-tasks.ts';
 import { collect, type Expression } from './dsl/collect.ts';
 import { Document, type TaskList } from './dsl.ts';
@@ -108,12 +109,13 @@ const documentFields = (value: Record<string, unknown>) =>
 
 /** Parts of a document that the specification has and we do not, by name. */
 function refusedParts(value: Record<string, unknown>, root: string): InputProblem[] {
-  const top = ['use', 'timeout', 'schedule', 'evaluate'].filter((key) => Object.hasOwn(value, key));
+  const top = ['use', 'schedule', 'evaluate'].filter((key) => Object.hasOwn(value, key));
   const schemas = ['input', 'output'].filter(
     (key) => isObject(value[key]) && Object.hasOwn(value[key], 'schema'),
   );
   return [
     ...top.map((key) => ({ path: pointer(root, key), message: `\`${key}\` is not supported yet` })),
+    ...timeoutProblems(value).map(({ path, message }) => ({ path: pointer(root, ...path), message })),
     ...schemas.map((key) => ({
       path: pointer(root, key, 'schema'),
       message: `\`${key}.schema\` is not supported yet`,

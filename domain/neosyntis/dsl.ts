@@ -1,12 +1,14 @@
 import { type Static, Type } from 'typebox';
-import { Input, Output, tasks } from './dsl/base.ts';
+import { Input, Output, Timeout, tasks } from './dsl/base.ts';
 import type { CallTask as CallSchema } from './dsl/call.ts';
 import type { DoTask as DoSchema } from './dsl/do.ts';
 import type { ForTask as ForSchema } from './dsl/for.ts';
 import type { ForkTask as ForkSchema } from './dsl/fork.ts';
+import type { RaiseTask as RaiseSchema } from './dsl/raise.ts';
 import type { RunTask as RunSchema } from './dsl/run.ts';
 import type { SetTask as SetSchema } from './dsl/set.ts';
 import type { SwitchTask as SwitchSchema } from './dsl/switch.ts';
+import type { TryTask as TrySchema } from './dsl/try.ts';
 import type { WaitTask as WaitSchema } from './dsl/wait.ts';
 
 /**
@@ -17,13 +19,25 @@ export type CallTask = Static<typeof CallSchema>;
 export type DoTask = Static<typeof DoSchema>;
 export type ForTask = Static<typeof ForSchema>;
 export type ForkTask = Static<typeof ForkSchema>;
+export type RaiseTask = Static<typeof RaiseSchema>;
 export type RunTask = Static<typeof RunSchema>;
 export type SetTask = Static<typeof SetSchema>;
 export type SwitchTask = Static<typeof SwitchSchema>;
+export type TryTask = Static<typeof TrySchema>;
 export type WaitTask = Static<typeof WaitSchema>;
 
 /** Exactly one keyword decides: `'fork' in task`. A `for` task has `do` too, so ask for `for` before `do`. */
-export type Task = CallTask | DoTask | ForTask | ForkTask | RunTask | SetTask | SwitchTask | WaitTask;
+export type Task =
+  | CallTask
+  | DoTask
+  | ForTask
+  | ForkTask
+  | RaiseTask
+  | RunTask
+  | SetTask
+  | SwitchTask
+  | TryTask
+  | WaitTask;
 
 /** One key: the task's name. An interface, because tasks hold lists of tasks. */
 export interface TaskItem {
@@ -52,6 +66,7 @@ export const Document = Type.Object(
     ),
     input: Type.Optional(Input),
     do: tasks(),
+    timeout: Type.Optional(Timeout),
     output: Type.Optional(Output),
   },
   { additionalProperties: false },

@@ -17,3 +17,26 @@ export const standardProblem = (kind: ProblemKind, detail: string): RunProblem =
   ...standard[kind],
   detail,
 });
+
+/** Hosts of the standard's type URIs: it was renamed in June 2026. */
+const standardHosts = /^https?:\/\/(www\.)?(open-workflow-specification\.org|serverlessworkflow\.io)\//;
+
+/** Standard types are the same by their last path segment, whatever version of the standard spelled the rest. */
+function isSameType(type: string, wanted: string): boolean {
+  if (type === wanted) return true;
+  const [one, other] = [type, wanted].map((uri) =>
+    standardHosts.test(uri) ? uri.split('/').at(-1) : undefined,
+  );
+  return one !== undefined && one === other;
+}
+
+/** Whether an error has all that a filter names (dsl-reference.md, Error). */
+export function isErrorLike(problem: RunProblem, wanted: Partial<RunProblem>): boolean {
+  return (
+    (wanted.type === undefined || isSameType(problem.type, wanted.type)) &&
+    (wanted.status === undefined || problem.status === wanted.status) &&
+    (wanted.instance === undefined || problem.instance === wanted.instance) &&
+    (wanted.title === undefined || problem.title === wanted.title) &&
+    (wanted.detail === undefined || problem.detail === wanted.detail)
+  );
+}

@@ -37,6 +37,17 @@ export const NewWorkflow = Type.Object(
   },
 );
 
+/** Checked as a definition, task by task. */
+export const ImportedDocument = Type.Record(Type.String(), AnyJson, {
+  examples: [
+    {
+      document: { dsl: '1.0.3', namespace: 'default', name: 'rest', version: '0.1.0' },
+      do: [{ rest: { wait: 'PT5S' } }],
+      timeout: { after: 'PT1M' },
+    },
+  ],
+});
+
 export const WorkflowUpdate = Type.Partial(Workflow, {
   additionalProperties: false,
   examples: [{ name: 'greet politely' }],

@@ -121,4 +121,42 @@ export const examples: Record<string, unknown> = {
       },
     },
   ]),
+  'try with a retry': document('try-example', [
+    {
+      trySomething: {
+        try: [{ invalidCall: instead }],
+        catch: {
+          errors: {
+            with: {
+              type: 'https://open-workflow-specification.org/dsl/errors/types/communication',
+              status: 503,
+            },
+          },
+          as: 'error',
+          retry: { delay: { seconds: 3 }, backoff: { exponential: {} }, limit: { attempt: { count: 5 } } },
+        },
+      },
+    },
+  ]),
+  raise: document('raise-example', [
+    {
+      raiseUndefinedPriorityError: {
+        raise: {
+          error: {
+            type: 'https://fake.com/errors/tickets/undefined-priority',
+            status: 400,
+            instance: '/raiseUndefinedPriorityError',
+            title: 'Undefined Priority',
+          },
+        },
+      },
+    },
+  ]),
+  'a race': document('fork-example', [
+    { raiseAlarm: { fork: { compete: true, branches: [{ callNurse: instead }, { callDoctor: instead }] } } },
+  ]),
+  'a timeout of the whole': {
+    ...document('timeout-example', [{ waitAMinute: { wait: { seconds: 60 } } }]),
+    timeout: { after: { seconds: 30 } },
+  },
 };

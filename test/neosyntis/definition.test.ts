@@ -199,7 +199,7 @@ describe('Walking a definition', () => {
       '/do/2/both/fork/branches/0/left',
       '/do/2/both/fork/branches/1/right',
     ]);
-    expect(paths.at(-1)).toBe('/do/8/a~1b~0c');
+    expect(paths.at(-1)).toBe('/do/10/a~1b~0c');
     expect(countTasks(checked(valid()))).toBe(paths.length);
   });
 

@@ -76,14 +76,14 @@ describe('A workflow', () => {
         'notify.emial to=a@b.c',
         { one: { sett: {} } },
         { two: { set: { a: '${ .a | }' } } },
-        { three: { try: [] } },
+        { three: { listen: {} } },
       ],
     });
     expect(status).toBe(422);
     expect(body.errors).toMatchObject([
       { path: '/steps/0', message: expect.stringContaining('notify.email') },
       { path: '/steps/1/one/sett', message: expect.stringContaining('did you mean `set`') },
-      { path: '/steps/3/three/try', message: expect.stringContaining('not supported yet') },
+      { path: '/steps/3/three/listen', message: expect.stringContaining('not supported yet') },
       { path: '/steps/2/two/set/a', message: expect.stringContaining('not valid jq') },
     ]);
   });

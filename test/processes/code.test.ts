@@ -46,8 +46,8 @@ async function inContext<T>(run: () => Promise<T>, { attempt = 1, abort = new Ab
 
 let count = 0;
 const base = (): Omit<ShellStep, 'kind' | 'command'> => {
-  const at = { runId: '0192-run', path: `/do/${++count}/step`, iteration: [0, count] };
-  const step = stepId(at.runId, at.path, at.iteration);
+  const at = { runId: '0192-run', path: `/do/${++count}/step`, iteration: [0, count], attempt: 1 };
+  const step = stepId(at.runId, at.path, at.iteration, at.attempt);
   return { ...at, step, arguments: [], environment: {}, return: 'stdout', timeoutMs: 10_000 };
 };
 const shell = (command: string, more: Partial<ShellStep> = {}): CodeStep => ({
@@ -206,15 +206,16 @@ describe('A code step', () => {
     await expect(run(step)).rejects.toMatchObject(ranBefore);
   });
 
-  test('has an id that differs by run, path and iteration, and is safe as a folder name', () => {
+  test('has an id that differs by run, path, iteration and attempt, and is safe as a folder name', () => {
     const ids = [
-      stepId('r', '/do/0/a', []),
-      stepId('r', '/do/0/a', [1]),
-      stepId('r', '/do/1/a', []),
-      stepId('s', '/do/0/a', []),
+      stepId('r', '/do/0/a', [], 1),
+      stepId('r', '/do/0/a', [1], 1),
+      stepId('r', '/do/1/a', [], 1),
+      stepId('s', '/do/0/a', [], 1),
+      stepId('r', '/do/0/a', [], 2),
     ];
-    expect(new Set(ids).size).toBe(4);
-    expect(stepId('r', '/do/0/../ü', [1, 2])).toMatch(/^r-[0-9a-f]{16}$/);
-    expect(stepId('r', '/do/0/a', [])).toBe(ids[0]);
+    expect(new Set(ids).size).toBe(5);
+    expect(stepId('r', '/do/0/../ü', [1, 2], 1)).toMatch(/^r-[0-9a-f]{16}$/);
+    expect(stepId('r', '/do/0/a', [], 1)).toBe(ids[0]);
   });
 });

@@ -22,6 +22,7 @@ import { TaskFailure } from './engine/problem.ts';
 import { createRecorder } from './engine/recorder.ts';
 import type { RunContext } from './engine/scope.ts';
 import { runTask } from './engine/task.ts';
+import { timeoutMs, within } from './engine/timeout.ts';
 import { createVerbCaller } from './engine/verbs.ts';
 
 /** Bookkeeping: tried until the database is back, however long that takes. */
@@ -82,15 +83,16 @@ export async function neosyntisRun({ document, input, workflowId, version }: Run
     tasks: { list: runList, task: runTask },
   };
   try {
-    const output = await runDocument(run, document, input);
+    const output = await within(timeoutMs(document), () => runDocument(run, document, input));
     recorder.finished();
     await close(run, { status: 'completed', startedAt, output });
     return output;
   } catch (error) {
     if (isCancellation(error)) await close(run, { status: 'cancelled', startedAt });
     if (!(error instanceof TaskFailure)) throw error;
-    await close(run, { status: 'failed', startedAt, error: error.problem });
-    throw asTemporalFailure(error.problem);
+    const problem = { instance: '/', ...error.problem };
+    await close(run, { status: 'failed', startedAt, error: problem });
+    throw asTemporalFailure(problem);
   }
 }
 
@@ -98,7 +100,7 @@ async function runDocument(run: RunContext, document: Document, raw: Json): Prom
   const { evaluator, constants } = run;
   const input =
     document.input?.from === undefined ? raw : await evaluator.shape(document.input.from, raw, constants);
-  const whole = { pointer: '/do', iteration: [], variables: {}, from: 0, span: 1 };
+  const whole = { pointer: '/do', iteration: [], attempts: [], attempt: 1, variables: {}, from: 0, span: 1 };
   const { output } = await run.tasks.list(run, document.do, input, whole);
   if (document.output?.as === undefined) return output;
   return evaluator.shape(document.output.as, output, { ...constants, context: run.context });

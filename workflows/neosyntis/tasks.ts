@@ -4,9 +4,11 @@ import { runCall } from './tasks/call.ts';
 import { runDo } from './tasks/do.ts';
 import { runFor } from './tasks/for.ts';
 import { runFork } from './tasks/fork.ts';
+import { runRaise } from './tasks/raise.ts';
 import { runRun } from './tasks/run.ts';
 import { runSet } from './tasks/set.ts';
 import { runSwitch } from './tasks/switch.ts';
+import { runTry } from './tasks/try.ts';
 import { runWait } from './tasks/wait.ts';
 
 /** One executor a task kind. `for` stands before `do`, which a `for` task has too. */
@@ -15,9 +17,11 @@ const kinds = {
   for: runFor,
   do: runDo,
   fork: runFork,
+  raise: runRaise,
   run: runRun,
   set: runSet,
   switch: runSwitch,
+  try: runTry,
   wait: runWait,
 } as const;
 

@@ -65,8 +65,15 @@ export function createCodeActivities({ processes, hostName, publishLog, log }: C
   }
 
   /** What a stream holds from a byte on, at most 256 KiB of it; empty where there is nothing. */
-  async function readLog({ runId, path, iteration, stream, from }: LogRange): Promise<LogChunk[]> {
-    const id = stepId(runId, path, iteration);
+  async function readLog({
+    runId,
+    path,
+    iteration,
+    attempt = 1,
+    stream,
+    from,
+  }: LogRange): Promise<LogChunk[]> {
+    const id = stepId(runId, path, iteration, attempt);
     const chunks: LogChunk[] = [];
     for (let offset = from; offset < from + LOG_READ_BYTES; ) {
       const piece = await processes.readSpool(id, stream, offset, offset + PIECE_BYTES);

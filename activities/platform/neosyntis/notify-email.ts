@@ -17,14 +17,14 @@ export function createNotifyEmail(deps: {
   outbox: Pick<Outbox, 'put'>;
   startMail(mail: QueuedMail): Promise<void>;
 }): VerbImplementation {
-  return async ({ runId, path, iteration, args }) => {
+  return async ({ runId, path, iteration, attempt, args }) => {
     const { to, subject, text } = args as Static<typeof notifyEmail.with>; // the caller checked it against this schema
     const recipients = [...new Set([to].flat())];
     const expiresAt = new Date(Date.now() + KEPT_DAYS * 86_400_000);
     const queued = await deps.database.em.fork().transactional(async (tx) => {
       const mails: QueuedMail[] = [];
       for (const recipient of recipients) {
-        const id = derivedId(runId, `${path} ${iteration.join('.')} ${recipient}`);
+        const id = derivedId(runId, `${path} ${iteration.join('.')} ${attempt} ${recipient}`);
         mails.push(
           await deps.outbox.put(tx, { id, kind: 'notification', to: recipient, subject, text, expiresAt }),
         );

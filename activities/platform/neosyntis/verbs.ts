@@ -7,6 +7,8 @@ export interface VerbCall {
   runId: string;
   path: string;
   iteration: number[];
+  /** From 1; a step that a `try` runs again is another call. */
+  attempt: number;
   verb: string;
   args: Json;
 }

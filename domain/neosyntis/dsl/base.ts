@@ -34,11 +34,17 @@ export const Duration = Type.Object(
   { additionalProperties: false, minProperties: 1 },
 );
 
+/** ISO 8601, or an object of its parts. */
+export const DurationOrText = Type.Union([Type.String({ minLength: 1, maxLength: 100 }), Duration]);
+
+/** What is wrong with a duration, if it is there and something is. */
+export function durationProblem(value: unknown): string | undefined {
+  const ms = typeof value === 'string' || isObject(value) ? durationMs(value) : 0;
+  return typeof ms === 'number' ? undefined : ms.problem;
+}
+
 /** A time limit; naming one of `use.timeouts` comes with `use`. */
-const Timeout = Type.Object(
-  { after: Type.Union([Type.String({ minLength: 1, maxLength: 100 }), Duration]) },
-  { additionalProperties: false },
-);
+export const Timeout = Type.Object({ after: DurationOrText }, { additionalProperties: false });
 
 const Export = Type.Object(
   { as: Type.Optional(transformation('The new $context')) },
@@ -72,20 +78,24 @@ export const baseExpressions = (task: Record<string, unknown>): ExpressionField[
 
 /** Parts of every task that the specification has and we do not. */
 export function refusedFields(task: Record<string, unknown>): KindProblem[] {
-  const found: KindProblem[] = [];
-  if (typeof task.timeout === 'string')
-    found.push({
-      path: ['timeout'],
-      message: 'a named `timeout` needs `use`, which is not supported yet; give `{after: …}`',
-    });
-  if (isObject(task.timeout) && typeof task.timeout.after === 'string') {
-    const after = durationMs(task.timeout.after);
-    if (typeof after !== 'number') found.push({ path: ['timeout', 'after'], message: after.problem });
-  }
+  const found = timeoutProblems(task);
   for (const field of Object.keys(transformations)) {
     const value = task[field];
     if (isObject(value) && Object.hasOwn(value, 'schema'))
       found.push({ path: [field, 'schema'], message: `\`${field}.schema\` is not supported yet` });
   }
   return found;
+}
+
+/** What is wrong with the `timeout` of a task or of the document. */
+export function timeoutProblems({ timeout }: Record<string, unknown>): KindProblem[] {
+  if (typeof timeout === 'string')
+    return [
+      {
+        path: ['timeout'],
+        message: 'a named `timeout` needs `use`, which is not supported yet; give `{after: …}`',
+      },
+    ];
+  const message = isObject(timeout) ? durationProblem(timeout.after) : undefined;
+  return message === undefined ? [] : [{ path: ['timeout', 'after'], message }];
 }

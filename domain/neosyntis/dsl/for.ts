@@ -1,9 +1,7 @@
 import { Type } from 'typebox';
-import { builtInVariables } from '../expressions.ts';
 import { base, expression, tasks } from './base.ts';
 import type { TaskKind } from './kind.ts';
-
-const variable = (description: string) => Type.String({ minLength: 1, maxLength: 100, description });
+import { variable, variableProblem } from './variable.ts';
 
 export const ForTask = Type.Object(
   {
@@ -35,18 +33,8 @@ export const forKind: TaskKind<typeof ForTask> = {
   check(task) {
     const problems = (['each', 'at'] as const).flatMap((key) => {
       const name = task.for[key];
-      if (name === undefined) return [];
-      const path = ['for', key];
-      if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name))
-        return [
-          {
-            path,
-            message: `"${name}" is not a variable name: letters, digits and _, not starting with a digit`,
-          },
-        ];
-      if (builtInVariables.includes(name) || name.startsWith('__') || name === 'ENV')
-        return [{ path, message: `"${name}" is the name of a built-in variable: choose another` }];
-      return [];
+      const message = name === undefined ? undefined : variableProblem(name);
+      return message === undefined ? [] : [{ path: ['for', key], message }];
     });
     const [each, at] = loopVariables(task);
     if (problems.length === 0 && each === at)

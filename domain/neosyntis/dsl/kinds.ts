@@ -4,20 +4,31 @@ import { doKind } from './do.ts';
 import { forKind } from './for.ts';
 import { forkKind } from './fork.ts';
 import type { TaskKind } from './kind.ts';
+import { raiseKind } from './raise.ts';
 import { runKind } from './run.ts';
 import { setKind } from './set.ts';
 import { switchKind } from './switch.ts';
+import { tryKind } from './try.ts';
 import { waitKind } from './wait.ts';
 
-const list: TaskKind[] = [callKind, doKind, forKind, forkKind, runKind, setKind, switchKind, waitKind];
+const list: TaskKind[] = [
+  callKind,
+  doKind,
+  forKind,
+  forkKind,
+  raiseKind,
+  runKind,
+  setKind,
+  switchKind,
+  tryKind,
+  waitKind,
+];
 
 /** The supported kinds of task by their keyword. */
 export const kinds: ReadonlyMap<string, TaskKind> = new Map(list.map((kind) => [kind.keyword, kind]));
 
 /** Kinds of task that the specification has and we do not have yet. */
-export const refusedKinds: readonly string[] = ['emit', 'listen', 'raise', 'try'].filter(
-  (name) => !kinds.has(name),
-);
+export const refusedKinds: readonly string[] = ['emit', 'listen'];
 
 /** The keywords that say what a task is; `do` belongs to `for` where both are. */
 export function keywordsOf(task: object): string[] {

@@ -36,7 +36,7 @@ export function createCodeRunner(place: () => Promise<{ host: string }>): CodeRu
       retry: { maximumAttempts: 1 },
       cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     });
-    const step = stepId(given.runId, given.path, given.iteration);
+    const step = stepId(given.runId, given.path, given.iteration, given.attempt);
     const result = await runCode({ ...given, step }).catch((error: unknown) => {
       throw described(error, host);
     });

@@ -9,13 +9,21 @@ export class TaskFailure extends Error {
   readonly outcomeUnknown: boolean;
   /** How long the output of its process is, and where it ran. */
   readonly logs: StepLogs;
+  /** Whether a `retry` may run the tasks again: not those that may have had an effect, unless they allow it. */
+  readonly mayRepeat: boolean;
 
-  constructor(problem: RunProblem, outcomeUnknown = false, logs: StepLogs = {}) {
+  constructor(
+    problem: RunProblem,
+    outcomeUnknown = false,
+    logs: StepLogs = {},
+    mayRepeat: boolean = !outcomeUnknown,
+  ) {
     super(problem.detail ?? problem.title);
     this.name = 'TaskFailure';
     this.problem = problem;
     this.outcomeUnknown = outcomeUnknown;
     this.logs = logs;
+    this.mayRepeat = mayRepeat;
   }
 }
 

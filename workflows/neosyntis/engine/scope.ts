@@ -4,6 +4,7 @@ import type { Budget } from './budget.ts';
 import type { CodeRunner } from './code.ts';
 import type { Evaluator, Variables } from './evaluator.ts';
 import type { Recorder } from './recorder.ts';
+import type { StepRecord } from './step-record.ts';
 
 /** What all tasks of a run share. */
 export interface RunContext {
@@ -11,12 +12,12 @@ export interface RunContext {
   evaluator: Evaluator;
   recorder: Recorder;
   code: CodeRunner;
-  callVerb(name: string, args: Json, step: { path: string; iteration: number[] }): Promise<Json>;
+  callVerb(name: string, args: Json, step: StepPlace): Promise<Json>;
   /** `$context`: what `export.as` replaced last. */
   context: Json;
   /** `$workflow` and `$runtime`. */
   constants: Variables;
-  /** How often each task was begun in each round of its loops. */
+  /** How often each task was begun in each round of its loops and each attempt. */
   visits: Map<string, number>;
   budget: Budget;
   /** Tasks that were run, against loops without an end. */
@@ -29,12 +30,29 @@ export interface Scope {
   /** JSON pointer to the list or task in the document. */
   pointer: string;
   iteration: number[];
+  /** The number of each attempt of the `try` tasks around it, outermost first. */
+  attempts: number[];
+  /** How often this very step was begun, this time included. */
+  attempt: number;
   /** Loop variables. */
   variables: Variables;
   /** The part of the run's progress that this covers, of 0..1. */
   from: number;
   span: number;
 }
+
+/** What tells one execution of a step from all others of the run. */
+export interface StepPlace {
+  path: string;
+  iteration: number[];
+  attempt: number;
+}
+
+export const stepPlace = ({ pointer, iteration, attempt }: Scope): StepPlace => ({
+  path: pointer,
+  iteration,
+  attempt,
+});
 
 /** `continue`, `exit`, `end` or a task's name. */
 export type Directive = string;
@@ -56,6 +74,7 @@ export type TaskExecutor<T extends Task = Task> = (
   scope: Scope,
   /** `$task` and the other variables of this task. */
   variables: Variables,
+  step: StepRecord,
 ) => Promise<Outcome>;
 
 export interface TaskExecutors {

@@ -1,6 +1,7 @@
 import { ActivityFailure, isCancellation } from '@temporalio/workflow';
 import type { Task } from '../../../domain/neosyntis/dsl.ts';
 import type { StepChange } from '../../../domain/neosyntis/projection.ts';
+import type { RunProblem } from '../../../domain/neosyntis/runs.ts';
 import { shown } from '../../../domain/neosyntis/shown.ts';
 import type { Json } from '../../../domain/wire.ts';
 import { keywordOf } from '../tasks.ts';
@@ -19,7 +20,7 @@ export function recordStep(run: RunContext, name: string, task: Task, scope: Sco
     name,
     kind: keyword,
     status: 'pending',
-    attempt: 1,
+    attempt: scope.attempt,
   };
   const now = () => new Date().toISOString();
   const tell = (change: Partial<StepChange>) => {
@@ -32,6 +33,15 @@ export function recordStep(run: RunContext, name: string, task: Task, scope: Sco
       Object.assign(step, { startedAt: now(), input: shown(input) });
       if (keyword !== 'set' && keyword !== 'switch')
         tell({ status: keyword === 'wait' ? 'waiting' : 'running' });
+    },
+    /** A `try` waits to run its tasks again. */
+    retries(problem: RunProblem) {
+      tell({ status: 'waiting', error: problem });
+    },
+    /** It runs them again. */
+    again() {
+      delete step.error;
+      tell({ status: 'running' });
     },
     skipped(input: Json) {
       const at = now();
@@ -55,10 +65,12 @@ export function recordStep(run: RunContext, name: string, task: Task, scope: Sco
         error: problem,
         ...failed.logs,
       });
-      return new TaskFailure(problem);
+      return new TaskFailure(problem, false, {}, failed.mayRepeat || task.metadata?.idempotent === true);
     },
   };
 }
+
+export type StepRecord = ReturnType<typeof recordStep>;
 
 /** Of the platform's own work; what went wrong there is in its log and in Temporal. */
 const unexplained = (error: ActivityFailure) => `The platform could not do its part (${error.activityType}).`;

@@ -1,4 +1,4 @@
-import { CancellationScope, CancelledFailure, isCancellation, workflowInfo } from '@temporalio/workflow';
+import { CancellationScope, CancelledFailure, workflowInfo } from '@temporalio/workflow';
 import type { Task } from '../../../domain/neosyntis/dsl.ts';
 import { VALUE_LIMIT_BYTES } from '../../../domain/neosyntis/runs.ts';
 import { byteLength } from '../../../domain/neosyntis/shown.ts';
@@ -7,9 +7,9 @@ import { executors, keywordOf } from '../tasks.ts';
 import { dateTime } from './date-time.ts';
 import type { Variables } from './evaluator.ts';
 import { failure } from './problem.ts';
-import type { Outcome, RunContext, Scope } from './scope.ts';
+import type { Outcome, RunContext, Scope, TaskExecutor } from './scope.ts';
 import { recordStep } from './step-record.ts';
-import { timeoutMs } from './timeout.ts';
+import { timeoutMs, within } from './timeout.ts';
 
 const EXECUTED_LIMIT = 100_000;
 
@@ -51,7 +51,9 @@ export async function runTask(
       task.input?.from === undefined ? raw : await run.evaluator.shape(task.input.from, raw, variables);
     variables = { ...variables, input };
     step.started(input);
-    const outcome = await withTimeout(task, () => execute(run, task, input, scope, variables));
+    // Code steps keep their own time limit, so that the process ends with its output's tail at hand.
+    const limitMs = 'run' in task ? undefined : timeoutMs(task);
+    const outcome = await within(limitMs, () => execute(run, task, input, scope, variables, step));
     // What the tasks inside exported is the context now.
     variables = { ...variables, context: run.context, task: { ...about, output: outcome.output } };
     const { output, context } = await shapeOutput(run, task, outcome.output, variables);
@@ -64,12 +66,22 @@ export async function runTask(
   }
 }
 
-/** A task that a `then` comes back to is told apart by one more number. */
+/**
+ * A task that a `then` comes back to is told apart by one more number; one that a `try` runs again is the same
+ * step, in its next attempt.
+ */
 function visited(run: RunContext, scope: Scope): Scope {
-  const key = `${scope.pointer} ${scope.iteration.join('.')}`;
-  const visits = run.visits.get(key) ?? 0;
-  run.visits.set(key, visits + 1);
-  return visits === 0 ? scope : { ...scope, iteration: [...scope.iteration, visits] };
+  const place = `${scope.pointer} ${scope.iteration.join('.')}`;
+  const visits = count(run.visits, `${place} ${scope.attempts.join('.')}`);
+  const iteration = visits === 1 ? scope.iteration : [...scope.iteration, visits - 1];
+  const attempt = scope.attempts.length === 0 ? 1 : count(run.visits, `${place} ${visits} attempts`);
+  return { ...scope, iteration, attempt };
+}
+
+function count(counts: Map<string, number>, key: string): number {
+  const next = (counts.get(key) ?? 0) + 1;
+  counts.set(key, next);
+  return next;
 }
 
 function limitRun(run: RunContext) {
@@ -82,23 +94,7 @@ function limitRun(run: RunContext) {
     );
 }
 
-const execute = (run: RunContext, task: Task, input: Json, scope: Scope, variables: Variables) =>
-  executors[keywordOf(task)](run, task, input, scope, variables);
-
-/** Code steps keep their own time limit, so that the process ends with its output's tail at hand. */
-async function withTimeout(task: Task, work: () => Promise<Outcome>): Promise<Outcome> {
-  const ms = timeoutMs(task);
-  if (ms === undefined || 'run' in task) return work();
-  const limit = new CancellationScope({ cancellable: true, timeout: ms });
-  try {
-    return await limit.run(work);
-  } catch (error) {
-    const cancelledFromOutside = CancellationScope.current().consideredCancelled;
-    if (isCancellation(error) && !cancelledFromOutside)
-      throw failure('timeout', `It took longer than ${ms} ms.`);
-    throw error;
-  }
-}
+const execute: TaskExecutor = (run, task, ...rest) => executors[keywordOf(task)](run, task, ...rest);
 
 async function shapeOutput(run: RunContext, task: Task, raw: Json, variables: Variables) {
   const output =

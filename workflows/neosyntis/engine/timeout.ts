@@ -1,9 +1,24 @@
-import type { Task } from '../../../domain/neosyntis/dsl.ts';
+import { CancellationScope, isCancellation } from '@temporalio/workflow';
+import type { Document, Task } from '../../../domain/neosyntis/dsl.ts';
 import { durationMs } from '../../../domain/neosyntis/duration.ts';
+import { failure } from './problem.ts';
 
-/** A task's time limit, if it has one. */
-export function timeoutMs(task: Task): number | undefined {
-  const after = task.timeout?.after;
-  const ms = after === undefined ? undefined : durationMs(after);
+/** The time limit of a task or of the whole run, if it has one. */
+export function timeoutMs({ timeout }: Pick<Task | Document, 'timeout'>): number | undefined {
+  const ms = timeout === undefined ? undefined : durationMs(timeout.after);
   return typeof ms === 'number' ? ms : undefined;
+}
+
+/** Does the work within a time; what is not done then is cancelled, and the error says so. */
+export async function within<T>(ms: number | undefined, work: () => Promise<T>): Promise<T> {
+  if (ms === undefined) return work();
+  const limit = new CancellationScope({ cancellable: true, timeout: ms });
+  try {
+    return await limit.run(work);
+  } catch (error) {
+    const cancelledFromOutside = CancellationScope.current().consideredCancelled;
+    if (isCancellation(error) && !cancelledFromOutside)
+      throw failure('timeout', `It took longer than ${ms} ms.`);
+    throw error;
+  }
 }

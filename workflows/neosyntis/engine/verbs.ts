@@ -4,10 +4,11 @@ import { PLATFORM_QUEUE } from '../../../domain/names.ts';
 import { verbs } from '../../../domain/neosyntis/verbs.ts';
 import type { Json } from '../../../domain/wire.ts';
 import { failure } from './problem.ts';
+import type { StepPlace } from './scope.ts';
 
 /** Calls a verb of the registry by its activity; one that is idempotent is tried again, others never are. */
 export function createVerbCaller(runId: string) {
-  return async (name: string, args: Json, step: { path: string; iteration: number[] }): Promise<Json> => {
+  return async (name: string, args: Json, step: StepPlace): Promise<Json> => {
     const verb = verbs.get(name);
     // Temporal would look for an activity that nobody has for ever.
     if (!verb) throw failure('configuration', `There is no verb "${name}" in this version.`);

@@ -20,6 +20,7 @@ export const runFor: TaskExecutor<ForTask> = async (run, task, input, scope, var
     const here = { ...variables, ...loop, context: run.context };
     if (task.while !== undefined && !(await run.evaluator.condition(task.while, data, here))) break;
     const outcome = await run.tasks.list(run, task.do, data, {
+      ...scope,
       pointer: `${scope.pointer}/do`,
       iteration: [...scope.iteration, index],
       variables: { ...scope.variables, ...loop },

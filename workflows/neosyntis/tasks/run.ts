@@ -2,7 +2,7 @@ import type { RunTask } from '../../../domain/neosyntis/dsl.ts';
 import { byteLength } from '../../../domain/neosyntis/shown.ts';
 import type { Json } from '../../../domain/wire.ts';
 import { failure } from '../engine/problem.ts';
-import type { TaskExecutor } from '../engine/scope.ts';
+import { stepPlace, type TaskExecutor } from '../engine/scope.ts';
 import { timeoutMs } from '../engine/timeout.ts';
 
 const DEFAULT_TIMEOUT_MS = 600_000;
@@ -28,8 +28,7 @@ export const runRun: TaskExecutor<RunTask> = async (run, task, input, scope, var
   await run.budget.spend(byteLength(values));
   return run.code({
     runId: run.runId,
-    path: scope.pointer,
-    iteration: scope.iteration,
+    ...stepPlace(scope),
     ...what,
     arguments: asList(list).map((value) => asText(value, 'an argument')),
     environment: Object.fromEntries(
