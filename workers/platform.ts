@@ -48,6 +48,13 @@ await runProcess(log, async () => {
   const transport = config.SMTP_URL
     ? createSmtpTransport({ url: config.SMTP_URL, from: config.SMTP_FROM })
     : undefined;
+  const runActivities = createRunActivities({
+    database,
+    bus,
+    hosts,
+    guarded,
+    defaultHost: config.VAREON_HOST_NAME,
+  });
   const worker = await Worker.create({
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
@@ -56,10 +63,13 @@ await runProcess(log, async () => {
       ? { codePath: config.VAREON_WORKFLOW_BUNDLE }
       : { code: await bundleWorkflows() },
     activities: {
-      ...createRunActivities({ database, bus, hosts, guarded, defaultHost: config.VAREON_HOST_NAME }),
-      ...createVerbActivities({
-        'notify.email': createNotifyEmail({ database, outbox, startMail: starter.startMail }),
-      }),
+      ...runActivities,
+      ...createVerbActivities(
+        {
+          'notify.email': createNotifyEmail({ database, outbox, startMail: starter.startMail }),
+        },
+        runActivities.project,
+      ),
       ...createMailActivities({ outbox, transport }),
       ...createReconcileActivities({ database, bus, hosts, client, ...starter, log }),
     },

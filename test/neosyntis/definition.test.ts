@@ -121,11 +121,9 @@ describe('Steps', () => {
     expect(problemsOf(result)[0]?.message).toMatch(/nested more than 512 levels/);
   });
 
-  test('with 900 expressions that all fail are checked within two seconds', () => {
-    const started = performance.now();
+  test('with 900 expressions that all fail are refused, a hundred of them by name', () => {
     const many = Array.from({ length: 900 }, (_, n) => ({ [`t${n}`]: { set: { x: `\${ nofn${n} }` } } }));
-    expect(steps(many).ok).toBe(false);
-    expect(performance.now() - started).toBeLessThan(2000);
+    expect(problemsOf(steps(many))).toHaveLength(101);
   });
 });
 

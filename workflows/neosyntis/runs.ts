@@ -9,7 +9,7 @@ import {
 } from '@temporalio/workflow';
 import type { RunActivities } from '../../activities/platform/neosyntis/runs.ts';
 import type { Document } from '../../domain/neosyntis/dsl.ts';
-import type { ProjectionBatch, RunChange } from '../../domain/neosyntis/projection.ts';
+import type { RunChange } from '../../domain/neosyntis/projection.ts';
 import type { RunProblem } from '../../domain/neosyntis/runs.ts';
 import type { Json } from '../../domain/wire.ts';
 import { createBudget } from './engine/budget.ts';
@@ -37,6 +37,12 @@ const local = proxyLocalActivities<RunActivities>({
   retry: { initialInterval: 50, maximumInterval: '1 second' },
 });
 
+/** What happens while the run waits: a workflow task stays open for so long, and no longer. */
+const quick = proxyLocalActivities<RunActivities>({
+  startToCloseTimeout: '1 second',
+  retry: { maximumAttempts: 1 },
+});
+
 /** The end goes the long way when the short one fails. */
 const { finish } = proxyLocalActivities<RunActivities>({
   startToCloseTimeout: '10 seconds',
@@ -58,9 +64,9 @@ export async function neosyntisRun({ document, input, workflowId, version }: Run
   const runId = workflowInfo().workflowId;
   const startedAt = workflowInfo().startTime.toISOString();
   const engine = await jq();
-  const recorder = createRecorder(runId, project);
+  const recorder = createRecorder(runId, { quick: quick.project, patient: project });
   recorder.run({ status: 'running', startedAt });
-  const budget = createBudget(recorder.flush);
+  const budget = createBudget(() => recorder.flush());
   const run: RunContext = {
     runId,
     recorder,
@@ -68,7 +74,7 @@ export async function neosyntisRun({ document, input, workflowId, version }: Run
     budget,
     visits: new Map(),
     code: createCodeRunner(local.place),
-    callVerb: createVerbCaller(runId),
+    callVerb: createVerbCaller(runId, recorder),
     context: null,
     constants: {
       workflow: {
@@ -110,12 +116,12 @@ async function runDocument(run: RunContext, document: Document, raw: Json): Prom
 const close = (run: RunContext, end: RunChange) =>
   CancellationScope.nonCancellable(async () => {
     run.recorder.run({ ...end, endedAt: new Date().toISOString() });
-    const batch: ProjectionBatch = await run.recorder.drain();
+    const { last, logged } = await run.recorder.drain();
     try {
-      await finish(batch);
+      await finish(last, logged);
     } catch (error) {
       log.warn('the end is projected by a normal activity', { error });
-      await project(batch);
+      await project(last);
     }
   });
 

@@ -49,6 +49,15 @@ export function createRunActivities({ database, bus, hosts, guarded, defaultHost
       if (hasLogs(step)) await expectLogs(database, { runId, ...step });
   }
 
+  async function logsToCome(batch: ProjectionBatch): Promise<void> {
+    await expect(batch);
+    await waitUntil(async () => {
+      const missing = await missingLogs(database, batch.runId);
+      missing.forEach(ask);
+      return missing.length === 0;
+    }, LOGS_WITHIN_MS);
+  }
+
   /** Frames go out after the commit; one that is lost is seen by its number and read from the database. */
   async function publish(runId: string, { frames, events }: Projected): Promise<void> {
     for (const frame of frames) bus.publish(topics.run(runId), frame);
@@ -59,14 +68,9 @@ export function createRunActivities({ database, bus, hosts, guarded, defaultHost
     project,
 
     /** The last projection: whoever waited for the run reads its end, and its logs as far as they came. */
-    async finish(batch: ProjectionBatch): Promise<void> {
-      await expect(batch);
-      await waitUntil(async () => {
-        const missing = await missingLogs(database, batch.runId);
-        missing.forEach(ask);
-        return missing.length === 0;
-      }, LOGS_WITHIN_MS);
-      await project(batch);
+    async finish(batch: ProjectionBatch, logged: boolean): Promise<void> {
+      if (logged) await logsToCome(batch);
+      await publish(batch.runId, await applied(batch));
     },
 
     /** The host for a step that names none: the default one, or another that is online. */

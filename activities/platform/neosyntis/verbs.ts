@@ -1,5 +1,6 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import { Value } from 'typebox/value';
+import type { ProjectionBatch } from '../../../domain/neosyntis/projection.ts';
 import { verbs } from '../../../domain/neosyntis/verbs.ts';
 import type { Json } from '../../../domain/wire.ts';
 
@@ -11,15 +12,20 @@ export interface VerbCall {
   attempt: number;
   verb: string;
   args: Json;
+  /** What happened in the run until now and may not be known yet. */
+  news?: ProjectionBatch;
 }
 
 /** What a verb does; it is called again after a crash only when the registry says that it is idempotent. */
 export type VerbImplementation = (call: VerbCall) => Promise<Json>;
 
 /** The verbs of the registry whose queue is the platform's, by name. */
-export function createVerbActivities(implementations: Record<string, VerbImplementation>) {
+export function createVerbActivities(
+  implementations: Record<string, VerbImplementation>,
+  tell: (news: ProjectionBatch) => Promise<void>,
+) {
   return {
-    async callVerb(call: VerbCall): Promise<Json> {
+    async callVerb({ news, ...call }: VerbCall): Promise<Json> {
       const verb = verbs.get(call.verb);
       const implementation = implementations[call.verb];
       if (!verb || !implementation)
@@ -30,9 +36,26 @@ export function createVerbActivities(implementations: Record<string, VerbImpleme
           `${call.verb}: ${problem.instancePath || 'with'} ${problem.message}`,
           'invalid',
         );
-      return implementation(call);
+      return meanwhile(
+        () => news && tell(news),
+        () => implementation(call),
+      );
     },
   };
+}
+
+/** What takes longer than this should be seen to be under way. */
+const TELL_AFTER_MS = 20;
+
+/** Does the work; what happened before it is told when the work takes its time, or else later with other news. */
+async function meanwhile<T>(tell: () => Promise<void> | undefined, work: () => Promise<T>): Promise<T> {
+  // Nobody waits for it, and a failure is no loss: it is a hint, and the run sends the same again.
+  const timer = setTimeout(() => void tell()?.catch(() => {}), TELL_AFTER_MS);
+  try {
+    return await work();
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 export type VerbActivities = ReturnType<typeof createVerbActivities>;

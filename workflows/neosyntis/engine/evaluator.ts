@@ -1,14 +1,16 @@
 import type { Jq } from 'jq-wasm';
 import { isBounded } from '../../../domain/neosyntis/bounded.ts';
-import { builtInVariables, expressionSource, isExpression } from '../../../domain/neosyntis/expressions.ts';
+import { builtInVariables, expressionSource } from '../../../domain/neosyntis/expressions.ts';
 import type { GuardedExpression, GuardedResult } from '../../../domain/neosyntis/guarded.ts';
+import { pathValue } from '../../../domain/neosyntis/paths.ts';
 import { VALUE_LIMIT_BYTES } from '../../../domain/neosyntis/runs.ts';
 import { byteLength } from '../../../domain/neosyntis/shown.ts';
 import { unstorable } from '../../../domain/storable.ts';
 import type { Json } from '../../../domain/wire.ts';
 import type { Budget } from './budget.ts';
 import { forget } from './jq.ts';
-import { failure } from './problem.ts';
+import { failure, TaskFailure } from './problem.ts';
+import { expressionsOf, filled } from './template.ts';
 
 export type Variables = Readonly<Record<string, Json>>;
 
@@ -29,24 +31,44 @@ export function createEvaluator(options: {
   budget: Budget;
 }) {
   async function source(text: string, input: Json, variables: Variables): Promise<Json> {
+    const plain = pathValue(text, input, { ...unbound, ...variables });
+    if (plain) return plain.value;
     const named = referenced(text, { ...unbound, ...variables });
-    const isSmall = JSON.stringify([input, named]).length <= INLINE_BYTES;
     const values =
-      isSmall && isBounded(text) ? await inline(text, input, named) : await outside(text, input, named);
-    if (values.length > 1)
-      throw failure(
-        'expression',
-        `\${ ${text} } gave ${values.length} values; wrap it in [ ] to get a list.`,
-      );
-    const value = values[0] ?? null;
-    const wrong = unstorable(value);
-    if (wrong) throw failure('expression', `\${ ${text} } gave a value that ${wrong.what}.`);
-    if (byteLength(value) > VALUE_LIMIT_BYTES)
-      throw failure(
-        'expression',
-        `\${ ${text} } gave more than ${VALUE_LIMIT_BYTES} bytes of JSON, the limit.`,
-      );
-    return value;
+      isBounded(text) && isSmall(input, named)
+        ? await inline(text, input, named)
+        : await outside(text, input, named);
+    return limited(text, values);
+  }
+
+  /** What each of these gives. One run of jq does several, as most of its time goes into starting. */
+  async function several(
+    sources: string[],
+    input: Json,
+    variables: Variables,
+  ): Promise<ReadonlyMap<string, Json>> {
+    const all: Variables = { ...unbound, ...variables };
+    const values = new Map<string, Json>();
+    const small: string[] = [];
+    for (const text of sources) {
+      const plain = pathValue(text, input, all);
+      if (plain) values.set(text, plain.value);
+      else if (isBounded(text)) small.push(text);
+    }
+    const together = small.length > 1 ? `[${small.map((text) => `[(${text}\n)]`).join(',')}]` : undefined;
+    if (together !== undefined && isSmall(input, referenced(together, all))) {
+      // One that fails, or gives several values, says so by itself, below.
+      const [lists] = await inline(together, input, referenced(together, all)).catch((error: unknown) => {
+        if (error instanceof TaskFailure) return [];
+        throw error;
+      });
+      if (Array.isArray(lists))
+        for (const [index, list] of lists.entries())
+          if (Array.isArray(list) && list.length < 2)
+            values.set(small[index] ?? '', limited(small[index] ?? '', list));
+    }
+    for (const text of sources) if (!values.has(text)) values.set(text, await source(text, input, variables));
+    return values;
   }
 
   async function inline(text: string, input: Json, variables: Record<string, Json>): Promise<Json[]> {
@@ -87,18 +109,10 @@ export function createEvaluator(options: {
 
     /** A value in which every string that is wholly `${ … }` is evaluated. */
     async template(value: unknown, input: Json, variables: Variables): Promise<Json> {
-      if (typeof value === 'string')
-        return isExpression(value) ? evaluator.expression(value, input, variables) : value;
-      if (Array.isArray(value)) {
-        const items: Json[] = [];
-        for (const item of value) items.push(await evaluator.template(item, input, variables));
-        return items;
-      }
-      if (value === null || typeof value !== 'object') return value as Json; // definitions are JSON
-      const result: { [key: string]: Json } = {};
-      for (const [key, item] of Object.entries(value))
-        result[key] = await evaluator.template(item, input, variables);
-      return result;
+      const sources = [...expressionsOf(value)];
+      return sources.length === 0
+        ? (value as Json) // definitions are JSON
+        : filled(value, await several(sources, input, variables));
     },
 
     /** `input.from`, `output.as` and `export.as`: one expression, or an object of them. */
@@ -108,6 +122,24 @@ export function createEvaluator(options: {
         : evaluator.template(value, input, variables),
   };
   return evaluator;
+}
+
+const isSmall = (input: Json, variables: Variables): boolean =>
+  JSON.stringify([input, variables]).length <= INLINE_BYTES;
+
+/** The one value of an expression. */
+function limited(text: string, values: readonly Json[]): Json {
+  if (values.length > 1)
+    throw failure('expression', `\${ ${text} } gave ${values.length} values; wrap it in [ ] to get a list.`);
+  const value = values[0] ?? null;
+  const wrong = unstorable(value);
+  if (wrong) throw failure('expression', `\${ ${text} } gave a value that ${wrong.what}.`);
+  if (byteLength(value) > VALUE_LIMIT_BYTES)
+    throw failure(
+      'expression',
+      `\${ ${text} } gave more than ${VALUE_LIMIT_BYTES} bytes of JSON, the limit.`,
+    );
+  return value;
 }
 
 export type Evaluator = ReturnType<typeof createEvaluator>;

@@ -5,43 +5,79 @@ import { byteLength } from '../../../domain/neosyntis/shown.ts';
 import type { Json } from '../../../domain/wire.ts';
 
 /** Changes and bytes that one batch carries at most; a Temporal payload holds 2 MB. */
-const BATCH_CHANGES = 500;
-const BATCH_BYTES = 800_000;
+const BATCH = { changes: 500, bytes: 800_000 };
+
+/** More than this is not sent along again and again: it is projected for itself. */
+const NEWS = { changes: 100, bytes: 64_000 };
+
+/** People do not see shorter waits. */
+const SEEN_MS = 100;
+
+/** Ways to project a batch; what comes back without an error is in the database. */
+export interface Projectors {
+  /** Quick, or an error: the workflow task stays open meanwhile. */
+  quick(batch: ProjectionBatch): Promise<void>;
+  /** Tried until the database is back. */
+  patient(batch: ProjectionBatch): Promise<void>;
+}
 
 /**
- * Collects what happens in a run and hands it on in order, one batch in flight at a time, whenever the run is
- * about to wait. What is still here when the run ends goes out with its end: pure steps cost nothing of their own.
+ * Collects what happens in a run and hands it on in order. What changed shortly before a verb is called travels with
+ * the call (`news`), as a hint that costs nothing and may be lost; when the run is about to wait, or much has come
+ * together, it is projected, one batch at a time; what is still here when the run ends goes out with its end. So a
+ * change may be sent several times: its number tells, and the first time counts.
  */
-export function createRecorder(runId: string, project: (batch: ProjectionBatch) => Promise<void>) {
-  let pending: Change[] = [];
-  let next = 1;
+export function createRecorder(runId: string, { quick, patient }: Projectors) {
+  /** Changes that are not known to be in the database, from number `first` on. */
+  let changes: Change[] = [];
+  let first = 1;
+  let bytes = 0;
   let progress = 0;
   let steps = 0;
+  let logged = false;
   let closed = false;
   let wanted = false;
+  let flushedAt = 0;
 
-  function take(): ProjectionBatch {
-    let bytes = 0;
+  function record(change: Change): void {
+    changes.push(change);
+    bytes += sizeOf(change);
+    if (changes.length > NEWS.changes || bytes > NEWS.bytes) wanted = true;
+  }
+
+  /** The oldest changes, as many as one batch holds. */
+  function batch(): ProjectionBatch {
+    let size = 0;
     let count = 0;
-    while (count < pending.length && count < BATCH_CHANGES && (count === 0 || bytes < BATCH_BYTES))
-      bytes += byteLength(pending[count++] as unknown as Json); // a change is JSON
-    const changes = pending.slice(0, count);
-    pending = pending.slice(count);
-    const from = next;
-    next += changes.length;
-    return { runId, from, changes, progress };
+    while (count < changes.length && count < BATCH.changes && (count === 0 || size < BATCH.bytes))
+      size += sizeOf(changes[count++]);
+    return { runId, from: first, changes: changes.slice(0, count), progress };
+  }
+
+  function projected({ changes: done }: ProjectionBatch): void {
+    first += done.length;
+    changes = changes.slice(done.length);
+    bytes = changes.reduce((sum, change) => sum + sizeOf(change), 0);
+  }
+
+  async function project(one: ProjectionBatch): Promise<void> {
+    try {
+      await quick(one);
+    } catch {
+      await patient(one).catch((error: unknown) => {
+        // Only what can never be stored is refused; the run goes on and its end is still told.
+        log.error('a batch of changes was refused', { error, from: one.from });
+      });
+    }
+    projected(one);
   }
 
   async function pump(): Promise<void> {
     for (;;) {
-      await condition(() => closed || (wanted && pending.length > 0));
+      await condition(() => closed || (wanted && changes.length > 0));
       if (closed) return;
-      wanted = pending.length > BATCH_CHANGES;
-      const batch = take();
-      await project(batch).catch((error: unknown) => {
-        // Only what can never be stored is refused; the run goes on and its end is still told.
-        log.error('a batch of changes was refused', { error, from: batch.from });
-      });
+      wanted = changes.length > BATCH.changes;
+      await project(batch());
     }
   }
   // A run that is cancelled still says so.
@@ -50,11 +86,20 @@ export function createRecorder(runId: string, project: (batch: ProjectionBatch) 
   return {
     /** Whether a new step still gets a row of its own. */
     admit: (): boolean => ++steps <= RECORDED_STEPS_LIMIT,
-    step: (step: StepChange) => void pending.push({ step }),
-    run: (run: RunChange) => void pending.push({ run }),
-    /** The run is about to wait for something: what happened so far should be seen meanwhile. */
-    flush() {
+    step(step: StepChange): void {
+      logged ||= step.stdoutBytes !== undefined;
+      record({ step });
+    },
+    run: (run: RunChange) => record({ run }),
+    /** The run is about to wait for so long: what happened so far should be seen meanwhile. */
+    flush(waitMs = Number.POSITIVE_INFINITY): void {
+      if (waitMs < SEEN_MS && Date.now() - flushedAt < SEEN_MS) return;
+      flushedAt = Date.now();
       wanted = true;
+    },
+    /** What a call that takes long should make known; nothing when that is done already or too much. */
+    news(): ProjectionBatch | undefined {
+      return wanted || changes.length === 0 ? undefined : batch();
     },
     /** From 0 to 1; it never goes back. */
     progressTo(share: number) {
@@ -65,17 +110,19 @@ export function createRecorder(runId: string, project: (batch: ProjectionBatch) 
       progress = 100;
     },
     /** Waits for what is in flight, sends all but the last batch, and gives that one to the caller. */
-    async drain(): Promise<ProjectionBatch> {
+    async drain(): Promise<{ last: ProjectionBatch; logged: boolean }> {
       closed = true;
       await pumping;
-      let batch = take();
-      while (pending.length > 0) {
-        await project(batch);
-        batch = take();
+      let last = batch();
+      while (last.changes.length < changes.length) {
+        await project(last);
+        last = batch();
       }
-      return batch;
+      return { last, logged };
     },
   };
 }
+
+const sizeOf = (change: Change | undefined): number => byteLength((change ?? null) as unknown as Json); // a change is JSON
 
 export type Recorder = ReturnType<typeof createRecorder>;

@@ -4,10 +4,11 @@ import { PLATFORM_QUEUE } from '../../../domain/names.ts';
 import { verbs } from '../../../domain/neosyntis/verbs.ts';
 import type { Json } from '../../../domain/wire.ts';
 import { failure } from './problem.ts';
+import type { Recorder } from './recorder.ts';
 import type { StepPlace } from './scope.ts';
 
 /** Calls a verb of the registry by its activity; one that is idempotent is tried again, others never are. */
-export function createVerbCaller(runId: string) {
+export function createVerbCaller(runId: string, recorder: Recorder) {
   return async (name: string, args: Json, step: StepPlace): Promise<Json> => {
     const verb = verbs.get(name);
     // Temporal would look for an activity that nobody has for ever.
@@ -18,7 +19,8 @@ export function createVerbCaller(runId: string) {
       retry: verb.idempotent ? { maximumAttempts: 5, initialInterval: 200 } : { maximumAttempts: 1 },
     });
     try {
-      return await callVerb({ runId, ...step, verb: name, args });
+      const news = recorder.news();
+      return await callVerb({ runId, ...step, verb: name, args, ...(news ? { news } : {}) });
     } catch (error) {
       throw described(error, name, verb.idempotent);
     }

@@ -5,7 +5,6 @@ import { stepPlace, type TaskExecutor } from '../engine/scope.ts';
 /** `call`: one of the registry's verbs. */
 export const runCall: TaskExecutor<CallTask> = async (run, task, input, scope, variables) => {
   const args = await run.evaluator.template(task.with ?? {}, input, variables);
-  run.recorder.flush();
   await run.budget.spend(byteLength(args));
   return { output: await run.callVerb(task.call, args, stepPlace(scope)) };
 };

@@ -29,7 +29,7 @@ export const runTry: TaskExecutor<TryTask> = async (run, task, input, scope, var
       if (ms === undefined)
         return handle(run, task, error, input, { ...scope, variables: { ...scope.variables, ...caught } });
       step.retries(error.problem);
-      run.recorder.flush();
+      run.recorder.flush(ms);
       if (ms > 0) await sleep(ms);
       step.again();
     }

@@ -12,7 +12,7 @@ export const runWait: TaskExecutor<WaitTask> = async (run, task, input, _scope, 
       ? durationMs(duration)
       : { problem: `${JSON.stringify(duration)} is not a duration` };
   if (typeof ms !== 'number') throw failure('validation', `wait: ${ms.problem}.`);
-  run.recorder.flush();
+  run.recorder.flush(ms);
   if (ms > 0) await sleep(ms);
   return { output: input };
 };
