@@ -1,6 +1,6 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import { Value } from 'typebox/value';
-import { verbs } from '../../../domain/neosyntis/verbs.ts';
+import { type Verb, verbs } from '../../../domain/neosyntis/verbs.ts';
 import type { Json } from '../../../domain/wire.ts';
 
 export interface VerbCall {
@@ -9,6 +9,8 @@ export interface VerbCall {
   iteration: number[];
   verb: string;
   args: Json;
+  /** Of one attempt; verbs of the outbound queue keep to it. */
+  timeoutMs: number;
 }
 
 /** What a verb does; it is called again after a crash only when the registry says that it is idempotent. */
@@ -22,15 +24,19 @@ export function createVerbActivities(implementations: Record<string, VerbImpleme
       const implementation = implementations[call.verb];
       if (!verb || !implementation)
         throw ApplicationFailure.nonRetryable(`This worker has no verb "${call.verb}".`, 'configuration');
-      const [problem] = Value.Errors(verb.with, call.args);
-      if (problem)
-        throw ApplicationFailure.nonRetryable(
-          `${call.verb}: ${problem.instancePath || 'with'} ${problem.message}`,
-          'invalid',
-        );
+      const problem = firstProblem(verb, call.args);
+      if (problem) throw ApplicationFailure.nonRetryable(`${call.verb}: ${problem}`, 'invalid');
       return implementation(call);
     },
   };
+}
+
+function firstProblem(verb: Verb, args: Json): string | undefined {
+  const [broken] = Value.Errors(verb.with, args);
+  if (broken) return `${broken.instancePath || 'with'} ${broken.message}`;
+  const checked = args as Record<string, Json>; // the schema of every verb is an object
+  const [problem] = [...(verb.refuse?.(checked) ?? []), ...(verb.check?.(checked) ?? [])];
+  return problem && `${problem.path} ${problem.message}`;
 }
 
 export type VerbActivities = ReturnType<typeof createVerbActivities>;

@@ -4,6 +4,7 @@ import type { Budget } from './budget.ts';
 import type { CodeRunner } from './code.ts';
 import type { Evaluator, Variables } from './evaluator.ts';
 import type { Recorder } from './recorder.ts';
+import type { VerbCaller } from './verbs.ts';
 
 /** What all tasks of a run share. */
 export interface RunContext {
@@ -11,7 +12,7 @@ export interface RunContext {
   evaluator: Evaluator;
   recorder: Recorder;
   code: CodeRunner;
-  callVerb(name: string, args: Json, step: { path: string; iteration: number[] }): Promise<Json>;
+  callVerb: VerbCaller;
   /** `$context`: what `export.as` replaced last. */
   context: Json;
   /** `$workflow` and `$runtime`. */

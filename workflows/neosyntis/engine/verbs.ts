@@ -1,32 +1,74 @@
-import { ActivityFailure, ApplicationFailure, proxyActivities } from '@temporalio/workflow';
+import {
+  ActivityCancellationType,
+  ActivityFailure,
+  ApplicationFailure,
+  isCancellation,
+  proxyActivities,
+} from '@temporalio/workflow';
 import type { VerbActivities } from '../../../activities/platform/neosyntis/verbs.ts';
-import { PLATFORM_QUEUE } from '../../../domain/names.ts';
-import { verbs } from '../../../domain/neosyntis/verbs.ts';
+import { OUTBOUND_QUEUE, PLATFORM_QUEUE } from '../../../domain/names.ts';
+import { standardProblem } from '../../../domain/neosyntis/problems.ts';
+import { VERB_FAILURE, type VerbFailure } from '../../../domain/neosyntis/verb-failure.ts';
+import { type Verb, verbs } from '../../../domain/neosyntis/verbs.ts';
 import type { Json } from '../../../domain/wire.ts';
-import { failure } from './problem.ts';
+import { failure, TaskFailure } from './problem.ts';
+
+export type VerbCaller = (
+  name: string,
+  args: Json,
+  step: { path: string; iteration: number[]; timeoutMs: number | undefined },
+) => Promise<Json>;
+
+const DEFAULT_TIMEOUT_MS = 30_000;
 
 /** Calls a verb of the registry by its activity; one that is idempotent is tried again, others never are. */
-export function createVerbCaller(runId: string) {
-  return async (name: string, args: Json, step: { path: string; iteration: number[] }): Promise<Json> => {
+export function createVerbCaller(runId: string): VerbCaller {
+  return async (name, args, { timeoutMs = DEFAULT_TIMEOUT_MS, ...step }) => {
     const verb = verbs.get(name);
     // Temporal would look for an activity that nobody has for ever.
     if (!verb) throw failure('configuration', `There is no verb "${name}" in this version.`);
+    const isIdempotent = typeof verb.idempotent === 'function' ? verb.idempotent(args) : verb.idempotent;
     const { callVerb } = proxyActivities<VerbActivities>({
-      taskQueue: PLATFORM_QUEUE,
-      startToCloseTimeout: '1 minute',
-      retry: verb.idempotent ? { maximumAttempts: 5, initialInterval: 200 } : { maximumAttempts: 1 },
+      ...placeOf(verb, timeoutMs),
+      retry: isIdempotent ? retryOf(verb) : { maximumAttempts: 1 },
     });
     try {
-      return await callVerb({ runId, ...step, verb: name, args });
+      return await callVerb({ runId, ...step, verb: name, args, timeoutMs });
     } catch (error) {
-      throw described(error, name, verb.idempotent);
+      throw described(error, name, isIdempotent);
     }
   };
 }
 
+const placeOf = (verb: Verb, timeoutMs: number) =>
+  verb.queue === 'platform'
+    ? { taskQueue: PLATFORM_QUEUE, startToCloseTimeout: '1 minute' as const }
+    : {
+        taskQueue: OUTBOUND_QUEUE,
+        // The request has its own limit; this one is for a worker that forgot to enforce it.
+        startToCloseTimeout: timeoutMs + 10_000,
+        // A worker that dies is noticed within this time.
+        heartbeatTimeout: 5_000,
+        // A cancelled run has ended its requests.
+        cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+      };
+
+const retryOf = ({ retry = { attempts: 5, firstPauseMs: 200 } }: Verb) => ({
+  maximumAttempts: retry.attempts,
+  initialInterval: retry.firstPauseMs,
+  maximumInterval: '1 minute' as const,
+});
+
 function described(error: unknown, name: string, isIdempotent: boolean): unknown {
-  if (!(error instanceof ActivityFailure)) return error;
+  if (!(error instanceof ActivityFailure) || isCancellation(error)) return error;
   const { cause } = error;
+  if (cause instanceof ApplicationFailure && cause.type === VERB_FAILURE) {
+    const [problem] = (cause.details ?? []) as [VerbFailure]; // of that type always
+    return new TaskFailure(
+      standardProblem(problem.kind, problem.detail, problem.status),
+      problem.outcomeUnknown,
+    );
+  }
   if (cause instanceof ApplicationFailure && cause.type === 'invalid')
     return failure('validation', cause.message);
   if (cause instanceof ApplicationFailure && cause.type === 'configuration')
