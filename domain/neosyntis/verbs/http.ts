@@ -13,7 +13,7 @@ import type { Verb } from '../verbs.ts';
 import { headerProblems, headers } from './http/headers.ts';
 import { expandEndpoint, withoutVariables } from './http/uri-template.ts';
 
-const scalar = () => Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()]);
+const scalars = () => [Type.String(), Type.Number(), Type.Boolean(), Type.Null()];
 const secret = () => Type.String({ minLength: 1, maxLength: 16_000 });
 const uri = () => Type.String({ minLength: 1, maxLength: 10_000, description: 'A URI, or a URI template' });
 
@@ -48,7 +48,7 @@ export const http = {
       query: Type.Optional(
         Type.Record(
           Type.String({ maxLength: 1_000 }),
-          Type.Union([scalar(), Type.Array(scalar(), { maxItems: 1_000 })]),
+          Type.Union([...scalars(), Type.Array(Type.Union(scalars()), { maxItems: 1_000 })]),
         ),
       ),
       output: Type.Optional(
