@@ -17,12 +17,9 @@ export function bodyOf(value: Json | undefined, given: Readonly<Record<string, J
   const typed = (standard: string) =>
     type === undefined ? { ...headers, 'content-type': standard } : headers;
   if (typeof value === 'string') return { body: value, headers: typed('text/plain; charset=utf-8') };
-  if (
-    type !== undefined &&
-    /^application\/x-www-form-urlencoded\s*(;|$)/i.test(type) &&
-    !Array.isArray(value)
-  )
-    return { body: queryString(Object(value)), headers };
+  const isForm = /^application\/x-www-form-urlencoded\s*(;|$)/i.test(type ?? '');
+  if (isForm && typeof value === 'object' && !Array.isArray(value))
+    return { body: queryString(value), headers };
   return { body: JSON.stringify(value), headers: typed('application/json') };
 }
 
