@@ -52,7 +52,7 @@ module.exports = {
     },
     only(
       'workers',
-      ['domain', 'drivers', 'db', 'activities', 'workflows', 'config', 'logs', 'process'],
+      ['domain', 'drivers', 'db', 'activities', 'workflows', 'config', 'logs', 'process', 'version'],
       'entry points',
     ),
     only('local', ['config', 'drivers', 'workers', 'domain', 'logs'], 'starts processes; knows no feature'),

@@ -3,6 +3,9 @@
 /** Database-side activities and all workflows. */
 export const PLATFORM_QUEUE = 'platform';
 
+/** Requests to other servers that are made for users: they may take long, and wait for nobody but each other. */
+export const OUTBOUND_QUEUE = 'outbound';
+
 /** Hardware-side activities of one worker host. */
 export const hostQueue = (name: string): string => `host-${name}`;
 

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import type { PartName } from '../local/events.ts';
 import { type Stack, startStack } from '../local/stack.ts';
 import { createClient, until } from './support/client.ts';
+import { serveHttp } from './support/http-server.ts';
 import { openSocket } from './support/socket.ts';
 import { testEnvironment } from './support/stack.ts';
 
@@ -92,6 +93,33 @@ describe('kill -9 of', () => {
     await back;
     const next = await ended(await trigger([{ work: { run: { shell: { command: 'echo again' } } } }]));
     expect(next).toMatchObject({ status: 'completed', output: 'again\n' });
+  }, 60_000);
+
+  test('the platform in the middle of requests repeats a GET, and leaves a POST unknown', async () => {
+    const seen: string[] = [];
+    const served = await serveHttp();
+    served.on('/slow', ({ method }, response) => {
+      seen.push(method ?? '');
+      if (seen.filter((other) => other === 'GET').length > 1) response.end('second');
+    });
+    const ask = (method: string) =>
+      trigger([{ ask: { call: 'http', with: { method, endpoint: `${served.origin}/slow` } } }]);
+    const runIds = [await ask('GET'), await ask('POST')];
+    await until(
+      async () => seen.length,
+      (count) => count === 2,
+      15_000,
+    );
+    stack.part('platform').kill('SIGKILL');
+    const [get, post] = await Promise.all(runIds.map(ended));
+    expect(get).toMatchObject({ status: 'completed', output: 'second' });
+    expect(post).toMatchObject({
+      status: 'failed',
+      error: { instance: '/do/0/ask', detail: expect.stringMatching(/unknown/) },
+      steps: [{ status: 'unknown' }],
+    });
+    expect(seen.sort()).toEqual(['GET', 'GET', 'POST']);
+    await served.close();
   }, 60_000);
 
   test.each<PartName>(['platform', 'api', 'temporal', 'postgres'])(

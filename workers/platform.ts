@@ -1,11 +1,13 @@
 import { Client, Connection } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
+import { createHttp } from '../activities/platform/neosyntis/http.ts';
 import { createNotifyEmail } from '../activities/platform/neosyntis/notify-email.ts';
+import { createNotifyWebhook } from '../activities/platform/neosyntis/notify-webhook.ts';
 import { createRunActivities } from '../activities/platform/neosyntis/runs.ts';
 import { createVerbActivities } from '../activities/platform/neosyntis/verbs.ts';
 import { createMailActivities } from '../activities/platform/system/mail.ts';
 import { createReconcileActivities } from '../activities/platform/system/reconcile.ts';
-import { readConfig, readKeys } from '../config.ts';
+import { list, readConfig, readKeys } from '../config.ts';
 import { migrate, openDatabase } from '../db/orm.ts';
 import { createHostRepository } from '../db/system/hosts.ts';
 import { createOutbox } from '../db/system/outbox.ts';
@@ -13,11 +15,14 @@ import { PLATFORM_QUEUE } from '../domain/names.ts';
 import { connectBus } from '../drivers/bus/mqtt.ts';
 import { createGuardedEvaluator } from '../drivers/expressions/guarded.ts';
 import { createSmtpTransport } from '../drivers/mail/smtp.ts';
+import { createOutboundClient } from '../drivers/outbound/client.ts';
 import { createEnvelope } from '../drivers/secrets/envelope.ts';
 import { createLogger } from '../logs.ts';
 import { runProcess } from '../process.ts';
+import { VERSION } from '../version.ts';
 import { bundleWorkflows } from './bundle.ts';
 import { collectFromHosts } from './collect.ts';
+import { startOutboundWorker } from './outbound.ts';
 import { ensureReconciler } from './reconciler-schedule.ts';
 import { createStarter } from './starter.ts';
 import { connectWorker, installRuntime } from './temporal.ts';
@@ -55,6 +60,18 @@ await runProcess(log, async () => {
     guarded,
     defaultHost: config.VAREON_HOST_NAME,
   });
+  const outbound = createOutboundClient({
+    allow: list(config.VAREON_OUTBOUND_ALLOW),
+    userAgent: `Vareon/${VERSION}`,
+  });
+  const verbActivities = createVerbActivities(
+    {
+      http: createHttp(outbound),
+      'notify.email': createNotifyEmail({ database, outbox, startMail: starter.startMail }),
+      'notify.webhook': createNotifyWebhook(outbound),
+    },
+    runActivities.project,
+  );
   const worker = await Worker.create({
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
@@ -64,12 +81,7 @@ await runProcess(log, async () => {
       : { code: await bundleWorkflows() },
     activities: {
       ...runActivities,
-      ...createVerbActivities(
-        {
-          'notify.email': createNotifyEmail({ database, outbox, startMail: starter.startMail }),
-        },
-        runActivities.project,
-      ),
+      ...verbActivities,
       ...createMailActivities({ outbox, transport }),
       ...createReconcileActivities({ database, bus, hosts, client, ...starter, log }),
     },
@@ -80,13 +92,14 @@ await runProcess(log, async () => {
     shutdownForceTime: '4s',
   });
   const working = worker.run();
+  const outboundWorker = await startOutboundWorker(connection, config.TEMPORAL_NAMESPACE, verbActivities);
   const collector = await collectFromHosts({ bus, database, hosts, log });
   await ensureReconciler(client);
   return {
     async close() {
       await collector.close();
       worker.shutdown();
-      await working;
+      await Promise.all([working, outboundWorker.close()]);
       await Promise.all([bus.close(), guarded.close(), connection.close(), clientConnection.close()]);
       await database.close();
     },

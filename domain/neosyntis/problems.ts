@@ -5,6 +5,7 @@ const standard = {
   configuration: { status: 400, title: 'Configuration error' },
   validation: { status: 400, title: 'Validation error' },
   expression: { status: 400, title: 'Expression error' },
+  authorization: { status: 403, title: 'Not permitted' },
   timeout: { status: 408, title: 'Timed out' },
   communication: { status: 500, title: 'Communication error' },
   runtime: { status: 500, title: 'Runtime error' },
@@ -12,9 +13,11 @@ const standard = {
 
 export type ProblemKind = keyof typeof standard;
 
-export const standardProblem = (kind: ProblemKind, detail: string): RunProblem => ({
+/** @param status instead of the type's own, such as what the other side answered. */
+export const standardProblem = (kind: ProblemKind, detail: string, status?: number): RunProblem => ({
   type: `https://open-workflow-specification.org/dsl/errors/types/${kind}`,
   ...standard[kind],
+  ...(status === undefined ? {} : { status }),
   detail,
 });
 

@@ -116,6 +116,7 @@ function leafProblems(shape: Shape, value: unknown, path: string): InputProblem[
 function isOf(type: string, value: unknown): boolean {
   if (type === 'object') return isObject(value);
   if (type === 'array') return Array.isArray(value);
+  if (type === 'null') return value === null;
   if (type === 'integer') return Number.isInteger(value);
   return typeof value === type;
 }

@@ -2,8 +2,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: runtime expressions are strings.
 /**
  * Examples of the Open Workflow Specification 1.0.3 (dsl-reference and its `examples/`) for the supported tasks, as
- * JSON. Where an example calls HTTP or listens, or is started by an event, that part is
- * left out or a `set` stands for it.
+ * JSON. Where an example listens, or is started by an event, that part is left out or a `set` stands for it.
  */
 const document = (name: string, list: unknown[]) => ({
   document: { dsl: '1.0.3', namespace: 'test', name, version: '0.1.0' },
@@ -118,6 +117,85 @@ export const examples: Record<string, unknown> = {
         ...instead,
         export: { as: { homeworld: '${ .content.homeworld }' } },
         output: { as: { petId: '${ .pet.id }' } },
+      },
+    },
+  ]),
+  'call http with a URI template': document('call-http-shorthand-endpoint', [
+    {
+      getPet: {
+        call: 'http',
+        with: { method: 'get', endpoint: 'https://petstore.swagger.io/v2/pet/{petId}' },
+      },
+    },
+  ]),
+  'call http with an expression': document('call-http-shorthand-endpoint', [
+    {
+      getPet: {
+        call: 'http',
+        with: {
+          headers: { 'content-type': 'application/json' },
+          method: 'get',
+          endpoint: '${ "https://petstore.swagger.io/v2/pet/\\(.petId)" }',
+        },
+      },
+    },
+  ]),
+  'call http with query and headers of expressions': document('http-query-headers-expressions', [
+    {
+      setQueryAndHeaders: {
+        set: { query: { search: '${.searchQuery}' }, headers: { Accept: 'application/json' } },
+      },
+    },
+    {
+      searchStarWarsCharacters: {
+        call: 'http',
+        with: {
+          method: 'get',
+          endpoint: 'https://swapi.dev/api/people/',
+          headers: '${.headers}',
+          query: '${.query}',
+        },
+      },
+    },
+  ]),
+  'call http with redirects': document('http-query-params', [
+    {
+      searchStarWarsCharacters: {
+        call: 'http',
+        with: {
+          method: 'get',
+          endpoint: 'https://swapi.dev/api/people/',
+          query: { search: '${.searchQuery}' },
+          redirect: true,
+        },
+      },
+    },
+  ]),
+  'call http with basic authentication': document('http-call-with-basic-auth', [
+    {
+      login: {
+        call: 'http',
+        with: {
+          method: 'get',
+          endpoint: {
+            uri: 'https://httpbin.org/basic-auth/{username}/{password}',
+            authentication: { basic: { username: '${ .username }', password: '${ .password }' } },
+          },
+        },
+      },
+    },
+  ]),
+  'call http with a bearer': document('bearer-authentication-example', [
+    {
+      sampleTask: {
+        call: 'http',
+        with: {
+          method: 'get',
+          endpoint: {
+            uri: 'https://secured.fake.com/sample',
+            authentication: { bearer: { token: '${ .user.token }' } },
+          },
+        },
       },
     },
   ]),

@@ -42,5 +42,7 @@ export async function testEnvironment(
     VAREON_ADMIN_PASSWORD: adminPassword,
     VAREON_PORT: await port(),
     TEMPORAL_UI_PORT: await port(),
+    // Servers of tests; every other address of this machine is forbidden to users.
+    VAREON_OUTBOUND_ALLOW: '127.0.0.1/32',
   };
 }

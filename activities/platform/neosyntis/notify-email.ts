@@ -1,8 +1,8 @@
 import type { Static } from 'typebox';
-import { parse, stringify, v5 as uuidv5 } from 'uuid';
 import type { Database } from '../../../db/orm.ts';
 import type { Outbox, QueuedMail } from '../../../db/system/outbox.ts';
 import type { notifyEmail } from '../../../domain/neosyntis/verbs/notify-email.ts';
+import { derivedId } from './derived-id.ts';
 import type { VerbImplementation } from './verbs.ts';
 
 /** What cannot be delivered for this long is given up. */
@@ -34,12 +34,4 @@ export function createNotifyEmail(deps: {
     for (const mail of queued) await deps.startMail(mail);
     return { mail_ids: queued.map(({ mailId }) => mailId) };
   };
-}
-
-/** A UUIDv7 of the run's time, the same for the same run and name (RFC 9562, 5.5 and 5.7). */
-function derivedId(runId: string, name: string): string {
-  const bytes = parse(uuidv5(name, runId));
-  bytes.set(parse(runId).subarray(0, 6));
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70;
-  return stringify(bytes);
 }

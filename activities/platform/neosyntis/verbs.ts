@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import { Value } from 'typebox/value';
 import type { ProjectionBatch } from '../../../domain/neosyntis/projection.ts';
-import { verbs } from '../../../domain/neosyntis/verbs.ts';
+import { type Verb, verbs } from '../../../domain/neosyntis/verbs.ts';
 import type { Json } from '../../../domain/wire.ts';
 
 export interface VerbCall {
@@ -14,6 +14,8 @@ export interface VerbCall {
   args: Json;
   /** What happened in the run until now and may not be known yet. */
   news?: ProjectionBatch;
+  /** Of one attempt; verbs of the outbound queue keep to it. */
+  timeoutMs: number;
 }
 
 /** What a verb does; it is called again after a crash only when the registry says that it is idempotent. */
@@ -30,12 +32,8 @@ export function createVerbActivities(
       const implementation = implementations[call.verb];
       if (!verb || !implementation)
         throw ApplicationFailure.nonRetryable(`This worker has no verb "${call.verb}".`, 'configuration');
-      const [problem] = Value.Errors(verb.with, call.args);
-      if (problem)
-        throw ApplicationFailure.nonRetryable(
-          `${call.verb}: ${problem.instancePath || 'with'} ${problem.message}`,
-          'invalid',
-        );
+      const problem = firstProblem(verb, call.args);
+      if (problem) throw ApplicationFailure.nonRetryable(`${call.verb}: ${problem}`, 'invalid');
       return meanwhile(
         () => news && tell(news),
         () => implementation(call),
@@ -56,6 +54,14 @@ async function meanwhile<T>(tell: () => Promise<void> | undefined, work: () => P
   } finally {
     clearTimeout(timer);
   }
+}
+
+function firstProblem(verb: Verb, args: Json): string | undefined {
+  const [broken] = Value.Errors(verb.with, args);
+  if (broken) return `${broken.instancePath || 'with'} ${broken.message}`;
+  const checked = args as Record<string, Json>; // the schema of every verb is an object
+  const [problem] = [...(verb.refuse?.(checked) ?? []), ...(verb.check?.(checked) ?? [])];
+  return problem && `${problem.path} ${problem.message}`;
 }
 
 export type VerbActivities = ReturnType<typeof createVerbActivities>;

@@ -1,8 +1,7 @@
 import { Type } from 'typebox';
-import { isExpression } from '../expressions.ts';
 import { show } from '../json.ts';
 import { nearest } from '../nearest.ts';
-import { schemaProblems } from '../schema-problems.ts';
+import { argumentProblems } from '../verb-arguments.ts';
 import { base } from './base.ts';
 import type { TaskKind } from './kind.ts';
 
@@ -23,13 +22,11 @@ export const callKind: TaskKind<typeof CallTask> = {
   check(task, { verbs }) {
     const verb = verbs.get(task.call);
     if (verb)
-      return schemaProblems(verb.with, task.with ?? {}, '', { accept: isExpression }).map(
-        ({ path, message }) => ({
-          path: task.with === undefined ? [] : ['with'],
-          below: path,
-          message,
-        }),
-      );
+      return argumentProblems(verb, task.with ?? {}).map(({ path, message }) => ({
+        path: task.with === undefined ? [] : ['with'],
+        below: path,
+        message,
+      }));
     const path = ['call'];
     if (standardCalls.includes(task.call))
       return [
@@ -47,4 +44,4 @@ export const callKind: TaskKind<typeof CallTask> = {
   },
 };
 
-const standardCalls = ['http', 'openapi', 'grpc', 'asyncapi', 'a2a', 'mcp'];
+const standardCalls = ['openapi', 'grpc', 'asyncapi', 'a2a', 'mcp'];

@@ -21,5 +21,6 @@ export const notifyEmail = {
   ),
   // The mail's row id is derived from run and step: a second attempt writes the same row.
   idempotent: true,
+  brief: true,
   queue: 'platform',
 } satisfies Verb;

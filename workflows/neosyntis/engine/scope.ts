@@ -5,6 +5,7 @@ import type { CodeRunner } from './code.ts';
 import type { Evaluator, Variables } from './evaluator.ts';
 import type { Recorder } from './recorder.ts';
 import type { StepRecord } from './step-record.ts';
+import type { VerbCaller } from './verbs.ts';
 
 /** What all tasks of a run share. */
 export interface RunContext {
@@ -12,7 +13,7 @@ export interface RunContext {
   evaluator: Evaluator;
   recorder: Recorder;
   code: CodeRunner;
-  callVerb(name: string, args: Json, step: StepPlace): Promise<Json>;
+  callVerb: VerbCaller;
   /** `$context`: what `export.as` replaced last. */
   context: Json;
   /** `$workflow` and `$runtime`. */

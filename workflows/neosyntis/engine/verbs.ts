@@ -1,35 +1,103 @@
-import { ActivityFailure, ApplicationFailure, proxyActivities } from '@temporalio/workflow';
-import type { VerbActivities } from '../../../activities/platform/neosyntis/verbs.ts';
-import { PLATFORM_QUEUE } from '../../../domain/names.ts';
-import { verbs } from '../../../domain/neosyntis/verbs.ts';
+import {
+  ActivityCancellationType,
+  ActivityFailure,
+  ApplicationFailure,
+  isCancellation,
+  proxyActivities,
+  proxyLocalActivities,
+} from '@temporalio/workflow';
+import type { VerbActivities, VerbCall } from '../../../activities/platform/neosyntis/verbs.ts';
+import { OUTBOUND_QUEUE, PLATFORM_QUEUE } from '../../../domain/names.ts';
+import { standardProblem } from '../../../domain/neosyntis/problems.ts';
+import { VERB_FAILURE, type VerbFailure } from '../../../domain/neosyntis/verb-failure.ts';
+import { type Verb, verbs } from '../../../domain/neosyntis/verbs.ts';
 import type { Json } from '../../../domain/wire.ts';
-import { failure } from './problem.ts';
+import { failure, TaskFailure } from './problem.ts';
 import type { Recorder } from './recorder.ts';
 import type { StepPlace } from './scope.ts';
 
+export type VerbCaller = (
+  name: string,
+  args: Json,
+  step: StepPlace & { timeoutMs: number | undefined },
+) => Promise<Json>;
+
+const DEFAULT_TIMEOUT_MS = 30_000;
+
 /** Calls a verb of the registry by its activity; one that is idempotent is tried again, others never are. */
-export function createVerbCaller(runId: string, recorder: Recorder) {
-  return async (name: string, args: Json, step: StepPlace): Promise<Json> => {
+export function createVerbCaller(runId: string, recorder: Recorder): VerbCaller {
+  return async (name, args, { timeoutMs = DEFAULT_TIMEOUT_MS, ...step }) => {
     const verb = verbs.get(name);
     // Temporal would look for an activity that nobody has for ever.
     if (!verb) throw failure('configuration', `There is no verb "${name}" in this version.`);
-    const { callVerb } = proxyActivities<VerbActivities>({
-      taskQueue: PLATFORM_QUEUE,
-      startToCloseTimeout: '1 minute',
-      retry: verb.idempotent ? { maximumAttempts: 5, initialInterval: 200 } : { maximumAttempts: 1 },
-    });
+    const isIdempotent = typeof verb.idempotent === 'function' ? verb.idempotent(args) : verb.idempotent;
+    const call = { runId, ...step, verb: name, args, timeoutMs };
     try {
+      if (verb.brief) {
+        const done = await briefly(call);
+        if (done) return done.output;
+      }
+      const { callVerb } = proxyActivities<VerbActivities>({
+        ...placeOf(verb, timeoutMs),
+        retry: isIdempotent ? retryOf(verb) : { maximumAttempts: 1 },
+      });
       const news = recorder.news();
-      return await callVerb({ runId, ...step, verb: name, args, ...(news ? { news } : {}) });
+      return await callVerb(news ? { ...call, news } : call);
     } catch (error) {
-      throw described(error, name, verb.idempotent);
+      throw described(error, name, isIdempotent);
     }
   };
 }
 
+/** The workflow task stays open meanwhile. */
+const quick = proxyLocalActivities<VerbActivities>({
+  startToCloseTimeout: '2 seconds',
+  retry: { maximumAttempts: 1 },
+});
+
+/** What the verb puts out; nothing when it took too long this time, or something is away. */
+async function briefly(call: VerbCall): Promise<{ output: Json } | undefined> {
+  try {
+    return { output: await quick.callVerb(call) };
+  } catch (error) {
+    const isAnswer = error instanceof ActivityFailure && isOwn(error.cause);
+    if (isAnswer || isCancellation(error)) throw error;
+    return undefined;
+  }
+}
+
+/** What the verb itself says, and would say again. */
+const isOwn = (cause: unknown): boolean => cause instanceof ApplicationFailure && cause.nonRetryable === true;
+
+const placeOf = (verb: Verb, timeoutMs: number) =>
+  verb.queue === 'platform'
+    ? { taskQueue: PLATFORM_QUEUE, startToCloseTimeout: '1 minute' as const }
+    : {
+        taskQueue: OUTBOUND_QUEUE,
+        // The request has its own limit; this one is for a worker that forgot to enforce it.
+        startToCloseTimeout: timeoutMs + 10_000,
+        // A worker that dies is noticed within this time.
+        heartbeatTimeout: 5_000,
+        // A cancelled run has ended its requests.
+        cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+      };
+
+const retryOf = ({ retry = { attempts: 5, firstPauseMs: 200 } }: Verb) => ({
+  maximumAttempts: retry.attempts,
+  initialInterval: retry.firstPauseMs,
+  maximumInterval: '1 minute' as const,
+});
+
 function described(error: unknown, name: string, isIdempotent: boolean): unknown {
-  if (!(error instanceof ActivityFailure)) return error;
+  if (!(error instanceof ActivityFailure) || isCancellation(error)) return error;
   const { cause } = error;
+  if (cause instanceof ApplicationFailure && cause.type === VERB_FAILURE) {
+    const [problem] = (cause.details ?? []) as [VerbFailure]; // of that type always
+    return new TaskFailure(
+      standardProblem(problem.kind, problem.detail, problem.status),
+      problem.outcomeUnknown,
+    );
+  }
   if (cause instanceof ApplicationFailure && cause.type === 'invalid')
     return failure('validation', cause.message);
   if (cause instanceof ApplicationFailure && cause.type === 'configuration')

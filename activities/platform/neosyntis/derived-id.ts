@@ -1,0 +1,9 @@
+import { parse, stringify, v5 as uuidv5 } from 'uuid';
+
+/** A UUIDv7 of the run's time, the same for the same run and name (RFC 9562, 5.5 and 5.7). */
+export function derivedId(runId: string, name: string): string {
+  const bytes = parse(uuidv5(name, runId));
+  bytes.set(parse(runId).subarray(0, 6));
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70;
+  return stringify(bytes);
+}

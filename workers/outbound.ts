@@ -1,0 +1,33 @@
+import { type NativeConnection, Worker } from '@temporalio/worker';
+import type { VerbActivities } from '../activities/platform/neosyntis/verbs.ts';
+import { OUTBOUND_QUEUE } from '../domain/names.ts';
+
+/** Each may hold an answer of 8 MiB, and what is made of it. */
+const AT_ONCE = 40;
+
+/** Runs what waits for other servers, apart from the platform's own work: a slow server keeps nobody else waiting. */
+export async function startOutboundWorker(
+  connection: NativeConnection,
+  namespace: string,
+  activities: VerbActivities,
+): Promise<{ close(): Promise<void> }> {
+  const worker = await Worker.create({
+    connection,
+    namespace,
+    taskQueue: OUTBOUND_QUEUE,
+    activities,
+    maxConcurrentActivityTaskExecutions: AT_ONCE,
+    // A person who cancels waits for the next heartbeat's answer.
+    maxHeartbeatThrottleInterval: '150ms',
+    defaultHeartbeatThrottleInterval: '150ms',
+    shutdownGraceTime: '2s',
+    shutdownForceTime: '4s',
+  });
+  const working = worker.run();
+  return {
+    async close() {
+      worker.shutdown();
+      await working;
+    },
+  };
+}
