@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -103,7 +112,6 @@ async function counts(): Promise<Record<string, number>> {
 
 describe('A backup of a platform that works', () => {
   test('is one file for its owner only, whole, with everything in it', async () => {
-    before = await answers();
     // Runs start and end all through it.
     let isOn = true;
     duringRuns = [];
@@ -111,6 +119,7 @@ describe('A backup of a platform that works', () => {
       name: 'busy',
       steps: [{ a: { set: { n: 1 } } }, { p: { wait: { milliseconds: 50 } } }, { b: { set: { n: 2 } } }],
     });
+    before = await answers();
     const busy = (async () => {
       while (isOn)
         duringRuns.push((await call(202, 'POST', `/api/neosyntis/workflows/${id}/trigger`)).run_id);
@@ -154,7 +163,6 @@ describe('A restore', () => {
     const full = await runCommand('restore', [archive], await settings('first'));
     expect(full).toMatchObject({ code: 1, output: expect.stringContaining('is not empty') });
     const cut = join(folder, 'cut.tar.gz');
-    const { readFileSync } = await import('node:fs');
     writeFileSync(cut, readFileSync(archive).subarray(0, 20_000));
     const short = await runCommand('restore', [cut], await settings('second'));
     expect(short).toMatchObject({ code: 1, output: expect.stringContaining('is damaged') });
