@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
+import { restoreMark } from '../../local/half-restored.ts';
 import { type Stack, startStack } from '../../local/stack.ts';
 import type { Manifest } from '../../ops/archive/manifest.ts';
 import { verifyArchive } from '../../ops/archive/read.ts';
@@ -49,17 +50,7 @@ beforeAll(async () => {
   });
   for (const text of ['one', 'two'])
     settled.push(await trigger([{ code: { run: { shell: { command: `echo ${text}` } } } }], '?wait=20'));
-  waitingRun = await trigger([
-    { first: { run: { shell: { command: 'echo before' } } } },
-    { pause: { wait: { seconds: 12 } } },
-    { last: { run: { shell: { command: 'echo after' } } } },
-  ]);
-  await until(
-    () => call(200, 'GET', `/api/neosyntis/runs/${waitingRun}`),
-    (run) => run.steps[1]?.status === 'waiting',
-    15_000,
-  );
-}, 60_000);
+}, 120_000);
 
 afterAll(async () => {
   await stack?.close();
@@ -112,6 +103,16 @@ async function counts(): Promise<Record<string, number>> {
 
 describe('A backup of a platform that works', () => {
   test('is one file for its owner only, whole, with everything in it', async () => {
+    waitingRun = await trigger([
+      { first: { run: { shell: { command: 'echo before' } } } },
+      { pause: { wait: { seconds: 20 } } },
+      { last: { run: { shell: { command: 'echo after' } } } },
+    ]);
+    await until(
+      () => call(200, 'GET', `/api/neosyntis/runs/${waitingRun}`),
+      (run) => run.steps[1]?.status === 'waiting',
+      15_000,
+    );
     // Runs start and end all through it.
     let isOn = true;
     duringRuns = [];
@@ -133,6 +134,8 @@ describe('A backup of a platform that works', () => {
     const { code, output } = await runCommand('backup', ['--to', archive], await settings('first'));
     isOn = false;
     await busy;
+    const { steps } = await call(200, 'GET', `/api/neosyntis/runs/${waitingRun}`);
+    expect(steps[1].status).toBe('waiting'); // and so it was all the time
     expect(output).toContain(`Backed up to ${archive}`);
     expect(code).toBe(0);
     expect(statSync(archive).mode & 0o777).toBe(0o600);
@@ -145,7 +148,7 @@ describe('A backup of a platform that works', () => {
     expect(rowsOf('runs')).toBeGreaterThanOrEqual(settled.length + 1 + before202.length);
     // What was not acknowledged when it began is not asked for later.
     duringRuns = before202;
-  }, 40_000);
+  }, 60_000);
 
   test('does not replace a file, and leaves nothing when it fails', async () => {
     const again = await runCommand('backup', ['--to', archive], await settings('first'));
@@ -167,6 +170,11 @@ describe('A restore', () => {
     const short = await runCommand('restore', [cut], await settings('second'));
     expect(short).toMatchObject({ code: 1, output: expect.stringContaining('is damaged') });
     expect(existsSync(join(folder, 'second'))).toBe(false);
+    // What a restore that is killed leaves behind.
+    mkdirSync(join(folder, 'half'));
+    writeFileSync(restoreMark(join(folder, 'half')), '{}');
+    const start = startStack({ env: await settings('half') });
+    await expect(start).rejects.toThrow(/A restore into .* did not finish/);
   }, 20_000);
 
   test('gives the same answers, loses no row, and runs that waited go on to their end', async () => {
@@ -222,5 +230,5 @@ describe('A restore', () => {
 
 const rowsOf = (table: string) => manifest.tables.find(({ name }) => name === table)?.rows;
 
-/** The settings of a command that works with one of the two data folders. */
-const settings = (name: 'first' | 'second') => testEnvironment(join(folder, name), password);
+/** The settings of a command or a platform that works with one of the data folders. */
+const settings = (name: 'first' | 'second' | 'half') => testEnvironment(join(folder, name), password);
