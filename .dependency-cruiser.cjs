@@ -5,7 +5,7 @@ const only = (from, allowed, why) => ({
   severity: 'error',
   from: { path: `^${from}/` },
   to: {
-    path: '^(domain|workflows|activities|drivers|db|workers|api|local|test|bench|config|logs|process|version)(/|\\.ts$)',
+    path: '^(domain|workflows|activities|drivers|db|workers|api|local|ops|test|bench|config|logs|process|version)(/|\\.ts$)',
     pathNot: `^(${[from, ...allowed].join('|')})(/|\\.ts$)`,
   },
 });
@@ -56,6 +56,11 @@ module.exports = {
       'entry points',
     ),
     only('local', ['config', 'drivers', 'workers', 'domain', 'logs'], 'starts processes; knows no feature'),
+    only(
+      'ops',
+      ['domain', 'drivers', 'db', 'local', 'config', 'logs', 'version'],
+      'commands beside the platform',
+    ),
     {
       name: 'no-cycles',
       severity: 'error',
@@ -80,7 +85,7 @@ module.exports = {
     {
       name: 'no-dev-dependencies',
       severity: 'error',
-      from: { path: '^(domain|workflows|activities|drivers|db|workers|api|local)/' },
+      from: { path: '^(domain|workflows|activities|drivers|db|workers|api|local|ops)/' },
       to: { dependencyTypes: ['npm-dev'] },
     },
   ],

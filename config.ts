@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
+import type { RetentionPolicy } from './domain/system/retention.ts';
 
 /**
  * All settings, read from the environment once by an entry point. The README's table and `.env.example` list
@@ -13,6 +14,10 @@ const port = (value?: number) =>
   Type.Integer({ minimum: 1, maximum: 65535, ...(value ? { default: value } : {}) });
 const text = (value?: string) =>
   Type.String({ minLength: 1, ...(value === undefined ? {} : { default: value }) });
+
+/** Days that something is kept; 0 or `off` is for ever. */
+// Not Type.Integer: half a day would be cut to none, which is for ever.
+const days = (value: number) => Type.Number({ multipleOf: 1, minimum: 0, maximum: 36_500, default: value });
 
 const Settings = Type.Object(
   {
@@ -30,6 +35,12 @@ const Settings = Type.Object(
     VAREON_TLS_KEY: Type.Optional(text()),
     ACCESS_TOKEN_EXPIRE_MINUTES: Type.Number({ exclusiveMinimum: 0, maximum: 10, default: 10 }),
     VERIFICATION_TOKEN_EXPIRE_MINUTES: Type.Number({ exclusiveMinimum: 0, maximum: 10080, default: 1440 }),
+    VAREON_KEEP_RUNS_DAYS: days(30),
+    VAREON_KEEP_LOGS_DAYS: days(30),
+    VAREON_KEEP_EVENTS_DAYS: days(7),
+    VAREON_KEEP_AUDIT_DAYS: days(365),
+    /** Of the Temporal namespace; 0 leaves it as it is. */
+    VAREON_KEEP_HISTORY_DAYS: days(7),
     LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { default: 'info' }),
     SMTP_URL: Type.Optional(Type.String({ pattern: '^smtps?://' })),
     SMTP_FROM: Type.String({ default: 'Vareon <vareon@localhost>' }),
@@ -71,7 +82,9 @@ type Environment = Record<string, string | undefined>;
 export function readConfig(env: Environment): Config {
   const names = Object.keys(Settings.properties);
   const given = Object.fromEntries(
-    names.flatMap((name) => (env[name] === undefined || env[name] === '' ? [] : [[name, env[name]]])),
+    names.flatMap((name) =>
+      env[name] === undefined || env[name] === '' ? [] : [[name, worded(name, env[name])]],
+    ),
   );
   const value = Value.Convert(Settings, Value.Default(Settings, given));
   const problems = [...Value.Errors(Settings, value)].map((error) => {
@@ -84,6 +97,17 @@ export function readConfig(env: Environment): Config {
   if (problems.length > 0) throw new ConfigError([...new Set(problems)]);
   return { ...config, dataDir: resolve(config.VAREON_DATA_DIR) };
 }
+
+const worded = (name: string, value: string) =>
+  name.startsWith('VAREON_KEEP_') && value === 'off' ? '0' : value;
+
+/** How long what has ended is kept. */
+export const retentionPolicy = (config: Config): RetentionPolicy => ({
+  runsDays: config.VAREON_KEEP_RUNS_DAYS,
+  logsDays: config.VAREON_KEEP_LOGS_DAYS,
+  eventsDays: config.VAREON_KEEP_EVENTS_DAYS,
+  auditDays: config.VAREON_KEEP_AUDIT_DAYS,
+});
 
 const describe = (name: string, value: string | undefined) =>
   value === undefined

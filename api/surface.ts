@@ -7,6 +7,7 @@ import { rows } from '../db/sql.ts';
 import { createAuditLog } from '../db/system/audit.ts';
 import { createHostRepository } from '../db/system/hosts.ts';
 import { createOutbox } from '../db/system/outbox.ts';
+import { prunedTotals } from '../db/system/retention.ts';
 import { createStatusCounts } from '../db/system/status.ts';
 import type { StoredEvent } from '../domain/events.ts';
 import { mailWorkflowId, PLATFORM_QUEUE, topics, workflowTypes } from '../domain/names.ts';
@@ -83,6 +84,7 @@ export function createSurface(deps: SurfaceDeps) {
     runsByStatus: counts.runs,
     eventsPublished: () => bus.counts().published,
     eventsDropped: () => bus.counts().dropped,
+    rowsPruned: () => prunedTotals(database),
   });
   const readiness = createReadiness(
     {

@@ -13,6 +13,7 @@ import { EventCounterEntity, EventEntity } from './system/events.ts';
 import { HostEntity } from './system/hosts.ts';
 import { IdempotencyKeyEntity } from './system/idempotency.ts';
 import { OutboxMailEntity } from './system/outbox.ts';
+import { PrunedEntity } from './system/retention.ts';
 
 /** Every table, for MikroORM. */
 export const entities = [
@@ -27,6 +28,7 @@ export const entities = [
   HostEntity,
   EventEntity,
   EventCounterEntity,
+  PrunedEntity,
   IdempotencyKeyEntity,
   WorkflowEntity,
   WorkflowVersionEntity,

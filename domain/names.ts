@@ -14,11 +14,14 @@ export const workflowTypes = {
   run: 'neosyntisRun',
   reconcile: 'reconcile',
   deliverMail: 'deliverMail',
+  retention: 'retention',
 } as const;
 
 export const mailWorkflowId = (mailId: string): string => `mail-${mailId}`;
 
 export const RECONCILER_SCHEDULE = 'vareon-reconciler';
+
+export const RETENTION_SCHEDULE = 'vareon-retention';
 
 export const topics = {
   /** Frames of one run, numbered by the run. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { getBuiltinModule } from 'node:process';
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, DatabaseSyncOptions } from 'node:sqlite';
 
 const SQLITE_BUSY = 5;
 
@@ -10,7 +10,7 @@ const SQLITE_BUSY = 5;
  * no stale lock to reason about.
  */
 export function lockFolder(dataDir: string): { release(): void } | undefined {
-  const database = openDatabase(join(dataDir, 'lock.db'));
+  const database = openSqlite(join(dataDir, 'lock.db'));
   try {
     database.exec('BEGIN EXCLUSIVE');
   } catch (error) {
@@ -22,12 +22,12 @@ export function lockFolder(dataDir: string): { release(): void } | undefined {
 }
 
 /** node:sqlite says once that it is experimental; that line, and no other, is kept from the user. */
-function openDatabase(file: string): DatabaseSync {
+export function openSqlite(file: string, options: DatabaseSyncOptions = {}): DatabaseSync {
   const warn = process.emitWarning;
   process.emitWarning = () => {};
   try {
     const sqlite = getBuiltinModule('node:sqlite');
-    return new sqlite.DatabaseSync(file);
+    return new sqlite.DatabaseSync(file, options);
   } finally {
     process.emitWarning = warn;
   }

@@ -6,7 +6,8 @@ import { checkPorts } from './check-ports.ts';
 import { checkServers } from './check-servers.ts';
 import { openLogFile } from './child/log-file.ts';
 import type { Part } from './child/supervise.ts';
-import type { PartName, Report } from './events.ts';
+import { type PartName, type Report, StartError } from './events.ts';
+import { halfRestored, isHalfRestored } from './half-restored.ts';
 import { endLeftovers } from './leftovers.ts';
 import { lockFolder } from './lock.ts';
 import { createPartList } from './part-list.ts';
@@ -64,6 +65,10 @@ export async function startStack({ env, report = () => {}, signal, force }: Stac
   prepareFolders(dataDir);
   const lock = lockFolder(dataDir);
   if (!lock) throw new AlreadyRuns(dataDir);
+  if (isHalfRestored(dataDir)) {
+    lock.release();
+    throw new StartError(halfRestored(dataDir));
+  }
   await endLeftovers(dataDir, report);
   const state = createStateFile(dataDir);
   const openLog = (name: PartName) => openLogFile(join(dataDir, 'logs', `${name}.log`));
@@ -93,7 +98,8 @@ export async function startStack({ env, report = () => {}, signal, force }: Stac
   }
 }
 
-function prepareFolders(dataDir: string): void {
+/** Makes what a data folder consists of. */
+export function prepareFolders(dataDir: string): void {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   chmodSync(dataDir, 0o700);
   for (const name of ['keys', 'logs', 'temporal', 'hosts'])

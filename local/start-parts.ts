@@ -47,7 +47,11 @@ export async function startParts(context: StartContext): Promise<Started> {
   return { places, ...(await startNodeParts(context, places)) };
 }
 
-async function startDatabase({ config, parts, report }: StartContext, taken: Set<number>): Promise<string> {
+/** Starts PostgreSQL unless the settings name a server. @returns its URL */
+export async function startDatabase(
+  { config, parts, report }: Pick<StartContext, 'config' | 'parts' | 'report'>,
+  taken: Set<number>,
+): Promise<string> {
   if (config.DATABASE_URL) return config.DATABASE_URL;
   const cluster = await prepareCluster({ dataDir: config.dataDir, report, signal: parts.signal });
   const port = await freePort(taken);

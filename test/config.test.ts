@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { ConfigError, readConfig, readKeys } from '../config.ts';
+import { ConfigError, readConfig, readKeys, retentionPolicy } from '../config.ts';
 
 const problemsOf = (env: Record<string, string>): string[] => {
   try {
@@ -20,6 +20,12 @@ describe('Settings', () => {
       VAREON_REGISTRATION: 'off',
       LOG_LEVEL: 'info',
     });
+  });
+
+  test('of retention are days, and off keeps for ever', () => {
+    const config = readConfig({ VAREON_KEEP_RUNS_DAYS: 'off', VAREON_KEEP_AUDIT_DAYS: '90' });
+    expect(retentionPolicy(config)).toEqual({ runsDays: 0, logsDays: 30, eventsDays: 7, auditDays: 90 });
+    expect(problemsOf({ VAREON_KEEP_LOGS_DAYS: '0.5', VAREON_KEEP_EVENTS_DAYS: 'never' })).toHaveLength(2);
   });
 
   test('that are wrong are all named, with what was found', () => {

@@ -7,7 +7,8 @@ import { createRunActivities } from '../activities/platform/neosyntis/runs.ts';
 import { createVerbActivities } from '../activities/platform/neosyntis/verbs.ts';
 import { createMailActivities } from '../activities/platform/system/mail.ts';
 import { createReconcileActivities } from '../activities/platform/system/reconcile.ts';
-import { list, readConfig, readKeys } from '../config.ts';
+import { createRetentionActivities } from '../activities/platform/system/retention.ts';
+import { list, readConfig, readKeys, retentionPolicy } from '../config.ts';
 import { migrate, openDatabase } from '../db/orm.ts';
 import { createHostRepository } from '../db/system/hosts.ts';
 import { createOutbox } from '../db/system/outbox.ts';
@@ -22,8 +23,10 @@ import { runProcess } from '../process.ts';
 import { VERSION } from '../version.ts';
 import { bundleWorkflows } from './bundle.ts';
 import { collectFromHosts } from './collect.ts';
+import { ensureSchedule } from './ensure-schedule.ts';
 import { startOutboundWorker } from './outbound.ts';
-import { ensureReconciler } from './reconciler-schedule.ts';
+import { reconcilerSchedule } from './reconciler-schedule.ts';
+import { ensureNamespaceRetention, retentionSchedule } from './retention-schedule.ts';
 import { createStarter } from './starter.ts';
 import { connectWorker, installRuntime } from './temporal.ts';
 
@@ -84,6 +87,7 @@ await runProcess(log, async () => {
       ...verbActivities,
       ...createMailActivities({ outbox, transport }),
       ...createReconcileActivities({ database, bus, hosts, client, ...starter, log }),
+      ...createRetentionActivities({ database, policy: retentionPolicy(config), log }),
     },
     reuseV8Context: true,
     maxCachedWorkflows: 1_000,
@@ -94,7 +98,14 @@ await runProcess(log, async () => {
   const working = worker.run();
   const outboundWorker = await startOutboundWorker(connection, config.TEMPORAL_NAMESPACE, verbActivities);
   const collector = await collectFromHosts({ bus, database, hosts, log });
-  await ensureReconciler(client);
+  await ensureSchedule(client, reconcilerSchedule);
+  await ensureSchedule(client, retentionSchedule);
+  const hindered = await ensureNamespaceRetention(
+    client,
+    config.TEMPORAL_NAMESPACE,
+    config.VAREON_KEEP_HISTORY_DAYS,
+  );
+  if (hindered) log.warn({ err: hindered }, 'the retention of the Temporal namespace stays as it is');
   return {
     async close() {
       await collector.close();

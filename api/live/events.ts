@@ -1,5 +1,5 @@
 import type { Database } from '../../db/orm.ts';
-import { eventsBetween, latestSeq } from '../../db/system/events.ts';
+import { eventsBetween, latestSeq, prunedSeq } from '../../db/system/events.ts';
 import type { Principal } from '../../domain/auth/principal.ts';
 import type { EventFrame, EventTopic, StoredEvent } from '../../domain/events.ts';
 import { topics } from '../../domain/names.ts';
@@ -7,6 +7,7 @@ import type { Bus, Subscription } from '../../drivers/bus/port.ts';
 import type { Logger } from '../../logs.ts';
 import type { Connection } from '../http/socket.ts';
 import { every } from './every.ts';
+import { pruned } from './pruned.ts';
 import { createSequence, type Sequence } from './sequence.ts';
 
 const POLL_MS = 1_000;
@@ -22,10 +23,13 @@ export function createEventStream({ bus, database, log }: { bus: Bus; database: 
   const clients = new Set<Sequence<StoredEvent>>();
   let subscription: Promise<Subscription> | undefined;
 
+  /** The newest number, and the one before the oldest event that is kept. */
+  const ends = () => Promise.all([latestSeq(database.em), prunedSeq(database.em)]);
+
   async function compare(): Promise<void> {
     if (clients.size === 0) return;
-    const seq = await latestSeq(database.em);
-    for (const sequence of clients) sequence.announce(seq);
+    const found = await ends();
+    for (const sequence of clients) sequence.announce(...found);
   }
   const comparing = every(POLL_MS, compare, (error) =>
     log.warn({ err: error }, 'events could not be compared'),
@@ -46,7 +50,7 @@ export function createEventStream({ bus, database, log }: { bus: Bus; database: 
   }
 
   return {
-    latest: () => latestSeq(database.em),
+    ends,
 
     /** Sends the events after `after` that the filter lets through, until the client is gone. */
     follow(after: number, filter: EventFilter, connection: Connection): void {
@@ -61,12 +65,13 @@ export function createEventStream({ bus, database, log }: { bus: Bus; database: 
           previous = seq;
           connection.send(frame);
         },
+        lost: () => connection.close(...pruned),
         onError: (error) => log.warn({ err: error }, 'events could not be read'),
       });
       clients.add(sequence);
       listen();
-      void latestSeq(database.em).then(
-        (seq) => sequence.announce(seq),
+      void ends().then(
+        (found) => sequence.announce(...found),
         (error: unknown) => log.warn({ err: error }, 'events could not be compared'),
       );
       connection.onClosed(() => {

@@ -6,6 +6,7 @@ import type { Bus, Subscription } from '../../drivers/bus/port.ts';
 import type { Logger } from '../../logs.ts';
 import type { Connection } from '../http/socket.ts';
 import { every } from './every.ts';
+import { pruned } from './pruned.ts';
 import { createSequence, type Sequence } from './sequence.ts';
 
 interface Watched {
@@ -24,13 +25,14 @@ export function createRunStreams({ bus, database, log }: { bus: Bus; database: D
   async function compare(): Promise<void> {
     const ids = [...watched.keys()];
     if (ids.length === 0) return;
-    const found = await rows<{ id: string; seq: string }>(
+    const found = await rows<{ id: string; seq: string; pruned: string }>(
       database.em,
-      'select id, seq from jobs where id in (?)',
+      'select id, seq, pruned_seq as pruned from jobs where id in (?)',
       [ids],
     );
-    for (const { id, seq } of found)
-      for (const sequence of watched.get(id)?.clients ?? []) sequence.announce(Number(seq));
+    for (const job of found)
+      for (const sequence of watched.get(job.id)?.clients ?? [])
+        sequence.announce(Number(job.seq), Number(job.pruned));
   }
   const comparing = every(POLL_MS, compare, (error) =>
     log.warn({ err: error }, 'watched runs could not be compared'),
@@ -64,12 +66,17 @@ export function createRunStreams({ bus, database, log }: { bus: Bus; database: D
         after,
         read: (last) => framesAfter(database, runId, last, PIECE),
         deliver: (frame) => connection.sendText(textOf(frame)),
+        lost: () => connection.close(...pruned),
         onError: (error) => log.warn({ err: error, runId }, 'frames could not be read'),
       });
       watch(runId).clients.add(sequence);
       // What was written between the snapshot and the subscription.
-      void rows<{ seq: string }>(database.em, 'select seq from jobs where id = ?', [runId]).then(
-        ([job]) => sequence.announce(Number(job?.seq ?? 0)),
+      void rows<{ seq: string; pruned: string }>(
+        database.em,
+        'select seq, pruned_seq as pruned from jobs where id = ?',
+        [runId],
+      ).then(
+        ([job]) => sequence.announce(Number(job?.seq ?? 0), Number(job?.pruned ?? 0)),
         (error: unknown) => log.warn({ err: error, runId }, 'the run could not be compared'),
       );
       connection.onClosed(() => {

@@ -9,6 +9,8 @@ export interface SequenceOptions<T extends Numbered> {
   /** Reads what follows a number from where it is kept, oldest first, in pieces. */
   read(after: number): Promise<T[]>;
   deliver(item: T): void;
+  /** What follows the last delivered item is not kept any more; nothing is delivered after this. */
+  lost(): void;
   onError(error: unknown): void;
 }
 
@@ -16,19 +18,26 @@ export interface SequenceOptions<T extends Numbered> {
  * Delivers numbered items in order, each once, whatever the bus loses, repeats or reorders: what arrives with
  * the next number goes straight through, and a gap is read from the database.
  */
-export function createSequence<T extends Numbered>({ after, read, deliver, onError }: SequenceOptions<T>) {
+export function createSequence<T extends Numbered>({
+  after,
+  read,
+  deliver,
+  lost,
+  onError,
+}: SequenceOptions<T>) {
   let last = after;
   let catching: Promise<void> | undefined;
   let wanted = after;
+  let isLost = false;
 
   function pass(item: T) {
-    if (item.seq !== last + 1) return;
+    if (isLost || item.seq !== last + 1) return;
     last = item.seq;
     deliver(item);
   }
 
   async function catchUp(): Promise<void> {
-    while (last < wanted) {
+    while (last < wanted && !isLost) {
       const before = last;
       for (const item of await read(last)) pass(item);
       // What is announced may not be readable for a moment; the next announcement or poll asks again.
@@ -51,9 +60,13 @@ export function createSequence<T extends Numbered>({ after, read, deliver, onErr
       if (catching === undefined && item.seq === last + 1) return pass(item);
       if (item.seq > last) this.announce(item.seq);
     },
-    /** The newest number there is. */
-    announce(seq: number) {
-      if (seq <= last) return;
+    /** The newest number there is, and up to which number nothing is kept. */
+    announce(seq: number, pruned = 0) {
+      if (isLost || seq <= last) return;
+      if (pruned > last && catching === undefined) {
+        isLost = true;
+        return lost();
+      }
       wanted = Math.max(wanted, seq);
       fill();
     },

@@ -43,7 +43,7 @@ export const createRunSocket = ({ database, runs, streams }: RunSocketDeps): Soc
     access: 'neosyntis:workflows:read',
     summary: 'Watch a run',
     description:
-      'A snapshot, then step changes, run changes and log text, numbered without gaps by `seq`. With `?after=<seq>` it goes on after that frame without a snapshot; `after=0` plays the run from its beginning.',
+      'A snapshot, then step changes, run changes and log text, numbered without gaps by `seq`. With `?after=<seq>` it goes on after that frame without a snapshot; `after=0` plays the run from its beginning. When what follows is not kept any more, a snapshot comes first.',
     params: Type.Object({ run_id: Id }),
     query: Type.Object({ after: Type.Optional(Type.Integer({ minimum: 0 })) }),
     frames: Frames,
@@ -52,15 +52,15 @@ export const createRunSocket = ({ database, runs, streams }: RunSocketDeps): Soc
     },
     async open({ user, params, query }, connection) {
       const runId = params.run_id;
-      const latest = await seqOf(database, runId);
-      const resumes =
-        query.after !== undefined && query.after <= latest && latest - query.after <= REPLAY_LIMIT;
+      const { seq, pruned } = await endsOf(database, runId);
+      const oldest = Math.max(pruned, seq - REPLAY_LIMIT);
+      const resumes = query.after !== undefined && query.after <= seq && query.after >= oldest;
       if (resumes && query.after !== undefined) return streams.follow(runId, query.after, connection);
       // Number and state are of one moment: the frames that follow begin after both.
       const snapshot = await database.em.fork().transactional(
         async (tx) => ({
           type: 'snapshot',
-          seq: await seqOf({ em: tx }, runId),
+          seq: (await endsOf({ em: tx }, runId)).seq,
           run: await runs.summary(user, runId, tx),
           steps: await runs.steps(runId, tx),
         }),
@@ -71,7 +71,12 @@ export const createRunSocket = ({ database, runs, streams }: RunSocketDeps): Soc
     },
   });
 
-async function seqOf({ em }: Pick<Database, 'em'>, runId: string): Promise<number> {
-  const [job] = await rows<{ seq: string }>(em, 'select seq from jobs where id = ?', [runId]);
-  return Number(job?.seq ?? 0);
+/** The number of a run's newest frame, and up to which number frames are not kept any more. */
+async function endsOf({ em }: Pick<Database, 'em'>, runId: string) {
+  const [job] = await rows<{ seq: string; pruned: string }>(
+    em,
+    'select seq, pruned_seq as pruned from jobs where id = ?',
+    [runId],
+  );
+  return { seq: Number(job?.seq ?? 0), pruned: Number(job?.pruned ?? 0) };
 }

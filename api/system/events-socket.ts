@@ -23,7 +23,7 @@ export const createEventsSocket = ({
     access: 'system:events:read',
     summary: 'Watch what happens on the platform',
     description:
-      'A snapshot that says from where it goes on, then events, each with the `seq` of the event before it that you may see as `previous`. With `?after=<seq>` it goes on after that event without a snapshot.',
+      'A snapshot that says from where it goes on, then events, each with the `seq` of the event before it that you may see as `previous`. With `?after=<seq>` it goes on after that event without a snapshot, unless what follows is not kept any more.',
     query: Type.Object({
       topics: Type.Optional(
         Type.String({ description: `a comma separated list of ${eventTopics.join(', ')}; default: all` }),
@@ -37,8 +37,9 @@ export const createEventsSocket = ({
     async open({ user, query }, connection) {
       const topics = chosen(query.topics);
       const filter = { topics: new Set(topics), user };
-      const seq = await stream.latest();
-      const resumes = query.after !== undefined && query.after <= seq && seq - query.after <= REPLAY_LIMIT;
+      const [seq, pruned] = await stream.ends();
+      const oldest = Math.max(pruned, seq - REPLAY_LIMIT);
+      const resumes = query.after !== undefined && query.after <= seq && query.after >= oldest;
       if (resumes && query.after !== undefined) return stream.follow(query.after, filter, connection);
       connection.send({ type: 'snapshot', seq, topics });
       stream.follow(seq, filter, connection);

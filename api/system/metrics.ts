@@ -9,6 +9,8 @@ export interface MetricSources {
   eventsPublished(): number;
   /** Since this process started. */
   eventsDropped(): number;
+  /** Rows that retention deleted, by kind, since the installation was made. */
+  rowsPruned(): Promise<Record<string, number>>;
 }
 
 export interface Metrics {
@@ -49,6 +51,17 @@ export function createMetrics(sources: MetricSources): Metrics {
       // A status that nothing has any more is not in the answer.
       this.reset();
       for (const [status, count] of Object.entries(counts)) this.set({ status }, count);
+    },
+  });
+  new Counter({
+    name: 'vareon_pruned_rows_total',
+    help: 'Rows that retention deleted in the whole installation',
+    labelNames: ['what'],
+    registers,
+    async collect() {
+      const totals = await sources.rowsPruned();
+      this.reset();
+      for (const [what, count] of Object.entries(totals)) this.inc({ what }, count);
     },
   });
   total('vareon_events_published_total', 'Events that this process gave to the bus', sources.eventsPublished);

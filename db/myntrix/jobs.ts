@@ -22,6 +22,8 @@ export const JobEntity = defineEntity({
     seq: p.bigint('number').default(0),
     /** The length of the job's log. */
     log_bytes: p.bigint('number').default(0),
+    /** Frames and log text up to this number are not kept any more. */
+    pruned_seq: p.bigint('number').default(0),
     details: p.json().$type<Json>(),
     created_at: p.datetime(3),
     updated_at: p.datetime(3),
@@ -84,9 +86,19 @@ export function createJobRepository({ em }: Database) {
       return job;
     },
 
-    /** A piece of a job's log from a byte offset on, cut where a chunk ends. */
-    async logs(user: Principal, id: string, offset: number): Promise<LogPage> {
+    /**
+     * A piece of a job's log from a byte offset on, cut where a chunk ends. When what is there is not kept any
+     * more it begins with what is: `offset` says where.
+     */
+    async logs(user: Principal, id: string, from: number): Promise<LogPage> {
       const job = await repository.get(user, id);
+      const [kept] = await rows<{ start: string }>(
+        em,
+        `select coalesce((select min(start_byte) from job_logs where job_id = j.id), log_bytes) as start
+         from jobs j where j.id = ? and j.pruned_seq > 0`,
+        [id],
+      );
+      const offset = Math.max(from, Number(kept?.start ?? 0));
       const chunks = await rows<{ start: string; bytes: number; text: string }>(
         em,
         `select start_byte as start, bytes, text from job_logs

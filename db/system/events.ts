@@ -13,6 +13,8 @@ export const EventEntity = defineEntity({
     topic: p.text(),
     owner_id: p.uuid().nullable(),
     event: p.json().$type<CloudEvent>(),
+    /** When its transaction began, for retention. */
+    at: p.datetime(3).defaultRaw('now()'),
   },
 });
 
@@ -75,6 +77,15 @@ function store(event: NewEvent, seq: number): StoredEvent {
 export async function latestSeq(em: Sql): Promise<number> {
   const [counter] = await rows<{ seq: string }>(em, 'select seq from event_counter');
   return Number(counter?.seq ?? 0);
+}
+
+/** The number before the oldest event that is kept. */
+export async function prunedSeq(em: Sql): Promise<number> {
+  const [oldest] = await rows<{ seq: string | null }>(
+    em,
+    'select coalesce((select min(seq) - 1 from events), (select seq from event_counter)) as seq',
+  );
+  return Number(oldest?.seq ?? 0);
 }
 
 /** Events after `after` up to `to`, oldest first, at most `limit`. */

@@ -24,7 +24,8 @@ export interface IdempotencyClaim {
   jobId: string;
 }
 
-const KEPT_HOURS = 24;
+/** How long a key stands for its job. */
+export const IDEMPOTENCY_HOURS = 24;
 
 /**
  * Claims a key for a new job, in the transaction that writes the job. A claim that another transaction is
@@ -38,9 +39,9 @@ export async function claimKey(em: Sql, claim: IdempotencyClaim): Promise<string
     `insert into idempotency_keys as old (user_id, route, key, body_hash, job_id, created_at)
      values (?, ?, ?, ?, ?, now())
      on conflict (user_id, route, key) do update set
-       body_hash = case when old.created_at < now() - interval '${KEPT_HOURS} hours' then excluded.body_hash else old.body_hash end,
-       job_id = case when old.created_at < now() - interval '${KEPT_HOURS} hours' then excluded.job_id else old.job_id end,
-       created_at = case when old.created_at < now() - interval '${KEPT_HOURS} hours' then excluded.created_at else old.created_at end
+       body_hash = case when old.created_at < now() - interval '${IDEMPOTENCY_HOURS} hours' then excluded.body_hash else old.body_hash end,
+       job_id = case when old.created_at < now() - interval '${IDEMPOTENCY_HOURS} hours' then excluded.job_id else old.job_id end,
+       created_at = case when old.created_at < now() - interval '${IDEMPOTENCY_HOURS} hours' then excluded.created_at else old.created_at end
      returning job_id, body_hash`,
     [claim.userId, claim.route, claim.key, claim.bodyHash, claim.jobId],
   );

@@ -56,6 +56,7 @@ function systemRoutes(): Route[] {
     runsByStatus: none,
     eventsPublished: () => 0,
     eventsDropped: () => 0,
+    rowsPruned: none,
   });
   const routes: Route[] = [
     ...createStatusRoutes({

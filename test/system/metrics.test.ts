@@ -14,6 +14,7 @@ test('metrics count requests by route, method and status, and ask their sources 
     runsByStatus: async () => runs,
     eventsPublished: () => published,
     eventsDropped: () => 1,
+    rowsPruned: async () => ({ runs: 4 }),
   });
   await using api = await serve(
     [...createMetricsRoutes({ metrics }), ...createHostRoutes({ hosts })],
@@ -36,6 +37,7 @@ test('metrics count requests by route, method and status, and ask their sources 
   expect(text).toContain('vareon_runs{status="failed"} 0\n');
   expect(text).toContain('vareon_events_published_total 10\n');
   expect(text).toContain('vareon_events_dropped_total 1\n');
+  expect(text).toContain('vareon_pruned_rows_total{what="runs"} 4\n');
   expect(text).toMatch(/^process_resident_memory_bytes \d+/m);
   expect(text).toMatch(/^nodejs_eventloop_lag_seconds /m);
 
@@ -55,6 +57,7 @@ test('two of them in one process do not meet, and a viewer sees neither', async 
     runsByStatus: async () => ({}),
     eventsPublished: () => 0,
     eventsDropped: () => 0,
+    rowsPruned: async () => ({}),
   };
   const [one, other] = [createMetrics(sources), createMetrics(sources)];
   one.observe('/only/here', 'GET', 200, 0.1);

@@ -1,0 +1,78 @@
+import { Context } from '@temporalio/activity';
+import {
+  pruneFrames,
+  pruneFramesOfRuns,
+  pruneRuns,
+  pruneWorkflows,
+} from '../../../db/neosyntis/retention.ts';
+import type { Database, Sql } from '../../../db/orm.ts';
+import {
+  type Piece,
+  pruneAudit,
+  pruneEvents,
+  pruneIdempotencyKeys,
+  prunePiece,
+} from '../../../db/system/retention.ts';
+import type { Prunable, Pruned, RetentionPolicy } from '../../../domain/system/retention.ts';
+import type { Logger } from '../../../logs.ts';
+
+export interface RetentionDeps {
+  database: Database;
+  policy: RetentionPolicy;
+  /** Removes what a run kept outside of the database; called again when it failed. */
+  removeBlobs?: (runId: string) => Promise<void>;
+  log: Logger;
+}
+
+/** One pass ends here, and the next one goes on. */
+const BUDGET_MS = 45_000;
+
+interface Task {
+  what: Prunable;
+  work: (tx: Sql) => Promise<Piece>;
+}
+
+/** Deletes what the policy does not keep, oldest first, in short transactions. Idempotent. */
+export function createRetentionActivities({ database, policy, removeBlobs, log }: RetentionDeps) {
+  const { runsDays, logsDays, eventsDays, auditDays } = policy;
+  const when = (days: number, ...tasks: Task[]): Task[] => (days > 0 ? tasks : []);
+  const tasks: Task[] = [
+    { what: 'idempotency_keys', work: pruneIdempotencyKeys },
+    ...when(eventsDays, { what: 'events', work: (tx) => pruneEvents(tx, eventsDays) }),
+    ...when(auditDays, { what: 'audit', work: (tx) => pruneAudit(tx, auditDays) }),
+    ...when(logsDays, { what: 'frames', work: (tx) => pruneFrames(tx, logsDays) }),
+    ...when(
+      runsDays,
+      { what: 'frames', work: (tx) => pruneFramesOfRuns(tx, runsDays) },
+      { what: 'runs', work: (tx) => pruneRuns(tx, runsDays, removeBlobs ?? (async () => {})) },
+      { what: 'workflows', work: (tx) => pruneWorkflows(tx, runsDays) },
+    ),
+  ];
+
+  return {
+    /** One pass: a piece of each kind in turn, until nothing is left, the time is up or a backup is made. */
+    async prune(): Promise<Pruned> {
+      const context = Context.current();
+      const endsAt = Date.now() + BUDGET_MS;
+      const rows: Pruned['rows'] = {};
+      let isFinished = true;
+      let left = tasks;
+      while (left.length > 0) {
+        const again: Task[] = [];
+        for (const task of left) {
+          context.cancellationSignal.throwIfAborted();
+          context.heartbeat(rows);
+          const piece = Date.now() < endsAt ? await prunePiece(database, task.what, task.work) : undefined;
+          if (!piece) isFinished = false;
+          if (piece && piece.rows > 0) rows[task.what] = (rows[task.what] ?? 0) + piece.rows;
+          if (piece?.more) again.push(task);
+        }
+        left = isFinished ? again : [];
+      }
+      if (Object.keys(rows).length > 0) log.info({ rows, isFinished }, 'retention deleted what is not kept');
+      return { rows, isFinished };
+    },
+  };
+}
+
+export type RetentionActivities = ReturnType<typeof createRetentionActivities>;

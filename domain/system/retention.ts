@@ -1,0 +1,19 @@
+/** How many days what has ended is kept; 0 is for ever. Deleted is what is older than that. */
+export interface RetentionPolicy {
+  /** Runs that ended, with their steps, logs and frames; each workflow's latest run stays. */
+  runsDays: number;
+  /** Output and frames of jobs that ended; the run itself stays as long as `runsDays` says. */
+  logsDays: number;
+  /** What `/ws/events` can go back to. */
+  eventsDays: number;
+  auditDays: number;
+}
+
+/** What is pruned, as metrics and log lines call it. */
+export type Prunable = 'events' | 'audit' | 'idempotency_keys' | 'frames' | 'runs' | 'workflows';
+
+/** One pass of retention: rows that were deleted, and whether there is more for the next pass. */
+export interface Pruned {
+  rows: Partial<Record<Prunable, number>>;
+  isFinished: boolean;
+}

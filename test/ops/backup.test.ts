@@ -1,0 +1,234 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Client } from 'pg';
+import { restoreMark } from '../../local/half-restored.ts';
+import { type Stack, startStack } from '../../local/stack.ts';
+import type { Manifest } from '../../ops/archive/manifest.ts';
+import { verifyArchive } from '../../ops/archive/read.ts';
+import { createClient, until } from '../support/client.ts';
+import { openSocket } from '../support/socket.ts';
+import { testEnvironment } from '../support/stack.ts';
+import { runCommand } from './commands.ts';
+
+/** A platform of its own, which is backed up while it works, stopped, and restored beside itself. */
+const password = 'seven quiet herons';
+const noKeys = { identityFile: undefined, passphraseFile: undefined };
+let folder: string;
+let archive: string;
+let manifest: Manifest;
+let stack: Stack | undefined;
+let token: string;
+let before: Record<string, unknown>;
+let waitingRun: string;
+let duringRuns: string[];
+
+/** Closed before the backup, so that nothing of theirs changes while it is made. */
+const settled: string[] = [];
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'vareon-backup-'));
+  archive = join(folder, 'backup.tar.gz');
+  stack = await startStack({ env: await testEnvironment(join(folder, 'first'), password) });
+  await logIn();
+  mkdirSync(join(folder, 'first', 'blobs', 'runs'), { recursive: true });
+  writeFileSync(join(folder, 'first', 'blobs', 'runs', 'a.bin'), 'a large value');
+  await call(201, 'POST', '/api/register', {
+    username: 'ada',
+    email: 'ada@example.org',
+    password: 'a long walk to the sea',
+  });
+  for (const text of ['one', 'two'])
+    settled.push(await trigger([{ code: { run: { shell: { command: `echo ${text}` } } } }], '?wait=20'));
+}, 120_000);
+
+afterAll(async () => {
+  await stack?.close();
+  rmSync(folder, { recursive: true, force: true });
+}, 30_000);
+
+const api = (...args: Parameters<ReturnType<typeof createClient>>) =>
+  createClient(stack?.apiUrl ?? '')(...args);
+
+async function logIn() {
+  const { body } = await api('POST', '/api/token', { body: { username: 'admin', password } });
+  token = body.access_token;
+}
+
+async function call(status: number, method: string, path: string, body?: unknown) {
+  const answer = await api(method, path, { token, ...(body === undefined ? {} : { body }) });
+  if (answer.status !== status) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
+  return answer.body;
+}
+
+async function trigger(steps: unknown[], query = ''): Promise<string> {
+  const { id } = await call(201, 'POST', '/api/neosyntis/workflows', { name: 'kept', steps });
+  const answer = await api('POST', `/api/neosyntis/workflows/${id}/trigger${query}`, { token });
+  return answer.body.run_id;
+}
+
+/** What users see, of things that do not change by being looked at. */
+async function answers() {
+  const runs = await Promise.all(settled.map((id) => call(200, 'GET', `/api/neosyntis/runs/${id}`)));
+  const logs = await Promise.all(settled.map((id) => call(200, 'GET', `/api/myntrix/jobs/${id}/logs`)));
+  return {
+    users: await call(200, 'GET', '/api/users'),
+    workflows: (await call(200, 'GET', '/api/neosyntis/workflows')).map(({ id }: { id: string }) => id),
+    runs,
+    logs,
+  };
+}
+
+async function counts(): Promise<Record<string, number>> {
+  const client = new Client(stack?.databaseUrl);
+  await client.connect();
+  const counted: Record<string, number> = {};
+  for (const { name } of manifest.tables) {
+    const { rows } = await client.query(`select count(*)::int as n from ${name}`);
+    counted[name] = rows[0].n;
+  }
+  await client.end();
+  return counted;
+}
+
+describe('A backup of a platform that works', () => {
+  test('is one file for its owner only, whole, with everything in it', async () => {
+    waitingRun = await trigger([
+      { first: { run: { shell: { command: 'echo before' } } } },
+      { pause: { wait: { seconds: 20 } } },
+      { last: { run: { shell: { command: 'echo after' } } } },
+    ]);
+    await until(
+      () => call(200, 'GET', `/api/neosyntis/runs/${waitingRun}`),
+      (run) => run.steps[1]?.status === 'waiting',
+      15_000,
+    );
+    // Runs start and end all through it.
+    let isOn = true;
+    duringRuns = [];
+    const { id } = await call(201, 'POST', '/api/neosyntis/workflows', {
+      name: 'busy',
+      steps: [{ a: { set: { n: 1 } } }, { p: { wait: { milliseconds: 50 } } }, { b: { set: { n: 2 } } }],
+    });
+    before = await answers();
+    const busy = (async () => {
+      while (isOn)
+        duringRuns.push((await call(202, 'POST', `/api/neosyntis/workflows/${id}/trigger`)).run_id);
+    })();
+    await until(
+      async () => duringRuns.length,
+      (length) => length > 20,
+      15_000,
+    );
+    const before202 = duringRuns.slice();
+    const { code, output } = await runCommand('backup', ['--to', archive], await settings('first'));
+    isOn = false;
+    await busy;
+    const { steps } = await call(200, 'GET', `/api/neosyntis/runs/${waitingRun}`);
+    expect(steps[1].status).toBe('waiting'); // and so it was all the time
+    expect(output).toContain(`Backed up to ${archive}`);
+    expect(code).toBe(0);
+    expect(statSync(archive).mode & 0o777).toBe(0o600);
+    expect(readdirSync(folder).sort()).toEqual(['backup.tar.gz', 'first']);
+    manifest = await verifyArchive(archive, noKeys);
+    const paths = manifest.parts.map(({ path }) => path);
+    expect(paths).toEqual(
+      expect.arrayContaining(['temporal/temporal.db', 'keys/encryption.key', 'blobs/runs/a.bin']),
+    );
+    expect(rowsOf('runs')).toBeGreaterThanOrEqual(settled.length + 1 + before202.length);
+    // What was not acknowledged when it began is not asked for later.
+    duringRuns = before202;
+  }, 60_000);
+
+  test('does not replace a file, and leaves nothing when it fails', async () => {
+    const again = await runCommand('backup', ['--to', archive], await settings('first'));
+    expect(again).toMatchObject({ code: 1, output: expect.stringContaining('exists already') });
+    const nowhere = await runCommand('backup', ['--to', join(folder, 'none', 'b')], await settings('first'));
+    expect(nowhere).toMatchObject({ code: 1, output: expect.stringContaining('cannot be written to') });
+    expect(readdirSync(folder).sort()).toEqual(['backup.tar.gz', 'first']);
+  }, 20_000);
+});
+
+describe('A restore', () => {
+  test('refuses a folder that is not empty, a damaged archive and a cut one before it writes', async () => {
+    await stack?.close();
+    stack = undefined;
+    const full = await runCommand('restore', [archive], await settings('first'));
+    expect(full).toMatchObject({ code: 1, output: expect.stringContaining('is not empty') });
+    const cut = join(folder, 'cut.tar.gz');
+    writeFileSync(cut, readFileSync(archive).subarray(0, 20_000));
+    const short = await runCommand('restore', [cut], await settings('second'));
+    expect(short).toMatchObject({ code: 1, output: expect.stringContaining('is damaged') });
+    expect(existsSync(join(folder, 'second'))).toBe(false);
+    // What a restore that is killed leaves behind.
+    mkdirSync(join(folder, 'half'));
+    writeFileSync(restoreMark(join(folder, 'half')), '{}');
+    const start = startStack({ env: await settings('half') });
+    await expect(start).rejects.toThrow(/A restore into .* did not finish/);
+  }, 20_000);
+
+  test('gives the same answers, loses no row, and runs that waited go on to their end', async () => {
+    const restored = await runCommand('restore', [archive], await settings('second'));
+    expect(restored.output).toContain('Restored the backup');
+    expect(restored.code).toBe(0);
+    stack = await startStack({ env: await testEnvironment(join(folder, 'second'), 'not this one') });
+    // Rows come to these while the platform runs; none of the others has lost or won any.
+    const growing =
+      /^(events|audit_log|sessions|refresh_tokens|rate_limits|jobs|run.*|job_logs|log_streams|ws_tickets)$/;
+    const now = await counts();
+    for (const { name, rows } of manifest.tables) {
+      expect({ name, rows: now[name] }).toEqual({
+        name,
+        rows: growing.test(name) ? Math.max(rows, now[name] ?? 0) : rows,
+      });
+    }
+    await logIn();
+    expect(await answers()).toEqual(before);
+    for (const id of [waitingRun, ...duringRuns]) {
+      const run = await until(
+        () => call(200, 'GET', `/api/neosyntis/runs/${id}`),
+        ({ status }) => ['completed', 'failed'].includes(status),
+        40_000,
+      );
+      expect(run).toMatchObject({ id, status: 'completed' });
+      expect(run.steps.map(({ status }: { status: string }) => status)).toEqual([
+        'completed',
+        'completed',
+        'completed',
+      ]);
+    }
+    const { text } = await call(200, 'GET', `/api/myntrix/jobs/${waitingRun}/logs`);
+    expect(text).toBe('before\nafter\n');
+  }, 90_000);
+
+  test('goes on with the numbering of events and of a run’s frames', async () => {
+    const socket = await openSocket(
+      new URL('/ws/events?after=0', stack?.apiUrl.replace('http', 'ws')),
+      token,
+    );
+    const { id } = await call(201, 'POST', '/api/neosyntis/workflows', {
+      name: 'n',
+      steps: [{ a: { set: { n: 1 } } }],
+    });
+    const { run_id } = await call(202, 'POST', `/api/neosyntis/workflows/${id}/trigger`);
+    await socket.next(({ event }) => event?.subject === run_id && event.type.endsWith('run.completed'));
+    const numbers = socket.frames.map(({ seq }) => seq);
+    expect(numbers).toEqual(Array.from({ length: numbers.length }, (_, index) => index + 1));
+    socket.close();
+  }, 20_000);
+});
+
+const rowsOf = (table: string) => manifest.tables.find(({ name }) => name === table)?.rows;
+
+/** The settings of a command or a platform that works with one of the data folders. */
+const settings = (name: 'first' | 'second' | 'half') => testEnvironment(join(folder, name), password);

@@ -1,0 +1,229 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { ScheduleOverlapPolicy } from '@temporalio/client';
+import { Client } from 'pg';
+import { v7 as uuidv7 } from 'uuid';
+import { createSequence } from '../../api/live/sequence.ts';
+import { MAINTENANCE_LOCK } from '../../db/system/maintenance.ts';
+import { RETENTION_SCHEDULE } from '../../domain/names.ts';
+import type { Pruned } from '../../domain/system/retention.ts';
+import { until } from '../support/client.ts';
+import { testStack } from '../support/stack.ts';
+import { enterWorld, type Run, type TestUser, type World } from '../support/world.ts';
+
+let world: World;
+let user: TestUser;
+let workflowId: string;
+
+beforeAll(async () => {
+  world = await enterWorld();
+  user = await world.newUser('operator', { runsCode: true });
+  workflowId = await world.newWorkflow(user, [{ say: { run: { shell: { command: 'echo kept or not' } } } }]);
+});
+afterAll(() => world.close());
+
+/** Starts a pass through its schedule and gives what it did. */
+async function pass(): Promise<Pruned> {
+  const schedule = world.temporal.schedule.getHandle(RETENTION_SCHEDULE);
+  const actions = async () => {
+    const { info } = await schedule.describe();
+    return {
+      count: info.numActionsTaken,
+      ids: info.recentActions.map(({ action }) => action.workflow.workflowId),
+    };
+  };
+  const { count } = await actions();
+  // The schedule learns late that its last pass is over.
+  await schedule.trigger(ScheduleOverlapPolicy.BUFFER_ONE);
+  const { ids } = await until(actions, (now) => now.count > count, 15_000);
+  return world.temporal.workflow.getHandle(ids.at(-1) ?? '').result();
+}
+
+async function ended(): Promise<string> {
+  const { body, text } = await world.api('POST', `/api/neosyntis/workflows/${workflowId}/trigger?wait=30`, {
+    token: user.token,
+  });
+  if (!body?.run_id) throw new Error(text);
+  return body.run_id;
+}
+
+/** Makes a run's end lie that many days back. */
+const age = (runId: string, days: number) =>
+  world.sql('update jobs set ended_at = now() - make_interval(days => ?) where id = ?', [days, runId]);
+
+const get = (path: string) => world.api('GET', path, { token: user.token });
+
+const leftOf = async (runId: string) => {
+  const [counts] = await world.sql<Record<string, number>>(
+    `select (select count(*)::int from runs where id = ?) as runs,
+       (select count(*)::int from run_steps where run_id = ?) as steps,
+       (select count(*)::int from run_events where run_id = ?) as frames,
+       (select count(*)::int from job_logs where job_id = ?) as logs,
+       (select count(*)::int from log_streams where job_id = ?) as streams`,
+    [runId, runId, runId, runId, runId],
+  );
+  return counts;
+};
+
+describe('Retention of runs', () => {
+  test('deletes those that ended long ago, and keeps young ones, open ones and the latest of each workflow', async () => {
+    const [old, young, latest] = [await ended(), await ended(), await ended()];
+    const waiting = await world.newWorkflow(user, [{ long: { wait: { hours: 1 } } }]);
+    const { body } = await world.api('POST', `/api/neosyntis/workflows/${waiting}/trigger`, {
+      token: user.token,
+    });
+    await world.sql("update jobs set created_at = now() - interval '90 days' where id = ?", [body.run_id]);
+    await Promise.all([age(old, 31), age(young, 29), age(latest, 31)]);
+    const { rows } = await pass();
+    expect(rows.runs).toBeGreaterThanOrEqual(1);
+    expect((await get(`/api/neosyntis/runs/${old}`)).status).toBe(404);
+    expect((await get(`/api/myntrix/jobs/${old}`)).status).toBe(404);
+    expect(await leftOf(old)).toEqual({ runs: 0, steps: 0, frames: 0, logs: 0, streams: 0 });
+    expect((await get(`/api/neosyntis/runs/${young}`)).body.steps[0].logs).toBe('kept or not\n');
+    expect((await get(`/api/neosyntis/runs/${latest}`)).body).toMatchObject({
+      status: 'completed',
+      steps: [{ status: 'completed', logs: '' }],
+    });
+    expect((await get(`/api/neosyntis/runs/${body.run_id}`)).body.status).not.toBe('failed');
+    const { body: runs } = await get(`/api/neosyntis/workflows/${workflowId}/runs`);
+    expect(runs.map(({ id }: Run) => id)).toEqual([latest, young]);
+    const metrics = (await world.api('GET', '/metrics', { token: world.admin.token })).text;
+    expect(metrics).toMatch(/vareon_pruned_rows_total\{what="runs"\} [1-9]/);
+    await world.temporal.workflow.getHandle(body.run_id).cancel();
+  }, 60_000);
+
+  test('tells who asks for frames or text that are gone', async () => {
+    const runId = await ended(); // the workflow's latest, so that the run itself stays
+    const { body: before } = await get(`/api/myntrix/jobs/${runId}/logs`);
+    await age(runId, 31);
+    await pass();
+    const socket = await world.watch(user, `/ws/neosyntis/runs/${runId}?after=0`);
+    const snapshot = await socket.next(() => true);
+    expect(snapshot).toMatchObject({
+      type: 'snapshot',
+      run: { status: 'completed' },
+      steps: [{ name: 'say' }],
+    });
+    socket.close();
+    const again = await world.watch(user, `/ws/neosyntis/runs/${runId}?after=${snapshot.seq}`);
+    again.close();
+    await again.closed;
+    expect(again.frames).toEqual([]);
+    const length = before.nextOffset;
+    expect((await get(`/api/myntrix/jobs/${runId}/logs?offset=0`)).body).toEqual({
+      offset: length,
+      nextOffset: length,
+      text: '',
+      complete: true,
+    });
+  }, 60_000);
+
+  test('waits while a backup is being made', async () => {
+    const old = await ended();
+    await ended();
+    await age(old, 31);
+    const backup = new Client(testStack().databaseUrl);
+    await backup.connect();
+    await backup.query('select pg_advisory_lock_shared($1)', [MAINTENANCE_LOCK]);
+    try {
+      expect(await pass()).toEqual({ rows: {}, isFinished: false });
+      expect((await get(`/api/neosyntis/runs/${old}`)).status).toBe(200);
+    } finally {
+      await backup.end();
+    }
+    expect((await pass()).isFinished).toBe(true);
+    expect((await get(`/api/neosyntis/runs/${old}`)).status).toBe(404);
+  }, 60_000);
+});
+
+describe('Retention of events', () => {
+  test('deletes the oldest, leaves no gap, and who asks for what is gone gets a fresh snapshot', async () => {
+    await ended();
+    await ended();
+    const [first] = await world.sql<{ seq: string }>('select min(seq) as seq from events');
+    const gone = Number(first?.seq) + 2;
+    await world.sql("update events set at = now() - interval '8 days' where seq <= ?", [gone]);
+    expect((await pass()).rows.events).toBe(3);
+    const [kept] = await world.sql<{ least: string; n: string; last: string }>(
+      'select min(seq) as least, count(*) as n, max(seq) as last from events',
+    );
+    expect(Number(kept?.least)).toBe(gone + 1);
+    expect(Number(kept?.last) - gone).toBe(Number(kept?.n));
+    const late = await world.watch(world.admin, `/ws/events?after=${gone - 1}`);
+    expect(await late.next(() => true)).toMatchObject({ type: 'snapshot', seq: expect.any(Number) });
+    late.close();
+    const inTime = await world.watch(world.admin, `/ws/events?after=${gone}`);
+    expect(await inTime.next(() => true)).toMatchObject({ type: 'event', seq: gone + 1, previous: gone });
+    inTime.close();
+  }, 60_000);
+
+  test('a stream whose next item is gone ends, and delivers nothing more', async () => {
+    const seen: unknown[] = [];
+    const sequence = createSequence<{ seq: number }>({
+      after: 3,
+      read: async () => [],
+      deliver: ({ seq }) => seen.push(seq),
+      lost: () => seen.push('lost'),
+      onError: (error) => seen.push(error),
+    });
+    sequence.push({ seq: 4 });
+    sequence.announce(9, 4); // not readable yet: it is asked for again
+    await new Promise((resolve) => setImmediate(resolve));
+    sequence.push({ seq: 5 });
+    expect(seen).toEqual([4, 5]);
+    sequence.announce(9, 6);
+    sequence.push({ seq: 6 });
+    expect(seen).toEqual([4, 5, 'lost']);
+  });
+});
+
+describe('Retention of what people did', () => {
+  const line = (id: string, days: number) =>
+    world.sql(
+      `insert into audit_log (id, at, actor, action, resource, outcome, request_id, ip)
+       values (?, now() - make_interval(days => ?), 'retention test', 'x', 'x', 'ok', 'r', '192.0.2.1')`,
+      [id, days],
+    );
+
+  test('deletes lines of the audit log after a year; nobody else can', async () => {
+    const [old, young] = ['00000000-0000-7000-8000-00000000000a', uuidv7()];
+    await line(old, 366);
+    await line(young, 0);
+    const refused = /append-only/;
+    await expect(world.sql('delete from audit_log where id = ?', [old])).rejects.toThrow(refused);
+    await expect(world.sql("update audit_log set actor = 'x' where id = ?", [old])).rejects.toThrow(refused);
+    await expect(world.sql('truncate audit_log')).rejects.toThrow(refused);
+    // Not even as retention itself, while a line is younger than the shortest policy.
+    await expect(
+      world.sql(
+        `do $$ begin
+           perform set_config('vareon.retention', 'on', true);
+           delete from audit_log where id = '${young}';
+         end $$`,
+      ),
+    ).rejects.toThrow(refused);
+    expect((await pass()).rows.audit).toBe(1);
+    const left = await world.sql<{ id: string }>("select id from audit_log where actor = 'retention test'");
+    expect(left).toEqual([{ id: young }]);
+  }, 60_000);
+
+  test('forgets idempotency keys after a day', async () => {
+    const key = (age: string) =>
+      world.sql(
+        `insert into idempotency_keys (user_id, route, key, body_hash, job_id, created_at)
+         values (?, 'r', ?, 'h', ?, now() - ?::interval)`,
+        [user.id, age, user.id, age],
+      );
+    await key('25 hours');
+    await key('23 hours');
+    await pass();
+    const left = await world.sql<{ key: string }>('select key from idempotency_keys where user_id = ?', [
+      user.id,
+    ]);
+    expect(left).toEqual([{ key: '23 hours' }]);
+  }, 60_000);
+});
+
+test('Temporal keeps what ended for a week', async () => {
+  const { config } = await world.temporal.workflowService.describeNamespace({ namespace: 'default' });
+  expect(Number(config?.workflowExecutionRetentionTtl?.seconds)).toBe(7 * 86_400);
+});
