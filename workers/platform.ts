@@ -7,6 +7,7 @@ import { createMailActivities } from '../activities/platform/system/mail.ts';
 import { createReconcileActivities } from '../activities/platform/system/reconcile.ts';
 import { readConfig, readKeys } from '../config.ts';
 import { migrate, openDatabase } from '../db/orm.ts';
+import { createHostGrantRepository } from '../db/system/host-grants.ts';
 import { createHostRepository } from '../db/system/hosts.ts';
 import { createOutbox } from '../db/system/outbox.ts';
 import { PLATFORM_QUEUE } from '../domain/names.ts';
@@ -56,7 +57,13 @@ await runProcess(log, async () => {
       ? { codePath: config.VAREON_WORKFLOW_BUNDLE }
       : { code: await bundleWorkflows() },
     activities: {
-      ...createRunActivities({ database, bus, hosts, guarded, defaultHost: config.VAREON_HOST_NAME }),
+      ...createRunActivities({
+        database,
+        bus,
+        hostGrants: createHostGrantRepository(database),
+        guarded,
+        defaultHost: config.VAREON_HOST_NAME,
+      }),
       ...createVerbActivities({
         'notify.email': createNotifyEmail({ database, outbox, startMail: starter.startMail }),
       }),

@@ -18,6 +18,7 @@ import { dateTime } from './engine/date-time.ts';
 import { createEvaluator } from './engine/evaluator.ts';
 import { jq } from './engine/jq.ts';
 import { runList } from './engine/list.ts';
+import { createPlacer } from './engine/place.ts';
 import { TaskFailure } from './engine/problem.ts';
 import { createRecorder } from './engine/recorder.ts';
 import type { RunContext } from './engine/scope.ts';
@@ -66,7 +67,7 @@ export async function neosyntisRun({ document, input, workflowId, version }: Run
     evaluator: createEvaluator({ engine, guarded: local.evaluateGuarded, budget }),
     budget,
     visits: new Map(),
-    code: createCodeRunner(local.place),
+    code: createCodeRunner(createPlacer(local.place)),
     callVerb: createVerbCaller(runId),
     context: null,
     constants: {

@@ -34,6 +34,8 @@ export interface Scope {
   /** The part of the run's progress that this covers, of 0..1. */
   from: number;
   span: number;
+  /** Tells that the step is given to a host again. */
+  again?: (attempt: number) => void;
 }
 
 /** `continue`, `exit`, `end` or a task's name. */
@@ -44,6 +46,7 @@ export interface Outcome {
   /** What comes next, when the task decided it (switch, or an `end` inside). */
   directive?: Directive;
   host?: string;
+  attempt?: number;
   stdoutBytes?: number;
   stderrBytes?: number;
 }

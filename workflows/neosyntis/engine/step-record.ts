@@ -33,6 +33,11 @@ export function recordStep(run: RunContext, name: string, task: Task, scope: Sco
       if (keyword !== 'set' && keyword !== 'switch')
         tell({ status: keyword === 'wait' ? 'waiting' : 'running' });
     },
+    /** It is given to a host again. */
+    again(attempt: number) {
+      tell({ attempt });
+      run.recorder.flush();
+    },
     skipped(input: Json) {
       const at = now();
       tell({ status: 'skipped', startedAt: at, endedAt: at, input: shown(input), output: shown(input) });
