@@ -63,9 +63,11 @@ function about({
   description,
 }: Pick<DocumentedRoute, 'path' | 'access' | 'summary' | 'description'>) {
   const needs =
-    { public: 'Needs no login.', login: 'Needs a login.', host: 'For worker hosts, by their own credential.' }[
-      access as string
-    ] ?? `Needs \`${access}\`.`;
+    {
+      public: 'Needs no login.',
+      login: 'Needs a login.',
+      host: 'For worker hosts, by their own credential.',
+    }[access as string] ?? `Needs \`${access}\`.`;
   return { tags: [moduleOf(path)], summary, description: description ? `${description}\n\n${needs}` : needs };
 }
 

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
-import { createHostCredentials } from '../../db/system/host-credentials.ts';
 import type { Database } from '../../db/orm.ts';
+import { createHostCredentials } from '../../db/system/host-credentials.ts';
 import { HOST_CREDENTIAL_PREFIX } from '../../domain/system/host-access.ts';
 
 /** A revocation on another replica bites after this at the latest. */

@@ -15,7 +15,8 @@ export const createEnrolmentRoutes = ({ enrolments }: EnrolmentRouteDeps): Route
     path: '/api/hosts/enrolments',
     access: 'system:hosts:write',
     summary: 'Let one new worker host in',
-    description: 'Gives the token for `npm run host`. With a `name` it is for that host, even one that is online.',
+    description:
+      'Gives the token for `npm run host`. With a `name` it is for that host, even one that is online.',
     body: NewEnrolment,
     bodyOptional: true,
     answers: { 201: { description: 'with the token, which is shown this once', schema: CreatedEnrolment } },

@@ -36,7 +36,11 @@ export type EnrolmentRepository = ReturnType<typeof createEnrolmentRepository>;
 /** One-use tokens by which a new host gets its own credential. */
 export function createEnrolmentRepository({ em }: Database) {
   return {
-    async create({ name, expires_in_minutes = 60, capabilities = {} }: NewEnrolment): Promise<CreatedEnrolment> {
+    async create({
+      name,
+      expires_in_minutes = 60,
+      capabilities = {},
+    }: NewEnrolment): Promise<CreatedEnrolment> {
       const token = `${ENROLMENT_TOKEN_PREFIX}${newSecret(256)}`;
       // Those that nobody used go with the next one.
       await em.execute('delete from host_enrolments where expires_at < now()');

@@ -1,5 +1,5 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
-import { permissionsOf, type Role, type Permission } from '../../domain/auth/permissions.ts';
+import { type Permission, permissionsOf, type Role } from '../../domain/auth/permissions.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { HostGrants } from '../../domain/system/hosts.ts';
 import type { Candidate } from '../../domain/system/placement.ts';

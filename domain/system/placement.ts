@@ -30,11 +30,7 @@ export type Placement =
  * Chooses among hosts. A step that asks for nothing goes to the installation's own host while that is online:
  * hosts that joined get what asks for them, by name or by what they can do. Otherwise the least busy one.
  */
-export function choose(
-  candidates: readonly Candidate[],
-  wanted: Wanted,
-  defaultHost: string,
-): Placement {
+export function choose(candidates: readonly Candidate[], wanted: Wanted, defaultHost: string): Placement {
   const named = candidates.filter(({ name }) => wanted.host === undefined || name === wanted.host);
   const allowed = named.filter((candidate) => candidate.allowed);
   if (allowed.length === 0 && named.length > 0)

@@ -7,3 +7,7 @@ import { createHmac } from 'node:crypto';
  */
 export const busPassword = (key: Buffer, username: string): string =>
   createHmac('sha256', key).update(`vareon bus ${username}`).digest('base64url');
+
+/** The credential of the host that the supervisor starts beside the API, derived so that none need be kept. */
+export const supervisedHostCredential = (key: Buffer, name: string): string =>
+  `vrh_${createHmac('sha256', key).update(`vareon host ${name}`).digest('base64url')}`;

@@ -49,10 +49,14 @@ export const placingExpressions = (metadata: Record<string, unknown> = {}): Expr
 export function capabilitiesOf(asked: unknown): { [name: string]: Json } | undefined {
   const found: { [name: string]: Json } = {};
   for (const one of Array.isArray(asked) ? asked : [asked]) {
-    const entries = typeof one === 'string' ? [[one, null] as const] : isObject(one) ? Object.entries(one) : [];
+    const entries =
+      typeof one === 'string' ? [[one, null] as const] : isObject(one) ? Object.entries(one) : [];
     if (entries.length === 0 || entries.length > 30) return undefined;
     for (const [key, value] of entries) {
-      if (!name.test(key) || !(value === null ? typeof one === 'string' : isScalar(value) || isExpression(value)))
+      if (
+        !name.test(key) ||
+        !(value === null ? typeof one === 'string' : isScalar(value) || isExpression(value))
+      )
         return undefined;
       found[key] = value as Json; // a scalar, or null
     }

@@ -24,7 +24,10 @@ export const createPlacer =
       if (found.kind === 'refused') throw failure('authorization', found.reason);
       const leftMs = endsAt - Date.now();
       if (leftMs <= 0)
-        throw failure('communication', `${found.reason}, and none came within ${WITHIN_MS / 1000} s; nothing ran.`);
+        throw failure(
+          'communication',
+          `${found.reason}, and none came within ${WITHIN_MS / 1000} s; nothing ran.`,
+        );
       await sleep(Math.min(pauseMs, leftMs));
     }
   };

@@ -51,7 +51,9 @@ export async function runTask(
       task.input?.from === undefined ? raw : await run.evaluator.shape(task.input.from, raw, variables);
     variables = { ...variables, input };
     step.started(input);
-    const outcome = await withTimeout(task, () => execute(run, task, input, { ...scope, again: step.again }, variables));
+    const outcome = await withTimeout(task, () =>
+      execute(run, task, input, { ...scope, again: step.again }, variables),
+    );
     // What the tasks inside exported is the context now.
     variables = { ...variables, context: run.context, task: { ...about, output: outcome.output } };
     const { output, context } = await shapeOutput(run, task, outcome.output, variables);

@@ -66,10 +66,16 @@ const asJson = (value: unknown): Json => (value === undefined ? null : (value as
 function wantedOf(host: Json | undefined, capability: Json | undefined): Wanted {
   const capabilities = capability === null ? {} : capabilitiesOf(capability);
   if (capabilities === undefined)
-    throw failure('validation', `metadata.capability is ${JSON.stringify(capability).slice(0, 100)}; it must name capabilities.`);
+    throw failure(
+      'validation',
+      `metadata.capability is ${JSON.stringify(capability).slice(0, 100)}; it must name capabilities.`,
+    );
   if (host === null || host === undefined) return { capabilities };
   if (typeof host !== 'string')
-    throw failure('validation', `metadata.host is ${JSON.stringify(host).slice(0, 100)}; it must be a host's name.`);
+    throw failure(
+      'validation',
+      `metadata.host is ${JSON.stringify(host).slice(0, 100)}; it must be a host's name.`,
+    );
   return { host, capabilities };
 }
 
