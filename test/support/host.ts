@@ -43,10 +43,16 @@ export function createHosts({ url, api, token }: Platform) {
 
   function start(args: string[], dataDir = newFolder()): TestHost {
     const { PATH, HOME, LANG } = process.env;
+    const NODE_COMPILE_CACHE = join(root, 'node_modules/.cache/vareon/compile');
     const child = spawn(
       process.execPath,
       [join(root, 'workers/host.ts'), '--api', url, '--data-dir', dataDir, ...args],
-      { cwd: root, env: { PATH, HOME, LANG }, detached: true, stdio: ['ignore', 'pipe', 'pipe'] },
+      {
+        cwd: root,
+        env: { PATH, HOME, LANG, NODE_COMPILE_CACHE },
+        detached: true,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
     );
     let output = '';
     for (const stream of [child.stdout, child.stderr])
@@ -75,7 +81,7 @@ export function createHosts({ url, api, token }: Platform) {
     return body.find((host: { name: string }) => host.name === name);
   };
 
-  const untilStatus = (name: string, status: string, withinMs = 20_000) =>
+  const untilStatus = (name: string, status: string, withinMs = 60_000) =>
     until(
       () => look(name),
       (host) => host?.status === status,

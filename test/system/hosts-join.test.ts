@@ -72,6 +72,13 @@ describe('An enrolment token', () => {
     expect(wrong).toMatchObject({ status: 409, body: { detail: expect.stringMatching(/"local"/) } });
     const taken = await enrol(await hosts.newToken(), 'local');
     expect(taken).toMatchObject({ status: 409, body: { detail: expect.stringMatching(/is online/) } });
+
+    const name = `again-${unique}`;
+    const first = await enrol(await hosts.newToken(), name);
+    await world.sql('update hosts set online = true where name = ?', [name]);
+    expect((await enrol(await hosts.newToken({ name }), name)).status).toBe(201);
+    const late = await world.api('GET', '/api/host/settings', { token: first.body.credential });
+    expect(late.status).toBe(401);
   });
 });
 
