@@ -57,9 +57,11 @@ test('A host that is lost in the middle: a step that may move runs again elsewhe
   ]);
   await world.untilRun(world.admin, moving, (run) => run.steps[0]?.logs === 'try\n');
   const lost = await until(
-    async () =>
-      (await Promise.all(names.slice(0, 2).map(hosts.look))).find((host) => host.sessions > 0)?.name,
-    Boolean,
+    async (): Promise<string> => {
+      const pair = await Promise.all(names.slice(0, 2).map(hosts.look));
+      return pair.find(({ sessions }) => sessions > 0)?.name ?? '';
+    },
+    (name) => name !== '',
     10_000,
   );
   const staying = await trigger([
