@@ -31,6 +31,17 @@ const Settings = Type.Object(
     VAREON_REGISTRATION: Type.Enum(['open', 'off'], { default: 'off' }),
     VAREON_RUN_AS: text('vareon-run'),
     VAREON_HOST_NAME: Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$', default: 'local' }),
+    /** The credential of the host of that name: whoever starts API and host together makes it, for both. */
+    VAREON_HOST_CREDENTIAL: Type.Optional(Type.String({ pattern: '^vrh_[A-Za-z0-9_-]{22,100}$' })),
+    /** Where a host finds the API. */
+    VAREON_HOST_API: Type.Optional(Type.String({ pattern: '^https?://[^/]+/?$' })),
+    /** A file with the API's certificate, which the host then trusts whatever name is in it. */
+    VAREON_HOST_API_CERT: Type.Optional(text()),
+    VAREON_HOST_TEMPORAL_ADDRESS: Type.Optional(Type.String({ pattern: '^[^/]+:[0-9]+$' })),
+    VAREON_HOST_TEMPORAL_TLS: Type.Enum(['on', 'off'], { default: 'off' }),
+    VAREON_HOST_TEMPORAL_API_KEY: Type.Optional(text()),
+    VAREON_HOST_BUS_URL: Type.Optional(Type.String({ pattern: '^mqtts?://' })),
+    VAREON_HOST_BUS_PASSWORD: Type.Optional(text()),
     VAREON_TLS_CERT: Type.Optional(text()),
     VAREON_TLS_KEY: Type.Optional(text()),
     ACCESS_TOKEN_EXPIRE_MINUTES: Type.Number({ exclusiveMinimum: 0, maximum: 10, default: 10 }),
@@ -112,7 +123,7 @@ export const retentionPolicy = (config: Config): RetentionPolicy => ({
 const describe = (name: string, value: string | undefined) =>
   value === undefined
     ? 'nothing'
-    : /PASSWORD|URL/.test(name)
+    : /PASSWORD|URL|CREDENTIAL|API_KEY/.test(name)
       ? 'a value that is not shown'
       : JSON.stringify(value);
 

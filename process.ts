@@ -4,34 +4,42 @@ const STOP_WITHIN_MS = 5_000;
 
 /**
  * The life of a process: starts, says over IPC that it is ready, and stops on SIGTERM, SIGINT or when its
- * supervisor is gone. What `start` gives is closed in the end; a start that fails ends the process with why.
+ * supervisor is gone. What `start` gives is closed in the end; a start that fails ends the process with why, and so
+ * does `end`, which stops in order what was started.
  */
 export async function runProcess(
   log: Logger,
-  start: () => Promise<{ close(): Promise<void>; ready?: Record<string, unknown> }>,
+  start: (end: (why: Error) => void) => Promise<{ close(): Promise<void>; ready?: Record<string, unknown> }>,
 ): Promise<void> {
   process.on('unhandledRejection', (error) => {
     log.error({ err: error }, 'unhandled rejection');
   });
+  let why: Error | undefined;
   let stop: () => void = () => {};
   const stopped = new Promise<void>((resolve) => {
     stop = resolve;
   });
   for (const signal of ['SIGTERM', 'SIGINT', 'disconnect'] as const) process.once(signal, () => stop());
   try {
-    const running = await start();
+    const running = await start((error) => {
+      why = error;
+      stop();
+    });
     process.send?.({ type: 'ready', ...running.ready });
     log.info('ready');
     await stopped;
-    log.info('stopping');
+    if (why) log.error({ err: why }, 'stopping');
+    else log.info('stopping');
     // What cannot be closed in order (a server that is gone) does not keep the process.
     setTimeout(() => process.exit(1), STOP_WITHIN_MS).unref();
     await running.close();
+    if (why) throw why;
     log.info('stopped');
     process.exit(0);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     log.fatal({ err: error }, 'cannot start or stop');
+    if (!process.send) process.stderr.write(`${reason}\n`);
     const leave = () => process.exit(1);
     if (process.send) process.send({ type: 'failed', reason }, leave);
     else leave();

@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { type Config, type Keys, list } from '../config.ts';
 import { migrate, openDatabase } from '../db/orm.ts';
+import { createHostCredentials } from '../db/system/host-credentials.ts';
 import { startBroker } from '../drivers/bus/broker.ts';
 import { busPassword } from '../drivers/bus/credentials.ts';
 import { connectBus } from '../drivers/bus/mqtt.ts';
@@ -13,6 +14,7 @@ import { withTarget } from './http/target.ts';
 import { createEventStream } from './live/events.ts';
 import { createRunStreams } from './live/runs.ts';
 import { createSurface } from './surface.ts';
+import { createHostAuthenticator } from './system/host-authenticator.ts';
 import { connectTemporal } from './temporal.ts';
 
 export interface ApiOptions {
@@ -24,10 +26,16 @@ export interface ApiOptions {
 
 /** Starts the API with all that it owns; what it gives closes all of it. */
 export async function startApi({ config, keys, tls, log }: ApiOptions) {
+  const database = await openDatabase({ databaseUrl: config.DATABASE_URL ?? '', poolSize: 20, log });
+  await migrate(database);
+  const hostAuthenticator = createHostAuthenticator(database);
+  if (config.VAREON_HOST_CREDENTIAL)
+    await createHostCredentials(database).ensure(config.VAREON_HOST_NAME, config.VAREON_HOST_CREDENTIAL);
   const broker = config.VAREON_BUS_PORT
     ? await startBroker({
         port: config.VAREON_BUS_PORT,
         key: keys.bus,
+        authenticateHost: hostAuthenticator.authenticateHost,
         onError: (error) => log.warn({ err: error }, 'bus client'),
       })
     : undefined;
@@ -38,8 +46,6 @@ export async function startApi({ config, keys, tls, log }: ApiOptions) {
     clientId: `platform.api-${process.pid}`,
     onError: (error) => log.warn({ err: error }, 'bus'),
   });
-  const database = await openDatabase({ databaseUrl: config.DATABASE_URL ?? '', poolSize: 20, log });
-  await migrate(database);
   const adminCreated = config.VAREON_ADMIN_PASSWORD
     ? await seedAdministrator(database, config.VAREON_ADMIN_PASSWORD)
     : false;
@@ -54,6 +60,7 @@ export async function startApi({ config, keys, tls, log }: ApiOptions) {
     database,
     bus,
     temporal,
+    hostAuthenticator,
     streams,
     checkExpressions: await createExpressionCheck(),
     log,

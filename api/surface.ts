@@ -5,6 +5,9 @@ import { createWorkflowRepository, workflowOwnership } from '../db/neosyntis/wor
 import type { Database } from '../db/orm.ts';
 import { rows } from '../db/sql.ts';
 import { createAuditLog } from '../db/system/audit.ts';
+import { createEnrolmentRepository } from '../db/system/host-enrolments.ts';
+import { createHostGrantRepository } from '../db/system/host-grants.ts';
+import { createHostLeases } from '../db/system/host-leases.ts';
 import { createHostRepository } from '../db/system/hosts.ts';
 import { createOutbox } from '../db/system/outbox.ts';
 import { prunedTotals } from '../db/system/retention.ts';
@@ -31,6 +34,12 @@ import { createWorkflowRoutes } from './neosyntis/workflows.ts';
 import { createAuditRoutes } from './system/audit.ts';
 import { createDocsRoutes } from './system/docs.ts';
 import { createEventsSocket } from './system/events-socket.ts';
+import { createHostAccessRoutes } from './system/host-access.ts';
+import type { HostAuthenticator } from './system/host-authenticator.ts';
+import { createEnrolmentRoutes } from './system/host-enrolments.ts';
+import { createHostGrantRoutes } from './system/host-grants.ts';
+import { createHostRemoval } from './system/host-removal.ts';
+import { createHostSettings } from './system/host-settings.ts';
 import { createHostRoutes } from './system/hosts.ts';
 import { createMetrics, createMetricsRoutes } from './system/metrics.ts';
 import { createReadiness } from './system/readiness.ts';
@@ -43,6 +52,7 @@ export interface SurfaceDeps {
   database: Database;
   bus: Bus;
   temporal: Temporal;
+  hostAuthenticator: HostAuthenticator;
   streams: { runs: ReturnType<typeof createRunStreams>; events: ReturnType<typeof createEventStream> };
   checkExpressions: CheckExpressions;
   log: Logger;
@@ -50,13 +60,14 @@ export interface SurfaceDeps {
 
 /** Every route and socket of the API, with what they need: the one place where modules meet. */
 export function createSurface(deps: SurfaceDeps) {
-  const { config, keys, database, bus, temporal, streams, log } = deps;
+  const { config, keys, database, bus, temporal, hostAuthenticator, streams, log } = deps;
   const authenticator = createAuthenticator({ database, keys, config });
   const audit = createAuditLog(database);
   const workflows = createWorkflowRepository(database);
   const runs = createRunRepository(database);
   const jobs = createJobRepository(database);
   const hosts = createHostRepository(database);
+  const enrolments = createEnrolmentRepository(database);
   const definitions = createDefinitions(deps.checkExpressions);
   const cancel = createCancel(temporal.client);
   const publish = (events: readonly StoredEvent[]) => {
@@ -70,6 +81,7 @@ export function createSurface(deps: SurfaceDeps) {
     publish,
     log,
   });
+  const removeHost = createHostRemoval({ database, hosts, bus, publish, authenticator: hostAuthenticator });
   const startMail = (mailId: string, expiresAt: string) =>
     temporal.client.workflow.start(workflowTypes.deliverMail, {
       workflowId: mailWorkflowId(mailId),
@@ -119,7 +131,19 @@ export function createSurface(deps: SurfaceDeps) {
       details: { neosyntis: counts.neosyntis, myntrix: counts.myntrix },
     }),
     ...createAuditRoutes({ audit }),
-    ...createHostRoutes({ hosts }),
+    ...createHostRoutes({ hosts: { list: hosts.list, remove: removeHost } }),
+    ...createEnrolmentRoutes({ enrolments }),
+    ...createHostGrantRoutes({
+      grants: createHostGrantRepository(database),
+      forgetAccounts: authenticator.forget,
+    }),
+    ...createHostAccessRoutes({
+      enrolments,
+      leases: createHostLeases(database),
+      settings: createHostSettings(config, keys),
+      authenticator: hostAuthenticator,
+      audit: audit.write,
+    }),
     ...createMetricsRoutes({ metrics }),
     ...createDocsRoutes({ document: () => document }),
   ];
@@ -136,6 +160,7 @@ export function createSurface(deps: SurfaceDeps) {
     routes,
     sockets,
     authenticator,
+    authenticateHost: hostAuthenticator.authenticateHost,
     audit: audit.write,
     observe: metrics.observe,
     /** The socket server comes after the routes that count its sockets. */

@@ -10,6 +10,8 @@ import { RunEntity, RunStepEntity } from './neosyntis/runs.ts';
 import { WorkflowEntity, WorkflowVersionEntity } from './neosyntis/workflows.ts';
 import { AuditEntryEntity } from './system/audit.ts';
 import { EventCounterEntity, EventEntity } from './system/events.ts';
+import { HostEnrolmentEntity } from './system/host-enrolments.ts';
+import { HostGrantEntity } from './system/host-grants.ts';
 import { HostEntity } from './system/hosts.ts';
 import { IdempotencyKeyEntity } from './system/idempotency.ts';
 import { OutboxMailEntity } from './system/outbox.ts';
@@ -26,6 +28,8 @@ export const entities = [
   OutboxMailEntity,
   AuditEntryEntity,
   HostEntity,
+  HostEnrolmentEntity,
+  HostGrantEntity,
   EventEntity,
   EventCounterEntity,
   PrunedEntity,

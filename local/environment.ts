@@ -1,5 +1,5 @@
 import type { Config, Keys } from '../config.ts';
-import { busPassword } from '../drivers/bus/credentials.ts';
+import { busPassword, supervisedHostCredential } from '../drivers/bus/credentials.ts';
 
 type Environment = Record<string, string | undefined>;
 
@@ -12,6 +12,7 @@ export interface Places {
   /** The port of the broker inside the API; undefined with a broker of one's own. */
   busPort: number | undefined;
   workflowBundle: string;
+  apiUrl: string;
 }
 
 export interface EnvironmentOptions {
@@ -27,6 +28,8 @@ export interface EnvironmentOptions {
 /** The settings of each Node process that the stack starts. */
 export function childEnvironments({ env, config, keys, places, compileCache }: EnvironmentOptions) {
   const { VAREON_ADMIN_PASSWORD: _never, ...platformEnv } = env;
+  const hostCredential =
+    config.VAREON_HOST_CREDENTIAL ?? supervisedHostCredential(keys.bus, config.VAREON_HOST_NAME);
   const common = {
     NODE_COMPILE_CACHE: compileCache,
     TEMPORAL_ADDRESS: places.temporalAddress,
@@ -47,12 +50,17 @@ export function childEnvironments({ env, config, keys, places, compileCache }: E
       ...platform,
       ...(places.temporalUiUrl ? { TEMPORAL_UI_URL: places.temporalUiUrl } : {}),
       ...(places.busPort ? { VAREON_BUS_PORT: String(places.busPort) } : {}),
+      VAREON_HOST_CREDENTIAL: hostCredential,
     },
     platform: { ...platform, VAREON_WORKFLOW_BUNDLE: places.workflowBundle },
     host: {
       ...onlyForHosts(env),
       ...common,
-      ...busLogin(config, keys, places, `host-${config.VAREON_HOST_NAME}`),
+      // The embedded broker takes the credential itself.
+      ...(places.busPort ? {} : { BUS_USERNAME: config.BUS_USERNAME, BUS_PASSWORD: config.BUS_PASSWORD }),
+      VAREON_HOST_CREDENTIAL: hostCredential,
+      VAREON_HOST_API: places.apiUrl,
+      ...(config.VAREON_TLS_CERT ? { VAREON_HOST_API_CERT: config.VAREON_TLS_CERT } : {}),
       VAREON_DATA_DIR: `${config.dataDir}/hosts/${config.VAREON_HOST_NAME}`,
     },
   };

@@ -2,6 +2,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Config, readKeys } from '../config.ts';
 import { firstAdminPassword } from './admin-password.ts';
+import { apiUrlOf } from './api-url.ts';
 import { prepareBundle } from './bundle.ts';
 import { cacheFolder } from './cache-folder.ts';
 import { boundToUs } from './child/parent-death.ts';
@@ -43,7 +44,14 @@ export async function startParts(context: StartContext): Promise<Started> {
   ]);
   const busPort = config.BUS_URL ? undefined : await freePort(taken);
   const busUrl = config.BUS_URL ?? `mqtt://127.0.0.1:${busPort}`;
-  const places = { databaseUrl: database, ...temporal, busUrl, busPort, workflowBundle };
+  const places = {
+    databaseUrl: database,
+    ...temporal,
+    busUrl,
+    busPort,
+    workflowBundle,
+    apiUrl: apiUrlOf(config),
+  };
   return { places, ...(await startNodeParts(context, places)) };
 }
 

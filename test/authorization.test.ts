@@ -64,6 +64,16 @@ const offlineHost = async (): Promise<Sent> => {
   return { path: `/api/hosts/${name}` };
 };
 
+const hostGrants = (body?: unknown) => async (): Promise<Sent> => ({
+  path: `${(await offlineHost()).path}/grants`,
+  body,
+});
+
+const enrolment = async (): Promise<Sent> => {
+  const { body } = await world.api('POST', '/api/hosts/enrolments', { token: world.admin.token, body: {} });
+  return { path: `/api/hosts/enrolments/${body.id}` };
+};
+
 const newAccount = (): Sent => {
   const username = `r${uuidv7().replaceAll('-', '').slice(-12)}`;
   return { body: { username, email: `${username}@example.org`, password: 'a long walk to the sea' } };
@@ -90,6 +100,16 @@ const table: Record<string, Row> = {
   'GET /api/audit': [[401, 403, 403, 403, 200]],
   'GET /api/hosts': [[401, 200, 200, 200, 200]],
   'DELETE /api/hosts/{name}': [[401, 403, 403, 403, 204], offlineHost],
+  'GET /api/hosts/{name}/grants': [[401, 403, 403, 403, 200], hostGrants()],
+  'PUT /api/hosts/{name}/grants': [[401, 403, 403, 403, 200], hostGrants({ users: [] })],
+  'POST /api/hosts/enrolments': [[401, 403, 403, 403, 201], () => ({ body: {} })],
+  'GET /api/hosts/enrolments': [[401, 403, 403, 403, 200]],
+  'DELETE /api/hosts/enrolments/{id}': [[401, 403, 403, 403, 204], enrolment],
+  // For hosts: no person's login is of use there, and none is needed to show an enrolment token.
+  'POST /api/host/enrol': [anybody(401), () => ({ body: { token: 'vre_wrong', name: 'x' } })],
+  'GET /api/host/settings': [anybody(401)],
+  'POST /api/host/lease': [anybody(401), () => ({ body: { place: 'here', machine: 'this' } })],
+  'PUT /api/host/lease': [anybody(401), () => ({ body: { generation: 1 } })],
   'GET /api/outbox': [[401, 403, 403, 403, 200]],
   'GET /api/outbox/{id}': [[401, 403, 403, 403, 200], mail],
 

@@ -57,7 +57,10 @@ export async function collectFromHosts({
 
   async function announced(announcement: HostAnnouncement): Promise<void> {
     const { name } = announcement;
-    const isNews = announcement.status === 'online' ? await hosts.seen(announcement) : await hosts.gone(name);
+    const isNews =
+      announcement.status === 'online'
+        ? await hosts.seen(announcement)
+        : await hosts.gone(name, announcement.generation);
     if (!isNews) return;
     log.info({ host: name, status: announcement.status }, 'host');
     await publishHostChange({ database, bus }, name, announcement.status);

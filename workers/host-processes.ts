@@ -20,7 +20,7 @@ export const SPOOL_KEPT_MS = 24 * 3_600_000;
  * machine allows, with nothing left over from an earlier life.
  */
 export async function prepareProcesses(
-  config: Config,
+  config: Pick<Config, 'dataDir' | 'VAREON_HOST_NAME' | 'VAREON_RUN_AS'>,
   env: { PATH?: string | undefined; LANG?: string | undefined; TZ?: string | undefined },
   log: Logger,
 ): Promise<{ processes: Processes; capabilities: { [name: string]: Json } }> {

@@ -8,7 +8,7 @@ const EVERY_MS = 4_000;
 export function announceHost(
   bus: Bus,
   name: string,
-  state: () => { capabilities: { [name: string]: Json }; sessions: number },
+  state: () => { generation: number; capabilities: { [name: string]: Json }; sessions: number },
 ): { stop(): void; offline(): Promise<void> } {
   const announce = () => {
     const message = { name, status: 'online', at: new Date().toISOString(), ...state() };
@@ -23,7 +23,11 @@ export function announceHost(
     async offline() {
       try {
         await bus.check();
-        await bus.publishAcknowledged(topics.hostStatus(name), { name, status: 'offline' }, { retain: true });
+        await bus.publishAcknowledged(
+          topics.hostStatus(name),
+          { name, status: 'offline', generation: state().generation },
+          { retain: true },
+        );
       } catch {
         // No connection: the broker sees to it.
       }

@@ -1,81 +1,119 @@
+import { mkdirSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
-import { Worker } from '@temporalio/worker';
-import { createCodeActivities } from '../activities/host/neosyntis/code.ts';
+import { setTimeout as delay } from 'node:timers/promises';
 import { readConfig } from '../config.ts';
-import { hostQueue, topics } from '../domain/names.ts';
-import { connectBus } from '../drivers/bus/mqtt.ts';
 import { createLogger } from '../logs.ts';
 import { runProcess } from '../process.ts';
+import { establishIdentity } from './host/identity.ts';
+import { holdLease } from './host/lease.ts';
+import { lockCredential } from './host/lock.ts';
+import { type HostOptions, readHostOptions, UsageError } from './host/options.ts';
+import { type Session, startSession, withEnvironment } from './host/session.ts';
 import { prepareProcesses, SPOOL_KEPT_MS } from './host-processes.ts';
-import { announceHost } from './host-status.ts';
-import { serveLogRequests } from './log-requests.ts';
-import { connectWorker, installRuntime } from './temporal.ts';
+import { installRuntime } from './temporal.ts';
 
 const PRUNE_EVERY_MS = 3_600_000;
+const AGAIN_AFTER_MS = 2_000;
 
-/** A worker host: runs what touches the machine. It has no database and none of the installation's keys. */
+/**
+ * A worker host: runs what touches the machine. It has no database and none of the installation's keys, and
+ * nobody connects to it: it asks the API, Temporal and the bus.
+ */
 const config = readConfig(process.env);
 const log = createLogger('host', config.LOG_LEVEL);
 
-await runProcess(log, async () => {
+/** Mistakes of who typed the command are told plainly. */
+function options(): HostOptions {
+  try {
+    return readHostOptions(process.argv.slice(2), config);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exit(2);
+  }
+}
+const given = options();
+
+await runProcess(log, async (end) => {
   installRuntime(log);
-  const name = config.VAREON_HOST_NAME;
-  const { processes, capabilities } = await prepareProcesses(config, process.env, log);
-  const bus = connectBus({
-    url: config.BUS_URL ?? 'mqtt://127.0.0.1:1883',
-    username: config.BUS_USERNAME ?? `host-${name}`,
-    password: config.BUS_PASSWORD ?? '',
-    clientId: `host-${name}.${process.pid}`,
-    will: { topic: topics.hostStatus(name), message: { name, status: 'offline' } },
-    onError: (error) => log.warn({ err: error }, 'bus'),
-  });
-  let running = 0;
-  const code = createCodeActivities({
-    processes,
-    hostName: name,
-    publishLog: (chunk) => bus.publish(topics.hostLogs(name), chunk),
+  const { dataDir } = given;
+  const identity = await establishIdentity(given);
+  const { name, credential, api } = identity;
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const lock = await lockCredential(identity, dataDir);
+  let settings = withEnvironment(await identity.settings(), config);
+  const { processes, capabilities } = await prepareProcesses(
+    { dataDir, VAREON_HOST_NAME: name, VAREON_RUN_AS: config.VAREON_RUN_AS },
+    process.env,
     log,
-  });
-  const counted = {
-    ...code,
-    runCode: async (step: Parameters<typeof code.runCode>[0]) => {
-      running++;
-      try {
-        return await code.runCode(step);
-      } finally {
-        running--;
-      }
-    },
+  );
+  const stopping = new AbortController();
+  const stop = (reason: string) => {
+    if (!stopping.signal.aborted) end(new Error(`the host "${name}" stops: ${reason}`));
+    stopping.abort();
   };
-  const connection = await connectWorker(config);
-  const worker = await Worker.create({
-    connection,
-    namespace: config.TEMPORAL_NAMESPACE,
-    taskQueue: hostQueue(name),
-    activities: counted,
-    maxConcurrentActivityTaskExecutions: 100,
-    // A person who cancels waits for the next heartbeat's answer.
-    maxHeartbeatThrottleInterval: '200ms',
-    defaultHeartbeatThrottleInterval: '200ms',
-    // A step that is ended has 2 s to go by itself.
-    shutdownGraceTime: '100ms',
-    shutdownForceTime: '4s',
+  let session: Session | undefined;
+  const lease = await holdLease(
+    { api, dataDir },
+    { onLost: stop, onBack: () => void look().catch((error) => log.warn({ err: error }, 'no settings')) },
+    log,
+  );
+  const begin = () =>
+    startSession({
+      settings,
+      credential,
+      generation: lease.generation,
+      processes,
+      capabilities: { ...capabilities, cpus: cpus().length, memory_bytes: totalmem(), ...given.labels },
+      onSuperseded: () => stop('another machine has its name by now.'),
+      log,
+    });
+
+  /** Addresses may be others after the platform was away. */
+  async function look(): Promise<void> {
+    const fresh = withEnvironment(await identity.settings(), config);
+    if (JSON.stringify(fresh) === JSON.stringify(settings)) return;
+    log.warn('the platform has other addresses by now; connecting anew');
+    settings = fresh;
+    await session?.close();
+  }
+
+  /** A worker that broke, or was closed because addresses changed, is followed by another. */
+  async function keepWorking(first: Session): Promise<void> {
+    session = first;
+    while (!stopping.signal.aborted) {
+      await session.working.catch((error: unknown) => log.error({ err: error }, 'the worker broke'));
+      if (stopping.signal.aborted) return;
+      await session.close();
+      session = await again();
+    }
+  }
+
+  async function again(): Promise<Session> {
+    for (;;) {
+      try {
+        return await begin();
+      } catch (error) {
+        stopping.signal.throwIfAborted();
+        log.warn({ err: error }, 'cannot connect; trying again');
+        await delay(AGAIN_AFTER_MS, undefined, { signal: stopping.signal });
+      }
+    }
+  }
+
+  const kept = keepWorking(await begin()).catch((error: unknown) => {
+    if (!stopping.signal.aborted) stop(String(error));
   });
-  const working = worker.run();
-  const status = announceHost(bus, name, () => ({
-    capabilities: { ...capabilities, cpus: cpus().length, memory_bytes: totalmem() },
-    sessions: running,
-  }));
   const pruning = setInterval(() => void processes.pruneSpools(SPOOL_KEPT_MS), PRUNE_EVERY_MS);
-  await serveLogRequests(bus, name, code, log);
   return {
     async close() {
+      stopping.abort();
       clearInterval(pruning);
-      status.stop();
-      worker.shutdown();
-      await working;
-      await status.offline();
-      await Promise.all([bus.close(), connection.close(), processes.close()]);
+      await session?.close();
+      await kept;
+      await lease.release();
+      await processes.close();
+      lock.release();
     },
   };
 });

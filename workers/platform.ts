@@ -10,6 +10,7 @@ import { createReconcileActivities } from '../activities/platform/system/reconci
 import { createRetentionActivities } from '../activities/platform/system/retention.ts';
 import { list, readConfig, readKeys, retentionPolicy } from '../config.ts';
 import { migrate, openDatabase } from '../db/orm.ts';
+import { createHostGrantRepository } from '../db/system/host-grants.ts';
 import { createHostRepository } from '../db/system/hosts.ts';
 import { createOutbox } from '../db/system/outbox.ts';
 import { PLATFORM_QUEUE } from '../domain/names.ts';
@@ -59,7 +60,7 @@ await runProcess(log, async () => {
   const runActivities = createRunActivities({
     database,
     bus,
-    hosts,
+    hostGrants: createHostGrantRepository(database),
     guarded,
     defaultHost: config.VAREON_HOST_NAME,
   });

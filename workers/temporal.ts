@@ -15,13 +15,17 @@ export function installRuntime(log: Logger): void {
 }
 
 /** Connects a worker, waiting for the server as long as `withinMs`. */
-export async function connectWorker(config: Config, withinMs = 30_000): Promise<NativeConnection> {
+export async function connectWorker(
+  config: Pick<Config, 'TEMPORAL_ADDRESS'>,
+  { tls = false, apiKey }: { tls?: boolean; apiKey?: string | null } = {},
+  withinMs = 30_000,
+): Promise<NativeConnection> {
   const address = config.TEMPORAL_ADDRESS;
   if (!address) throw new Error('TEMPORAL_ADDRESS is not set');
   const deadline = Date.now() + withinMs;
   for (;;) {
     try {
-      return await NativeConnection.connect({ address });
+      return await NativeConnection.connect({ address, tls: tls ? {} : null, ...(apiKey ? { apiKey } : {}) });
     } catch (error) {
       if (Date.now() > deadline)
         throw new Error(`Temporal cannot be reached at ${address}`, { cause: error });

@@ -10,7 +10,7 @@ export async function audited(
   audit: AuditLog['write'],
   action: string,
   request: RequestInfo,
-  work: () => Promise<{ reply: Reply; actor: { userId: string; username: string } | undefined }>,
+  work: () => Promise<{ reply: Reply; actor: { userId: string | null; username: string } | undefined }>,
   /** Whose account a refused attempt was about, if it exists: what was typed may be a password. */
   concerned: () => Promise<{ username: string } | undefined> = async () => undefined,
 ): Promise<Reply> {

@@ -6,7 +6,8 @@ import type { Route } from './route.ts';
 /** Codes that a route can answer with: those that its shape brings about, and those that it declares. */
 export function errorsOf(route: Pick<Route, 'access' | 'params' | 'body' | 'errors'>): ErrorCode[] {
   const codes = new Set<ErrorCode>([
-    ...(route.access === 'public' ? [] : (['unauthenticated', 'forbidden'] as const)),
+    ...(route.access === 'public' ? [] : (['unauthenticated'] as const)),
+    ...(route.access === 'public' || route.access === 'host' ? [] : (['forbidden'] as const)),
     ...(route.params ? (['not_found'] as const) : []),
     ...(route.body ? (['bad_request', 'too_large', 'unsupported_media_type'] as const) : []),
     // A query that a route does not know is refused too.
@@ -23,7 +24,7 @@ const details: Partial<Record<ErrorCode, string>> = {
   unauthenticated: 'This needs a login: send Authorization: Bearer <token>.',
   forbidden: 'This needs the permission system:hosts:write, which ada does not have.',
   not_found: 'There is nothing at /api/hosts/nowhere.',
-  conflict: 'The host "local" is online; stop its worker first.',
+  conflict: 'A host "local" is online. Choose another name.',
   precondition_failed: 'If-Match is "3", but now it is "4": read it again.',
   too_large: 'The body is larger than 1048576 bytes.',
   unsupported_media_type: 'The body is text/plain; send application/json.',

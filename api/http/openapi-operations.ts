@@ -63,13 +63,20 @@ function about({
   description,
 }: Pick<DocumentedRoute, 'path' | 'access' | 'summary' | 'description'>) {
   const needs =
-    access === 'public' ? 'Needs no login.' : access === 'login' ? 'Needs a login.' : `Needs \`${access}\`.`;
+    {
+      public: 'Needs no login.',
+      login: 'Needs a login.',
+      host: 'For worker hosts, by their own credential.',
+    }[access as string] ?? `Needs \`${access}\`.`;
   return { tags: [moduleOf(path)], summary, description: description ? `${description}\n\n${needs}` : needs };
 }
 
 /** OpenAPI 3.1 allows roles for every kind of scheme; ours are permissions. */
-const security = (access: Access, scheme: string): Json[] =>
-  access === 'public' ? [] : [{ [scheme]: access === 'login' ? [] : [access] }];
+const security = (access: Access, scheme: string): Json[] => {
+  if (access === 'public') return [];
+  if (access === 'host') return [{ host: [] }];
+  return [{ [scheme]: access === 'login' ? [] : [access] }];
+};
 
 function parameters(
   schema: TObject | undefined,

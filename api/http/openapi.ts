@@ -56,6 +56,7 @@ export function createOpenApi(
           scheme: 'bearer',
           description: 'an access token (POST /api/token) or an API token',
         },
+        host: { type: 'http', scheme: 'bearer', description: 'a worker host’s own credential' },
         ticket: {
           type: 'apiKey',
           in: 'query',

@@ -18,7 +18,7 @@ export interface Authenticator {
 }
 
 export interface AuditEntry {
-  user: Principal | undefined;
+  user: { userId: string | null; username: string } | undefined;
   /** The route, such as `POST /api/neosyntis/workflows/{id}/trigger`. */
   action: string;
   /** The path asked for, without its query. */
@@ -31,6 +31,8 @@ export interface AuditEntry {
 
 export interface RouterDeps {
   authenticator: Authenticator;
+  /** The host that a credential belongs to, if it counts. */
+  authenticateHost(credential: string): Promise<string | undefined>;
   audit(entry: AuditEntry): Promise<void>;
   log: Logger;
 }
@@ -55,13 +57,15 @@ function handle(route: Route, checker: ReturnType<typeof createChecker>, deps: R
   return async (ctx: RouterContext) => {
     const request = requestInfo(ctx);
     let user: Principal | undefined;
+    let host: string | undefined;
     let reply: Reply;
     let outcome = 'ok';
     try {
-      user = await caller(ctx, route.access, deps.authenticator);
+      if (route.access === 'host') host = await callingHost(ctx, deps);
+      else user = await caller(ctx, route.access, deps.authenticator);
       ctx.state.user = user;
       const input = await readInput(ctx, route, checks);
-      reply = await route.handler({ user, request, ...input });
+      reply = await route.handler({ user, host, request, ...input });
     } catch (error) {
       reply = problemReply(error, request.requestId);
       outcome = (reply.body as { code: string }).code; // problemReply makes such a body
@@ -69,7 +73,7 @@ function handle(route: Route, checker: ReturnType<typeof createChecker>, deps: R
     }
     if (route.method !== 'GET' && route.audit !== false)
       await deps.audit({
-        user,
+        user: host === undefined ? user : { userId: null, username: `host ${host}` },
         action: `${route.method} ${route.path}`,
         resource: ctx.path,
         outcome,
@@ -80,7 +84,7 @@ function handle(route: Route, checker: ReturnType<typeof createChecker>, deps: R
   };
 }
 
-async function caller(ctx: RouterContext, access: Access, authenticator: Authenticator) {
+async function caller(ctx: RouterContext, access: Exclude<Access, 'host'>, authenticator: Authenticator) {
   const authorization = ctx.get('Authorization');
   if (access === 'public')
     return authorization ? ifKnown(authenticator.authenticate(authorization)) : undefined;
@@ -89,6 +93,17 @@ async function caller(ctx: RouterContext, access: Access, authenticator: Authent
   const user = await authenticator.authenticate(authorization);
   requirePermission(user, access);
   return user;
+}
+
+/** @throws AppError `unauthenticated` for everything but the credential of a host that counts. */
+async function callingHost(ctx: RouterContext, deps: RouterDeps): Promise<string> {
+  const credential = /^bearer +(\S{1,200}) *$/i.exec(ctx.get('Authorization'))?.[1];
+  const host = credential && (await deps.authenticateHost(credential));
+  if (host) return host;
+  throw new AppError(
+    'unauthenticated',
+    'This is for worker hosts: the credential is missing or unknown, or the host was deleted or enrolled again.',
+  );
 }
 
 /** On a public route a token that does not count any more is no token: its holder must be able to refresh it. */
@@ -102,7 +117,7 @@ async function ifKnown(user: Promise<Principal>): Promise<Principal | undefined>
 }
 
 /** @throws AppError `forbidden` that names what is missing. */
-export function requirePermission(user: Principal, access: Access): void {
+export function requirePermission(user: Principal, access: Exclude<Access, 'host'>): void {
   if (access === 'public' || access === 'login' || user.permissions.has(access)) return;
   throw new AppError(
     'forbidden',

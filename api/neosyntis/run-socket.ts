@@ -21,6 +21,7 @@ const Frames = Type.Union([
     seq: Type.Integer(),
     path: Type.String(),
     iteration: Type.Array(Type.Integer()),
+    attempt: Type.Integer({ description: 'of the step; each begins at offset 0' }),
     stream: Type.Enum(['stdout', 'stderr']),
     offset: Type.Integer({ description: 'bytes of the step’s stream before this text' }),
     text: Type.String(),

@@ -3,6 +3,7 @@ import type { HostRepository } from '../../db/system/hosts.ts';
 import { Host, HostParams } from '../../domain/system/hosts.ts';
 import { noContent, ok, type Route, route } from '../http/route.ts';
 
+/** Worker hosts as people see them. */
 export const createHostRoutes = ({ hosts }: { hosts: Pick<HostRepository, 'list' | 'remove'> }): Route[] => [
   route({
     method: 'GET',
@@ -16,11 +17,11 @@ export const createHostRoutes = ({ hosts }: { hosts: Pick<HostRepository, 'list'
     method: 'DELETE',
     path: '/api/hosts/{name}',
     access: 'system:hosts:write',
-    summary: 'Forget a worker host',
-    description: 'One that is online is not forgotten; one that comes back later is listed again.',
+    summary: 'Delete a worker host',
+    description:
+      'Its credential and grants are gone at once; within seconds it ends its steps and stops. Its name is free.',
     params: HostParams,
-    answers: { 204: { description: 'forgotten' } },
-    errors: ['conflict'],
+    answers: { 204: { description: 'deleted' } },
     async handler({ params }) {
       await hosts.remove(params.name);
       return noContent();

@@ -2,12 +2,14 @@ import type { Permission } from '../../domain/auth/permissions.ts';
 import type { User } from '../../domain/auth/users.ts';
 import type { Database } from '../orm.ts';
 import { rows } from '../sql.ts';
+import { hasHostGrant } from '../system/host-grants.ts';
 import { liveSession } from './sessions.ts';
 
 /** Who stands behind a credential now. */
 export interface Account
   extends Pick<User, 'id' | 'username' | 'role' | 'is_verified' | 'granted_permissions'> {
   token_epoch: number;
+  has_host_grant: boolean;
 }
 
 export interface TokenAccount extends Account {
@@ -18,7 +20,7 @@ export interface TokenAccount extends Account {
   is_stale: boolean;
 }
 
-const columns = 'u.id, u.username, u.role, u.is_verified, u.granted_permissions, u.token_epoch';
+const columns = `u.id, u.username, u.role, u.is_verified, u.granted_permissions, u.token_epoch, ${hasHostGrant}`;
 
 /** Reads that every request makes; undefined when the credential or its owner does not count any more. */
 export function createAccountReader(database: Database) {

@@ -18,6 +18,7 @@ export const JobLogEntity = defineEntity({
     bytes: p.integer(),
     text: p.text(),
     at: p.datetime(3),
+    attempt: p.integer().default(1),
   },
 });
 
@@ -29,6 +30,7 @@ export const LogStreamEntity = defineEntity({
     path: p.text().primary(),
     iteration: p.array().$type<number[]>().columnType('integer[]').primary(),
     stream: p.text().primary(),
+    attempt: p.integer().primary().autoincrement(false),
     host: p.text(),
     bytes: p.bigint('number').default(0),
     expected: p.bigint('number').nullable(),
@@ -41,6 +43,8 @@ export interface LogFrame {
   seq: number;
   path: string;
   iteration: number[];
+  /** Of the step: one that is given to another host prints again from its beginning. */
+  attempt: number;
   stream: string;
   offset: number;
   text: string;
@@ -60,7 +64,7 @@ export async function appendLog(
   host: string,
   chunk: LogChunk,
 ): Promise<{ frame?: LogFrame; missing?: MissingLog }> {
-  const key = [chunk.run_id, chunk.path, `{${chunk.iteration.join(',')}}`, chunk.stream];
+  const key = [chunk.run_id, chunk.path, `{${chunk.iteration.join(',')}}`, chunk.stream, chunk.attempt ?? 1];
   return em.fork().transactional(async (tx) => {
     const [job] = await rows<{ id: string }>(tx, 'select id from jobs where id = ? for update', [
       chunk.run_id,
@@ -68,8 +72,8 @@ export async function appendLog(
     if (!job) return {};
     const [stream] = await rows<{ bytes: string }>(
       tx,
-      `insert into log_streams (job_id, path, iteration, stream, host, updated_at) values (?, ?, ?, ?, ?, now())
-       on conflict (job_id, path, iteration, stream) do update set updated_at = now() returning bytes`,
+      `insert into log_streams (job_id, path, iteration, stream, attempt, host, updated_at)
+       values (?, ?, ?, ?, ?, ?, now()) on conflict (job_id, path, iteration, stream, attempt) do update set updated_at = now() returning bytes`,
       [...key, host],
     );
     const have = Number(stream?.bytes ?? 0);
@@ -78,7 +82,8 @@ export async function appendLog(
     if (fresh.length === 0) return {};
     const text = fresh.toString('utf8');
     await tx.execute(
-      'update log_streams set bytes = bytes + ? where job_id = ? and path = ? and iteration = ? and stream = ?',
+      `update log_streams set bytes = bytes + ?
+       where job_id = ? and path = ? and iteration = ? and stream = ? and attempt = ?`,
       [fresh.length, ...key],
     );
     const [counter] = await rows<{ seq: string; start: string }>(
@@ -92,14 +97,15 @@ export async function appendLog(
       seq: Number(counter?.seq),
       path: chunk.path,
       iteration: chunk.iteration,
+      attempt: chunk.attempt ?? 1,
       stream: chunk.stream,
       offset: have,
       text,
       at: chunk.at,
     };
     await tx.execute(
-      `insert into job_logs (job_id, seq, start_byte, path, iteration, stream, stream_byte, bytes, text, at)
-       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      `insert into job_logs (job_id, seq, start_byte, path, iteration, stream, stream_byte, bytes, text, at, attempt)
+       values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       [
         chunk.run_id,
         frame.seq,
@@ -111,6 +117,7 @@ export async function appendLog(
         fresh.length,
         text,
         chunk.at,
+        frame.attempt,
       ],
     );
     return { frame };
@@ -121,6 +128,7 @@ const missing = (chunk: LogChunk, host: string, from: number): MissingLog => ({
   runId: chunk.run_id,
   path: chunk.path,
   iteration: chunk.iteration,
+  attempt: chunk.attempt ?? 1,
   stream: chunk.stream,
   host,
   from,
@@ -136,6 +144,7 @@ export async function expectLogs(
     host: string;
     stdoutBytes: number;
     stderrBytes: number;
+    attempt?: number;
   },
 ): Promise<void> {
   const streams: Json = [
@@ -143,10 +152,10 @@ export async function expectLogs(
     { stream: 'stderr', expected: step.stderrBytes },
   ];
   await em.execute(
-    `insert into log_streams (job_id, path, iteration, stream, host, expected, updated_at)
-     select ?, ?, ?, stream, ?, expected, now() from jsonb_to_recordset(?::jsonb) as x(stream text, expected bigint)
-     on conflict (job_id, path, iteration, stream) do update set expected = excluded.expected, updated_at = now()`,
-    [step.runId, step.path, `{${step.iteration.join(',')}}`, step.host, json(streams)],
+    `insert into log_streams (job_id, path, iteration, stream, attempt, host, expected, updated_at)
+     select ?, ?, ?, stream, ?, ?, expected, now() from jsonb_to_recordset(?::jsonb) as x(stream text, expected bigint)
+     on conflict (job_id, path, iteration, stream, attempt) do update set expected = excluded.expected, updated_at = now()`,
+    [step.runId, step.path, `{${step.iteration.join(',')}}`, step.attempt ?? 1, step.host, json(streams)],
   );
 }
 
@@ -154,7 +163,7 @@ export async function expectLogs(
 export async function missingLogs({ em }: Database, runId?: string): Promise<MissingLog[]> {
   const found = await rows<Omit<MissingLog, 'from'> & { from: string }>(
     em,
-    `select job_id as "runId", path, iteration, stream, host, bytes as from from log_streams
+    `select job_id as "runId", path, iteration, attempt, stream, host, bytes as from from log_streams
      where expected > bytes and updated_at > now() - interval '1 day' and host in (select name from hosts where online)
        ${runId ? 'and job_id = ?' : ''} order by updated_at desc limit 500`,
     runId ? [runId] : [],

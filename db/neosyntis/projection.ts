@@ -175,8 +175,8 @@ export async function framesAfter(
     `select frame from (
        select seq, frame from run_events where run_id = ? and seq > ?
        union all
-       select seq, jsonb_build_object('type', 'log', 'seq', seq, 'path', path, 'iteration', iteration, 'stream', stream,
-         'offset', stream_byte, 'text', text,
+       select seq, jsonb_build_object('type', 'log', 'seq', seq, 'path', path, 'iteration', iteration, 'attempt', attempt,
+         'stream', stream, 'offset', stream_byte, 'text', text,
          'at', to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')) as frame
        from job_logs where job_id = ? and seq > ?) f
      order by seq limit ?`,

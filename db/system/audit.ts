@@ -23,7 +23,7 @@ export const AuditEntryEntity = defineEntity({
 
 /** What the router knows of a change of state. */
 export interface NewAuditLine {
-  user: { userId: string; username: string } | undefined;
+  user: { userId: string | null; username: string } | undefined;
   action: string;
   resource: string;
   outcome: string;

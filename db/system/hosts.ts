@@ -1,6 +1,6 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
 import { AppError } from '../../domain/errors.ts';
-import type { Capabilities, Host, HostAnnouncement } from '../../domain/system/hosts.ts';
+import type { Capabilities, Host, HostAnnouncement, Labels } from '../../domain/system/hosts.ts';
 import type { Database } from '../orm.ts';
 import { iso, json, LIST_LIMIT, rows } from '../sql.ts';
 
@@ -16,6 +16,15 @@ export const HostEntity = defineEntity({
     announced_at: p.datetime(3),
     capabilities: p.json().$type<Capabilities>(),
     sessions: p.integer(),
+    /** Of its own credential; null for a host that has none and so cannot come in. */
+    credential_hash: p.blob().nullable(),
+    enrolled_at: p.datetime(3).nullable(),
+    labels: p.json().$type<Labels>(),
+    /** Of the lease on its name; see host-leases.ts. */
+    generation: p.bigint('number').default(0),
+    lease_place: p.text().nullable(),
+    lease_machine: p.text().nullable(),
+    leased_until: p.datetime(3).nullable(),
   },
 });
 
@@ -30,37 +39,31 @@ export function createHostRepository(database: Database) {
   return {
     /**
      * Notes that a host announced itself. The same announcement again (a retained one after a reconnect,
-     * or another process's copy) changes nothing, so it cannot bring a dead host back.
+     * or another process's copy) changes nothing, so it cannot bring a dead host back; nor can one by an
+     * earlier holder of the name, or by a host that was deleted.
      * @returns whether it came online by this.
      */
-    async seen({ name, capabilities, sessions, at }: SeenHost): Promise<boolean> {
+    async seen({ name, capabilities, sessions, at, generation }: SeenHost): Promise<boolean> {
       const [updated] = await rows<{ was_online: boolean }>(
         em,
         `update hosts set online = true, last_seen = now(), announced_at = ?, capabilities = ?, sessions = ?
          from (select name, online from hosts where name = ? for update) as before
-         where hosts.name = before.name and hosts.announced_at <> ?
+         where hosts.name = before.name and hosts.announced_at <> ? and hosts.generation = ?
          returning before.online as was_online`,
-        [at, json(capabilities), sessions, name, at],
+        [at, json(capabilities), sessions, name, at, generation],
       );
-      if (updated) return !updated.was_online;
-      const inserted = await rows(
-        em,
-        `insert into hosts (name, online, last_seen, announced_at, capabilities, sessions)
-         values (?, true, now(), ?, ?, ?) on conflict (name) do nothing returning name`,
-        [name, at, json(capabilities), sessions],
-      );
-      return inserted.length > 0;
+      return updated !== undefined && !updated.was_online;
     },
 
     /**
-     * Notes that a host said goodbye or was lost.
+     * Notes that a host said goodbye or was lost; an earlier holder of the name going is no news.
      * @returns whether it went offline by this.
      */
-    async gone(name: string): Promise<boolean> {
+    async gone(name: string, generation: number): Promise<boolean> {
       const changed = await rows(
         em,
-        'update hosts set online = false, sessions = 0 where name = ? and online returning name',
-        [name],
+        'update hosts set online = false, sessions = 0 where name = ? and generation = ? and online returning name',
+        [name, generation],
       );
       return changed.length > 0;
     },
@@ -70,13 +73,9 @@ export function createHostRepository(database: Database) {
       rows(
         em,
         `select name, case when online then 'online' else 'offline' end as status, ${iso('last_seen')},
-           capabilities, sessions
+           capabilities || labels as capabilities, sessions, labels, ${iso('enrolled_at')}
          from hosts order by online desc, name limit ${LIST_LIMIT}`,
       ),
-
-    /** Names of those that are online. */
-    online: async (): Promise<string[]> =>
-      named(await rows(em, 'select name from hosts where online order by name')),
 
     /** Marks those offline that were not seen for so long; gives their names. */
     expire: async (olderThanMs: number): Promise<string[]> =>
@@ -90,17 +89,12 @@ export function createHostRepository(database: Database) {
       ),
 
     /**
-     * Forgets a host; one that announces itself later is there again.
-     * @throws AppError `not_found`; `conflict` while it is online.
+     * Forgets a host with its credential and its grants: it is not let in any more.
+     * @throws AppError `not_found`
      */
     async remove(name: string): Promise<void> {
-      const removed = await rows(em, 'delete from hosts where name = ? and not online returning name', [
-        name,
-      ]);
-      if (removed.length > 0) return;
-      const [host] = await rows(em, 'select name from hosts where name = ?', [name]);
-      if (!host) throw new AppError('not_found', `There is no host "${name}".`);
-      throw new AppError('conflict', `The host "${name}" is online; stop its worker first.`);
+      const removed = await rows(em, 'delete from hosts where name = ? returning name', [name]);
+      if (removed.length === 0) throw new AppError('not_found', `There is no host "${name}".`);
     },
   };
 }

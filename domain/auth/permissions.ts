@@ -54,8 +54,13 @@ export function permissionsOf(account: {
   role: Role;
   is_verified: boolean;
   granted_permissions: readonly Permission[];
+  /** Code on some hosts needs the same permission as code on all; which ones is looked at when a step is placed. */
+  has_host_grant?: boolean;
 }): ReadonlySet<Permission> {
-  return account.is_verified
-    ? new Set([...byRole[account.role], ...account.granted_permissions])
-    : new Set(viewer);
+  if (!account.is_verified) return new Set(viewer);
+  return new Set<Permission>([
+    ...byRole[account.role],
+    ...account.granted_permissions,
+    ...(account.has_host_grant ? (['neosyntis:workflows:execute_code'] as const) : []),
+  ]);
 }

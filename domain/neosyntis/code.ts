@@ -12,8 +12,10 @@ interface CodeBase {
   /** JSON pointer to the task in the document. */
   path: string;
   iteration: number[];
-  /** From 1; a step that a `try` runs again is another execution of it. */
+  /** From 1; a step that a `try` runs again, or that moves to another host, is another execution of it. */
   attempt: number;
+  /** Of the host's lease when the step was placed there: an earlier holder of the name refuses it. */
+  generation?: number;
   /** From stepId(): names the step's folders, and a step of one name runs once on a host. */
   step: string;
   arguments: string[];
@@ -50,6 +52,9 @@ export type CodeResult = { host: string; stdoutBytes: number; stderrBytes: numbe
  */
 export const codeFailures = { hostShutdown: 'HostShutdown', ranBefore: 'RanBefore' } as const;
 
+/** The host's name has another holder by now: this one ran nothing. */
+export const SUPERSEDED = 'Superseded';
+
 export type OutputStream = 'stdout' | 'stderr';
 
 /**
@@ -71,8 +76,8 @@ export interface LogRange {
 }
 
 /** A name for a step of a run that is a safe folder name; the same arguments always give the same name. */
-export const stepId = (runId: string, path: string, iteration: number[], attempt: number): string =>
-  `${runId}-${fnv1a(`${path} ${iteration.join(' ')}${attempt === 1 ? '' : ` attempt ${attempt}`}`)}`;
+export const stepId = (runId: string, path: string, iteration: number[], attempt = 1): string =>
+  `${runId}-${fnv1a(`${path} ${iteration.join(' ')}`)}${attempt > 1 ? `-${attempt}` : ''}`;
 
 /** FNV-1a, 64 bit, over UTF-16 code units: draft-eastlake-fnv, section 2. Needs nothing that workflows lack. */
 function fnv1a(text: string): string {

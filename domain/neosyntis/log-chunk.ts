@@ -6,6 +6,8 @@ export const LogChunkMessage = Type.Object(
     run_id: Type.String({ pattern: '^[0-9a-f-]{36}$' }),
     path: Type.String({ maxLength: 20_000 }),
     iteration: Type.Array(Type.Integer({ minimum: 0 }), { maxItems: 100 }),
+    /** Of the step; 1 when it is left out. */
+    attempt: Type.Optional(Type.Integer({ minimum: 1, maximum: 1_000 })),
     stream: Type.Union([Type.Literal('stdout'), Type.Literal('stderr')]),
     offset: Type.Integer({ minimum: 0 }),
     length: Type.Integer({ minimum: 0 }),

@@ -12,28 +12,61 @@ export interface Broker {
   close(): Promise<void>;
 }
 
-/** The embedded MQTT broker for one machine, on loopback. Users are those of `busPassword`. */
+/** How soon a host that was deleted is disconnected. */
+const CHECK_EVERY_MS = 2_000;
+
+/**
+ * The embedded MQTT broker for one machine, on loopback. Users are `platform`, whose password is derived from the
+ * key, and `host-<name>`, whose password is the host's own credential.
+ */
 export async function startBroker(options: {
   port: number;
   key: Buffer;
+  /** The host that a credential belongs to, if it counts; asked again every few seconds of who is connected. */
+  authenticateHost(credential: string): Promise<string | undefined>;
   onError(error: Error): void;
 }): Promise<Broker> {
   const aedes = await Aedes.createBroker({ drainTimeout: 2_000, concurrency: 100, connectTimeout: 5_000 });
   const users = new WeakMap<Client, string>();
+  const hosts = new Map<Client, string>();
+
+  async function isRight(name: string, password: string): Promise<boolean> {
+    if (name === 'platform') return sameText(password, busPassword(options.key, name));
+    const host = await options.authenticateHost(password);
+    return host !== undefined && name === `host-${host}`;
+  }
   aedes.authenticate = (client, username, password, done) => {
     const name = username ?? '';
-    const isKnown = name === 'platform' || /^host-[a-z0-9-]{1,63}$/.test(name);
-    if (
-      isKnown &&
-      client.id.startsWith(`${name}.`) &&
-      sameText(String(password ?? ''), busPassword(options.key, name))
-    ) {
-      users.set(client, name);
-      return done(null, true);
-    }
-    const refused = Object.assign(new Error('wrong user or password'), { returnCode: 4 });
-    return done(refused as AuthenticateError, false); // 4: bad user name or password (MQTT 3.1.1, 3.2.2.3)
+    const secret = String(password ?? '');
+    const refuse = (message: string, returnCode: number) =>
+      done(Object.assign(new Error(message), { returnCode }) as AuthenticateError, false);
+    // Return codes of MQTT 3.1.1, 3.2.2.3: 4 is a bad user name or password, 3 is a server that cannot tell now.
+    if (!client.id.startsWith(`${name}.`)) return refuse('wrong user or password', 4);
+    isRight(name, secret).then(
+      (right) => {
+        if (!right) return refuse('wrong user or password', 4);
+        users.set(client, name);
+        if (name !== 'platform') hosts.set(client, secret);
+        done(null, true);
+      },
+      (error: Error) => {
+        options.onError(error);
+        refuse('credentials cannot be checked now', 3);
+      },
+    );
   };
+  aedes.on('clientDisconnect', (client) => hosts.delete(client));
+
+  /** Whoever lost their credential since they connected is disconnected; nobody is while that cannot be told. */
+  async function checkHosts(): Promise<void> {
+    for (const [client, credential] of hosts)
+      if (!(await isRight(users.get(client) ?? '', credential))) {
+        hosts.delete(client);
+        client.close();
+      }
+  }
+  const checking = setInterval(() => void checkHosts().catch(options.onError), CHECK_EVERY_MS);
+
   aedes.authorizePublish = (client, packet, done) => {
     const allowed = client === null || mayPublish(users.get(client), packet.topic, packet.retain);
     const small = Buffer.byteLength(packet.payload) <= MESSAGE_BYTES;
@@ -53,6 +86,7 @@ export async function startBroker(options: {
   return {
     port,
     async close() {
+      clearInterval(checking);
       const closed = new Promise((resolve) => server.close(resolve));
       await new Promise<void>((resolve) => aedes.close(() => resolve()));
       await closed;

@@ -28,6 +28,8 @@ export function connectBus(options: BusOptions): Bus {
     clean: true,
     keepalive: 5,
     reconnectPeriod: 500,
+    // The broker may say no for a moment, because who knows the credentials is away.
+    reconnectOnConnackError: true,
     connectTimeout: 3_000,
     resubscribe: true,
     queueQoSZero: false,
@@ -72,6 +74,9 @@ export function connectBus(options: BusOptions): Bus {
     },
     async publishAcknowledged(topic, message, { retain = false } = {}) {
       await client.publishAsync(topic, JSON.stringify(message), { qos: 1, retain });
+    },
+    forget(topic) {
+      if (client.connected) client.publish(topic, '', { qos: 0, retain: true });
     },
     async subscribe(topic, handler) {
       const set = handlers.get(topic) ?? new Set();

@@ -9,6 +9,8 @@ export interface Bus {
   publish(topic: string, message: object): void;
   /** Resolves when the broker has it; with `retain` it gives it to later subscribers too. */
   publishAcknowledged(topic: string, message: object, options?: { retain?: boolean }): Promise<void>;
+  /** Makes the broker forget what was retained on a topic, if it can be reached now. */
+  forget(topic: string): void;
   /** Calls `handler` for each message on a topic (`+` stands for one level) until disposed. */
   subscribe(topic: string, handler: (message: Json, topic: string) => void): Promise<Subscription>;
   /** @throws when the broker cannot be reached now. */

@@ -9,11 +9,19 @@ import type { Bus } from '../../drivers/bus/port.ts';
 import { until } from '../support/client.ts';
 
 const key = randomBytes(32);
+/** Hosts by their credentials, which are `vrh_` and the name here. */
+const deleted = new Set<string>();
+const authenticateHost = async (credential: string) => {
+  const name = credential.replace('vrh_', '');
+  return deleted.has(name) ? undefined : name;
+};
+const passwordOf = (username: string) =>
+  username === 'platform' ? busPassword(key, username) : username.replace('host-', 'vrh_');
 let broker: Broker;
 const open: Bus[] = [];
 
 beforeAll(async () => {
-  broker = await startBroker({ port: 0, key, onError: () => {} });
+  broker = await startBroker({ port: 0, key, authenticateHost, onError: () => {} });
 });
 afterAll(async () => {
   await Promise.all(open.map((bus) => bus.close()));
@@ -27,7 +35,7 @@ async function connect(
   const bus = connectBus({
     url: `mqtt://127.0.0.1:${broker.port}`,
     username,
-    password: options.password ?? busPassword(key, username),
+    password: options.password ?? passwordOf(username),
     clientId: `${username}.${randomBytes(4).toString('hex')}`,
     ...(options.will ? { will: options.will } : {}),
     onError: () => {},
@@ -65,7 +73,7 @@ describe('The embedded bus', () => {
     const impostor = mqtt.connect(`mqtt://127.0.0.1:${broker.port}`, {
       clientId: 'platform.1',
       username: 'host-a',
-      password: busPassword(key, 'host-a'),
+      password: passwordOf('host-a'),
       protocolVersion: 4,
       reconnectPeriod: 0,
     });
@@ -109,7 +117,7 @@ describe('The embedded bus', () => {
     const dying = mqtt.connect(url.href, {
       clientId: 'host-c.1',
       username: 'host-c',
-      password: busPassword(key, 'host-c'),
+      password: passwordOf('host-c'),
       protocolVersion: 4,
       will: {
         topic: 'vareon/hosts/c/status',
@@ -134,6 +142,20 @@ describe('The embedded bus', () => {
       3_000,
     );
     expect(seen).toEqual([{ status: 'offline' }, { status: 'offline' }]);
+  });
+
+  test('lets a host in by its own credential only, and disconnects one that is deleted', async () => {
+    const wrong = [passwordOf('host-a'), busPassword(key, 'host-d')];
+    const refused = await Promise.allSettled(wrong.map((password) => connect('host-d', { password })));
+    expect(refused.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
+    const host = await connect('host-d');
+    deleted.add('d');
+    const isConnected = () =>
+      host.check().then(
+        () => true,
+        () => false,
+      );
+    await until(isConnected, (connected) => !connected, 5_000);
   });
 
   test('goes on when a message breaks its handler', async () => {

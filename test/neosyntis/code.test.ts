@@ -183,14 +183,17 @@ describe('A code step', () => {
       { s: { run: { shell: { command: 'seq 1 400000' }, return: 'code' } } },
     ]);
     expect(run.output).toBe(0);
+    const next = (offset: number) =>
+      world.api('GET', `/api/myntrix/jobs/${run.id}/logs?offset=${offset}`, { token: user.token });
     let offset = 0;
-    for (;;) {
-      const { body } = await world.api('GET', `/api/myntrix/jobs/${run.id}/logs?offset=${offset}`, {
-        token: user.token,
-      });
-      offset = body.nextOffset;
-      if (body.complete) break;
-      expect(body.text).not.toBe('');
+    for (let complete = false; !complete; ) {
+      // What the run's end did not wait for is asked of the host again.
+      const { body } = await until(
+        () => next(offset),
+        ({ body: part }) => part.complete || part.text !== '',
+        20_000,
+      );
+      ({ nextOffset: offset, complete } = body);
     }
     expect(offset).toBe(2_688_895);
   });

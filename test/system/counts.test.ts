@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { rows } from '../../db/sql.ts';
+import { createHostCredentials } from '../../db/system/host-credentials.ts';
 import { createHostRepository } from '../../db/system/hosts.ts';
 import { createStatusCounts } from '../../db/system/status.ts';
 import { newDatabase } from '../auth/installation.ts';
@@ -41,9 +42,23 @@ test('the counts are of what the caller may see, and of all for an administrator
   await addJob(other, 'workflow_run', 'failed');
   await addJob(null, 'firmware_upload', 'pending');
   const hosts = createHostRepository(db.database);
-  await hosts.seen({ name: 'one', at: '2026-11-21T09:30:00.000Z', capabilities: {}, sessions: 0 });
-  await hosts.seen({ name: 'two', at: '2026-11-21T09:30:00.000Z', capabilities: {}, sessions: 0 });
-  await hosts.gone('two');
+  const credentials = createHostCredentials(db.database);
+  for (const name of ['one', 'two']) await credentials.ensure(name, `vrh_${name}`);
+  await hosts.seen({
+    name: 'one',
+    at: '2026-11-21T09:30:00.000Z',
+    capabilities: {},
+    sessions: 0,
+    generation: 0,
+  });
+  await hosts.seen({
+    name: 'two',
+    at: '2026-11-21T09:30:00.000Z',
+    capabilities: {},
+    sessions: 0,
+    generation: 0,
+  });
+  await hosts.gone('two', 0);
 
   const none = { pending: 0, running: 0, waiting: 0, paused: 0, completed: 0, failed: 0, cancelled: 0 };
   expect(await counts.neosyntis(ada)).toEqual({ workflows: 1, runs: { ...none, running: 1, completed: 1 } });

@@ -18,6 +18,7 @@ import { dateTime } from './engine/date-time.ts';
 import { createEvaluator } from './engine/evaluator.ts';
 import { jq } from './engine/jq.ts';
 import { runList } from './engine/list.ts';
+import { createPlacer } from './engine/place.ts';
 import { TaskFailure } from './engine/problem.ts';
 import { createRecorder } from './engine/recorder.ts';
 import type { RunContext } from './engine/scope.ts';
@@ -73,7 +74,7 @@ export async function neosyntisRun({ document, input, workflowId, version }: Run
     evaluator: createEvaluator({ engine, guarded: local.evaluateGuarded, budget }),
     budget,
     visits: new Map(),
-    code: createCodeRunner(local.place),
+    code: createCodeRunner(createPlacer(local.place)),
     callVerb: createVerbCaller(runId, recorder),
     context: null,
     constants: {
@@ -106,7 +107,14 @@ async function runDocument(run: RunContext, document: Document, raw: Json): Prom
   const { evaluator, constants } = run;
   const input =
     document.input?.from === undefined ? raw : await evaluator.shape(document.input.from, raw, constants);
-  const whole = { pointer: '/do', iteration: [], attempts: [], attempt: 1, variables: {}, from: 0, span: 1 };
+  const whole = {
+    pointer: '/do',
+    iteration: [],
+    attempts: [],
+    variables: {},
+    from: 0,
+    span: 1,
+  };
   const { output } = await run.tasks.list(run, document.do, input, whole);
   if (document.output?.as === undefined) return output;
   return evaluator.shape(document.output.as, output, { ...constants, context: run.context });

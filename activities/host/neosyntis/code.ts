@@ -5,6 +5,7 @@ import {
   codeFailures,
   type LogChunk,
   type LogRange,
+  SUPERSEDED,
   stepId,
 } from '../../../domain/neosyntis/code.ts';
 import type { OutputPiece, Processes, ProcessSpec } from '../../../drivers/processes/port.ts';
@@ -13,6 +14,10 @@ import { resultOf } from './code-result.ts';
 export interface CodeDeps {
   processes: Processes;
   hostName: string;
+  /** Of the lease that this process holds on the host's name. */
+  generation?: number;
+  /** A step came that was placed with a later holder of the name. */
+  onSuperseded?: () => void;
   /** Sends a chunk over the bus, which may lose it: readLog() has it too. */
   publishLog: (chunk: LogChunk) => void;
   log: { warn(details: object, message: string): void };
@@ -27,7 +32,14 @@ const LOG_READ_BYTES = 256 * 1024;
 const PIECE_BYTES = 32 * 1024;
 
 /** Code of users on this host. Not idempotent: callers set maximumAttempts to 1 and heartbeatTimeout to seconds. */
-export function createCodeActivities({ processes, hostName, publishLog, log }: CodeDeps) {
+export function createCodeActivities({
+  processes,
+  hostName,
+  generation = 0,
+  onSuperseded,
+  publishLog,
+  log,
+}: CodeDeps) {
   /**
    * Runs a step to its end; what the code does wrong is data in the result.
    * @throws CancelledFailure once everything is ended; ApplicationFailure of a type in `codeFailures`, not
@@ -35,6 +47,10 @@ export function createCodeActivities({ processes, hostName, publishLog, log }: C
    */
   async function runCode(step: CodeStep): Promise<CodeResult> {
     const context = Context.current();
+    if (generation > 0 && (step.generation ?? 0) > generation) {
+      onSuperseded?.();
+      throw superseded(hostName);
+    }
     if (context.info.attempt > 1) throw ranBefore(step);
     let pid: number | undefined;
     const beat = setInterval(() => context.heartbeat({ pid }), HEARTBEAT_MS);
@@ -78,7 +94,7 @@ export function createCodeActivities({ processes, hostName, publishLog, log }: C
     for (let offset = from; offset < from + LOG_READ_BYTES; ) {
       const piece = await processes.readSpool(id, stream, offset, offset + PIECE_BYTES);
       if (piece.bytes === 0) break;
-      chunks.push(chunkOf({ runId, path, iteration }, piece));
+      chunks.push(chunkOf({ runId, path, iteration, attempt }, piece));
       offset = piece.offset + piece.bytes;
     }
     return chunks;
@@ -93,6 +109,12 @@ const ranBefore = ({ step }: CodeStep): ApplicationFailure =>
     codeFailures.ranBefore,
   );
 
+const superseded = (hostName: string): ApplicationFailure =>
+  ApplicationFailure.nonRetryable(
+    `Host ${hostName} has another holder of its name by now; this one ran nothing.`,
+    SUPERSEDED,
+  );
+
 /** Everything of the step is ended; why decides what the run is told. */
 function stopped({ reason }: AbortSignal): Error {
   if (reason instanceof CancelledFailure && reason.message !== 'WORKER_SHUTDOWN') return reason;
@@ -103,12 +125,13 @@ function stopped({ reason }: AbortSignal): Error {
 }
 
 const chunkOf = (
-  { runId, path, iteration }: Pick<CodeStep, 'runId' | 'path' | 'iteration'>,
+  { runId, path, iteration, attempt = 1 }: Pick<CodeStep, 'runId' | 'path' | 'iteration' | 'attempt'>,
   { stream, offset, bytes, text }: OutputPiece,
 ): LogChunk => ({
   run_id: runId,
   path,
   iteration,
+  attempt,
   stream,
   offset,
   length: bytes,

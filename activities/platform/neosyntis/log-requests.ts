@@ -10,7 +10,7 @@ const REMEMBERED = 1_000;
 export function createLogRequests(bus: Pick<Bus, 'publish'>): (missing: MissingLog) => void {
   const askedAt = new Map<string, number>();
   return (missing) => {
-    const key = `${missing.runId} ${missing.path} ${missing.iteration.join('.')} ${missing.stream}`;
+    const key = `${missing.runId} ${missing.path} ${missing.iteration.join('.')} ${missing.attempt ?? 1} ${missing.stream}`;
     const now = Date.now();
     if (now - (askedAt.get(key) ?? 0) < AGAIN_AFTER_MS) return;
     if (askedAt.size >= REMEMBERED) askedAt.clear();

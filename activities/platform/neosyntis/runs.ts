@@ -2,19 +2,21 @@ import { ApplicationFailure } from '@temporalio/activity';
 import { expectLogs, missingLogs } from '../../../db/myntrix/logs.ts';
 import { applyProjection, type Projected } from '../../../db/neosyntis/projection.ts';
 import type { Database } from '../../../db/orm.ts';
-import type { HostRepository } from '../../../db/system/hosts.ts';
+import type { HostGrantRepository } from '../../../db/system/host-grants.ts';
 import { topics } from '../../../domain/names.ts';
 import type { GuardedExpression, GuardedResult } from '../../../domain/neosyntis/guarded.ts';
 import type { ProjectionBatch, StepChange } from '../../../domain/neosyntis/projection.ts';
+import type { Placement, Wanted } from '../../../domain/system/placement.ts';
 import type { Bus } from '../../../drivers/bus/port.ts';
 import type { GuardedEvaluator } from '../../../drivers/expressions/guarded.ts';
 import { waitUntil } from '../../wait-until.ts';
 import { createLogRequests } from './log-requests.ts';
+import { createPlace } from './place.ts';
 
 export interface RunActivityDeps {
   database: Database;
   bus: Bus;
-  hosts: HostRepository;
+  hostGrants: Pick<HostGrantRepository, 'candidates'>;
   guarded: GuardedEvaluator;
   /** Runs the steps of those who name no host. */
   defaultHost: string;
@@ -24,8 +26,9 @@ export interface RunActivityDeps {
 const LOGS_WITHIN_MS = 1_000;
 
 /** What a run asks of the platform. All are idempotent. */
-export function createRunActivities({ database, bus, hosts, guarded, defaultHost }: RunActivityDeps) {
+export function createRunActivities({ database, bus, hostGrants, guarded, defaultHost }: RunActivityDeps) {
   const ask = createLogRequests(bus);
+  const place = createPlace({ hostGrants, defaultHost });
 
   async function project(batch: ProjectionBatch): Promise<void> {
     await expect(batch);
@@ -73,11 +76,8 @@ export function createRunActivities({ database, bus, hosts, guarded, defaultHost
       await publish(batch.runId, await applied(batch));
     },
 
-    /** The host for a step that names none: the default one, or another that is online. */
-    async place(): Promise<{ host: string }> {
-      const online = await hosts.online();
-      return { host: online.includes(defaultHost) ? defaultHost : (online[0] ?? defaultHost) };
-    },
+    /** The host for a step of a run, or why there is none now. */
+    place: (runId: string, wanted: Wanted): Promise<Placement> => place(runId, wanted),
 
     evaluateGuarded: (expression: GuardedExpression): Promise<GuardedResult> => guarded.evaluate(expression),
   };

@@ -62,7 +62,9 @@ export const base = {
   export: Type.Optional(Export),
   timeout: Type.Optional(Timeout),
   then: Type.Optional(FlowDirective),
-  metadata: Type.Optional(object('Free; not interpreted')),
+  metadata: Type.Optional(
+    object('Free; of `run` tasks host, capability, onHostLoss and idempotent are read'),
+  ),
 };
 
 const transformations = { input: 'from', output: 'as', export: 'as' } as const;

@@ -4,6 +4,7 @@ import { isObject } from '../json.ts';
 import { didYouMean } from '../nearest.ts';
 import { base } from './base.ts';
 import type { KindProblem, TaskKind } from './kind.ts';
+import { placingExpressions, placingProblems } from './placing.ts';
 
 const text = (maxLength: number) => Type.String({ maxLength });
 const scalar = () => Type.Union([Type.String(), Type.Number(), Type.Boolean()]);
@@ -58,21 +59,25 @@ export const runKind: TaskKind<typeof RunTask> = {
   schema: RunTask,
   refuse: ({ run }) => (isObject(run) ? refusals(run) : []),
   children: () => [],
-  expressions({ run }) {
+  expressions({ run, metadata }) {
     const [key, { stdin, arguments: list, environment }] =
       'shell' in run ? (['shell', run.shell] as const) : (['script', run.script] as const);
     return [
       { path: ['run', key, 'stdin'], value: stdin, bare: false },
       { path: ['run', key, 'arguments'], value: list, bare: false },
       { path: ['run', key, 'environment'], value: environment, bare: false },
+      ...placingExpressions(metadata),
     ];
   },
-  check({ run }) {
+  check({ run, metadata }) {
     const [path, code] =
       'shell' in run
         ? ([['run', 'shell', 'command'], run.shell.command] as const)
         : ([['run', 'script', 'code'], run.script.code] as const);
-    return isExpression(code) ? [{ path: [...path], message: literal }] : [];
+    return [
+      ...(isExpression(code) ? [{ path: [...path], message: literal }] : []),
+      ...placingProblems(metadata),
+    ];
   },
 };
 

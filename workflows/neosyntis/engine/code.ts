@@ -3,29 +3,76 @@ import {
   ActivityFailure,
   ApplicationFailure,
   proxyActivities,
+  sleep,
   TimeoutFailure,
 } from '@temporalio/workflow';
 import type { CodeActivities } from '../../../activities/host/neosyntis/code.ts';
 import { hostQueue } from '../../../domain/names.ts';
-import { type CodeStep, codeFailures, stepId } from '../../../domain/neosyntis/code.ts';
+import { type CodeStep, codeFailures, SUPERSEDED, stepId } from '../../../domain/neosyntis/code.ts';
+import { standardProblem } from '../../../domain/neosyntis/problems.ts';
+import type { Wanted } from '../../../domain/system/placement.ts';
+import type { Place } from './place.ts';
 import { failure, TaskFailure } from './problem.ts';
 import type { Outcome } from './scope.ts';
 
-/** A step without its id; distributed over the kinds of step. */
-type Without<T> = T extends unknown ? Omit<T, 'step'> : never;
+/** A step without what its placing adds; distributed over the kinds of step. */
+type Without<T> = T extends unknown ? Omit<T, 'step' | 'generation'> : never;
 
-export type CodeRunner = (step: Without<CodeStep>) => Promise<Outcome>;
+export interface Placing {
+  wanted: Wanted;
+  /** The step may be given to a host again when one was lost with it. */
+  moves: boolean;
+  /** Asked before each further attempt for its number. */
+  again(): number;
+}
+
+export type CodeRunner = (step: Without<CodeStep>, placing: Placing) => Promise<Outcome>;
 
 /** A host that does not take a step for this long has it failed, with nothing run. */
 const TAKEN_WITHIN_MS = 60_000;
 
+/** A step that takes its hosts down with it does not take down all of them. */
+const MOST_ATTEMPTS = 5;
+
+/** An earlier holder of a host's name that still asks for work stops at the first that it must refuse. */
+const MOST_REFUSALS = 20;
+const REFUSED_PAUSE_MS = 500;
+
 /**
- * Runs code on a worker host at most once: what it did cannot be known when the host dies in the middle, so it
- * is not tried again, and says so.
+ * Runs code on a worker host. What it did cannot be known when the host dies in the middle, so it is not tried
+ * again, and says so; unless the step said that it may move, and then within its own time limit.
  */
-export function createCodeRunner(place: () => Promise<{ host: string }>): CodeRunner {
-  return async (given) => {
-    const { host } = await place();
+export function createCodeRunner(place: Place): CodeRunner {
+  return async (given, { wanted, moves, again }) => {
+    const endsAt = Date.now() + given.timeoutMs;
+    let { attempt } = given;
+    for (let tries = 1, lost: Lost | undefined; ; tries++) {
+      const leftMs = endsAt - Date.now();
+      if (lost && (!moves || tries > MOST_ATTEMPTS || leftMs < 1_000)) throw unknown(lost, tries - 1);
+      if (lost) attempt = again();
+      const timeoutMs = lost ? leftMs : given.timeoutMs;
+      const ended = await runOnce({ ...given, timeoutMs, attempt }, wanted);
+      if (!('lostHost' in ended)) return ended;
+      lost = ended;
+    }
+  };
+
+  /** One attempt. A host whose name has another holder by now refuses and runs nothing: the step is placed anew. */
+  async function runOnce(given: Attempt, wanted: Wanted): Promise<Outcome | Lost> {
+    for (let refusals = 0; ; refusals++) {
+      try {
+        return await runOn(await place(given.runId, wanted), given);
+      } catch (error) {
+        if (!(error instanceof Refused) || refusals === MOST_REFUSALS) throw error;
+        await sleep(REFUSED_PAUSE_MS);
+      }
+    }
+  }
+
+  async function runOn(
+    { host, generation }: { host: string; generation: number },
+    given: Attempt,
+  ): Promise<Outcome | Lost> {
     const { runCode } = proxyActivities<CodeActivities>({
       taskQueue: hostQueue(host),
       scheduleToStartTimeout: TAKEN_WITHIN_MS,
@@ -37,33 +84,55 @@ export function createCodeRunner(place: () => Promise<{ host: string }>): CodeRu
       cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
     });
     const step = stepId(given.runId, given.path, given.iteration, given.attempt);
-    const result = await runCode({ ...given, step }).catch((error: unknown) => {
+    try {
+      const result = await runCode({ ...given, step, generation });
+      const { stdoutBytes, stderrBytes } = result;
+      const logs = { host, stdoutBytes, stderrBytes, attempt: given.attempt };
+      if (result.outcome === 'problem') throw new TaskFailure(result.problem, false, logs);
+      return { output: result.output, ...logs };
+    } catch (error) {
+      if (!(error instanceof ActivityFailure)) throw error;
+      if (isLoss(error)) return { lostHost: host };
       throw described(error, host);
-    });
-    const logs = { host, stdoutBytes: result.stdoutBytes, stderrBytes: result.stderrBytes };
-    if (result.outcome === 'problem') throw new TaskFailure(result.problem, false, logs);
-    return { output: result.output, ...logs };
-  };
+    }
+  }
 }
 
-function described(error: unknown, host: string): unknown {
-  if (!(error instanceof ActivityFailure)) return error;
+type Attempt = Without<CodeStep>;
+
+interface Lost {
+  lostHost: string;
+}
+
+/** By a host that ran nothing of it. */
+class Refused extends TaskFailure {}
+
+function isLoss({ cause }: ActivityFailure): boolean {
+  if (cause instanceof TimeoutFailure) return cause.timeoutType !== 'SCHEDULE_TO_START';
+  return (
+    cause instanceof ApplicationFailure &&
+    Object.values<string | null | undefined>(codeFailures).includes(cause.type)
+  );
+}
+
+const unknown = ({ lostHost }: Lost, attempts: number): TaskFailure => {
+  const tried = attempts === 1 ? '' : ` It was the last of ${attempts} attempts.`;
+  const found = failure(
+    'runtime',
+    `Host ${lostHost} stopped while the step ran. Whether it had its effect is unknown, and it is not run again.${tried}`,
+    true,
+  );
+  return new TaskFailure(found.problem, true, { host: lostHost });
+};
+
+function described(error: ActivityFailure, host: string): unknown {
   const { cause } = error;
-  if (cause instanceof TimeoutFailure && cause.timeoutType === 'SCHEDULE_TO_START')
+  if (cause instanceof TimeoutFailure)
     return failure(
       'communication',
       `Host ${host} did not take the step within ${TAKEN_WITHIN_MS / 1000} s; nothing ran.`,
     );
-  if (
-    cause instanceof TimeoutFailure ||
-    (cause instanceof ApplicationFailure &&
-      Object.values<string | null | undefined>(codeFailures).includes(cause.type))
-  )
-    return failure(
-      'runtime',
-      `Host ${host} stopped while the step ran. Whether it had its effect is unknown, and it is not run again.`,
-      true,
-    );
-  if (cause instanceof ApplicationFailure) return failure('runtime', cause.message);
-  return error;
+  if (!(cause instanceof ApplicationFailure)) return error;
+  if (cause.type === SUPERSEDED) return new Refused(standardProblem('communication', cause.message));
+  return failure('runtime', cause.message);
 }

@@ -33,13 +33,19 @@ export interface Scope {
   iteration: number[];
   /** The number of each attempt of the `try` tasks around it, outermost first. */
   attempts: number[];
-  /** How often this very step was begun, this time included. */
-  attempt: number;
   /** Loop variables. */
   variables: Variables;
   /** The part of the run's progress that this covers, of 0..1. */
   from: number;
   span: number;
+}
+
+/** Where a step stands that was begun. */
+export interface StepScope extends Scope {
+  /** How often this very step was begun, this time included. */
+  attempt: number;
+  /** Counts a further attempt of it. */
+  again(): number;
 }
 
 /** What tells one execution of a step from all others of the run. */
@@ -49,7 +55,7 @@ export interface StepPlace {
   attempt: number;
 }
 
-export const stepPlace = ({ pointer, iteration, attempt }: Scope): StepPlace => ({
+export const stepPlace = ({ pointer, iteration, attempt }: StepScope): StepPlace => ({
   path: pointer,
   iteration,
   attempt,
@@ -63,6 +69,7 @@ export interface Outcome {
   /** What comes next, when the task decided it (switch, or an `end` inside). */
   directive?: Directive;
   host?: string;
+  attempt?: number;
   stdoutBytes?: number;
   stderrBytes?: number;
 }
@@ -72,7 +79,7 @@ export type TaskExecutor<T extends Task = Task> = (
   run: RunContext,
   task: T,
   input: Json,
-  scope: Scope,
+  scope: StepScope,
   /** `$task` and the other variables of this task. */
   variables: Variables,
   step: StepRecord,

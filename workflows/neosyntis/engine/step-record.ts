@@ -6,12 +6,12 @@ import { shown } from '../../../domain/neosyntis/shown.ts';
 import type { Json } from '../../../domain/wire.ts';
 import { keywordOf } from '../tasks.ts';
 import { failure, TaskFailure } from './problem.ts';
-import type { Outcome, RunContext, Scope } from './scope.ts';
+import type { Outcome, RunContext, StepScope } from './scope.ts';
 
 /**
  * Tells the recorder how a step goes. A `set` or a `switch` ends in the moment it begins, so it is told once.
  */
-export function recordStep(run: RunContext, name: string, task: Task, scope: Scope) {
+export function recordStep(run: RunContext, name: string, task: Task, scope: StepScope) {
   const keyword = keywordOf(task);
   const admitted = run.recorder.admit();
   const step: StepChange = {
@@ -42,6 +42,11 @@ export function recordStep(run: RunContext, name: string, task: Task, scope: Sco
     again() {
       delete step.error;
       tell({ status: 'running' });
+    },
+    /** It is given to a host again. */
+    moves(attempt: number) {
+      tell({ attempt });
+      run.recorder.flush();
     },
     skipped(input: Json) {
       const at = now();

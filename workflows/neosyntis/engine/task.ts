@@ -7,7 +7,7 @@ import { executors, keywordOf } from '../tasks.ts';
 import { dateTime } from './date-time.ts';
 import type { Variables } from './evaluator.ts';
 import { failure } from './problem.ts';
-import type { Outcome, RunContext, Scope, TaskExecutor } from './scope.ts';
+import type { Outcome, RunContext, Scope, StepScope, TaskExecutor } from './scope.ts';
 import { recordStep } from './step-record.ts';
 import { timeoutMs, within } from './timeout.ts';
 
@@ -70,12 +70,17 @@ export async function runTask(
  * A task that a `then` comes back to is told apart by one more number; one that a `try` runs again is the same
  * step, in its next attempt.
  */
-function visited(run: RunContext, scope: Scope): Scope {
+function visited(run: RunContext, scope: Scope): StepScope {
   const place = `${scope.pointer} ${scope.iteration.join('.')}`;
   const visits = count(run.visits, `${place} ${scope.attempts.join('.')}`);
   const iteration = visits === 1 ? scope.iteration : [...scope.iteration, visits - 1];
-  const attempt = scope.attempts.length === 0 ? 1 : count(run.visits, `${place} ${visits} attempts`);
-  return { ...scope, iteration, attempt };
+  const attempts = `${place} ${visits} attempts`;
+  const attempt = scope.attempts.length === 0 ? 1 : count(run.visits, attempts);
+  const again = () => {
+    if (!run.visits.has(attempts)) run.visits.set(attempts, attempt);
+    return count(run.visits, attempts);
+  };
+  return { ...scope, iteration, attempt, again };
 }
 
 function count(counts: Map<string, number>, key: string): number {

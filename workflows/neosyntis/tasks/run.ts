@@ -1,5 +1,7 @@
+import { capabilitiesOf } from '../../../domain/neosyntis/dsl/placing.ts';
 import type { RunTask } from '../../../domain/neosyntis/dsl.ts';
 import { byteLength } from '../../../domain/neosyntis/shown.ts';
+import type { Wanted } from '../../../domain/system/placement.ts';
 import type { Json } from '../../../domain/wire.ts';
 import { failure } from '../engine/problem.ts';
 import { stepPlace, type TaskExecutor } from '../engine/scope.ts';
@@ -8,7 +10,7 @@ import { timeoutMs } from '../engine/timeout.ts';
 const DEFAULT_TIMEOUT_MS = 600_000;
 
 /** `run`: a shell command or a script on a worker host, at most once. */
-export const runRun: TaskExecutor<RunTask> = async (run, task, input, scope, variables) => {
+export const runRun: TaskExecutor<RunTask> = async (run, task, input, scope, variables, step) => {
   const given = 'shell' in task.run ? task.run.shell : task.run.script;
   const what =
     'shell' in task.run
@@ -19,14 +21,20 @@ export const runRun: TaskExecutor<RunTask> = async (run, task, input, scope, var
           code: task.run.script.code,
         } as const);
   const values = await run.evaluator.template(
-    { arguments: given.arguments ?? [], environment: given.environment ?? {}, stdin: given.stdin ?? null },
+    {
+      arguments: given.arguments ?? [],
+      environment: given.environment ?? {},
+      stdin: given.stdin ?? null,
+      host: asJson(task.metadata?.host),
+      capability: asJson(task.metadata?.capability),
+    },
     input,
     variables,
   );
-  const { arguments: list, environment, stdin } = values as { [name: string]: Json }; // the template's keys
+  const { arguments: list, environment, stdin, host, capability } = values as { [name: string]: Json }; // the template's keys
   run.recorder.flush();
   await run.budget.spend(byteLength(values));
-  return run.code({
+  const code = {
     runId: run.runId,
     ...stepPlace(scope),
     ...what,
@@ -42,8 +50,37 @@ export const runRun: TaskExecutor<RunTask> = async (run, task, input, scope, var
       : { stdin: typeof stdin === 'string' ? stdin : JSON.stringify(stdin) }),
     return: task.run.return ?? 'stdout',
     timeoutMs: timeoutMs(task) ?? DEFAULT_TIMEOUT_MS,
+  };
+  return run.code(code, {
+    wanted: wantedOf(host, capability),
+    moves: task.metadata?.onHostLoss === 'move' && task.metadata.idempotent === true,
+    again() {
+      const attempt = scope.again();
+      step.moves(attempt);
+      return attempt;
+    },
   });
 };
+
+/** What stands in a definition is JSON. */
+const asJson = (value: unknown): Json => (value === undefined ? null : (value as Json));
+
+/** What an expression gave is checked here; what is written out was checked at save. */
+function wantedOf(host: Json | undefined, capability: Json | undefined): Wanted {
+  const capabilities = capability === null ? {} : capabilitiesOf(capability);
+  if (capabilities === undefined)
+    throw failure(
+      'validation',
+      `metadata.capability is ${JSON.stringify(capability).slice(0, 100)}; it must name capabilities.`,
+    );
+  if (host === null || host === undefined) return { capabilities };
+  if (typeof host !== 'string')
+    throw failure(
+      'validation',
+      `metadata.host is ${JSON.stringify(host).slice(0, 100)}; it must be a host's name.`,
+    );
+  return { host, capabilities };
+}
 
 const language = (name: string) => (name === 'python' ? 'python' : 'js');
 

@@ -1,0 +1,131 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { until } from '../support/client.ts';
+import { createHosts, type TestHost } from '../support/host.ts';
+import { enterWorld, type World } from '../support/world.ts';
+
+let world: World;
+let hosts: ReturnType<typeof createHosts>;
+const unique = Date.now().toString(36);
+const names = ['a', 'b', 'frozen'].map((name) => `${name}-${unique}`) as [string, string, string];
+const pool = `pool-${unique}`;
+const started = new Map<string, TestHost>();
+
+beforeAll(async () => {
+  world = await enterWorld();
+  hosts = createHosts({ url: world.url, api: world.api, token: world.admin.token });
+  const [a, b, frozen] = await Promise.all([
+    hosts.join(names[0], { capabilities: [pool] }),
+    hosts.join(names[1], { capabilities: [pool] }),
+    hosts.join(names[2]),
+  ]);
+  for (const [index, host] of [a, b, frozen].entries()) started.set(names[index] ?? '', host);
+}, 90_000);
+afterAll(async () => {
+  await hosts.close();
+  await world.close();
+});
+
+const trigger = async (steps: unknown[]): Promise<string> => {
+  const id = await world.newWorkflow(world.admin, steps);
+  const { body } = await world.api('POST', `/api/neosyntis/workflows/${id}/trigger`, {
+    token: world.admin.token,
+  });
+  return body.run_id;
+};
+
+const running = (word: string) =>
+  readdirSync('/proc').some((name) => {
+    try {
+      return /^\d+$/.test(name) && readFileSync(`/proc/${name}/cmdline`, 'utf8').includes(word);
+    } catch {
+      return false; // it ended meanwhile
+    }
+  });
+
+test('A host that is lost in the middle: a step that may move runs again elsewhere, another is unknown, and all see the host go', async () => {
+  // The first attempt never ends; the second finds what the first left, as an idempotent step may.
+  const flag = `/tmp/vareon-moved-${unique}`;
+  const command = `echo try; if mkdir ${flag} 2>/dev/null; then sleep 600; fi; rmdir ${flag}; echo done`;
+  const moving = await trigger([
+    {
+      step: {
+        run: { shell: { command } },
+        metadata: { capability: pool, onHostLoss: 'move', idempotent: true },
+      },
+    },
+  ]);
+  await world.untilRun(world.admin, moving, (run) => run.steps[0]?.logs === 'try\n');
+  const lost = await until(
+    async (): Promise<string> => {
+      const pair = await Promise.all(names.slice(0, 2).map(hosts.look));
+      return pair.find(({ sessions }) => sessions > 0)?.name ?? '';
+    },
+    (name) => name !== '',
+    10_000,
+  );
+  const staying = await trigger([
+    { step: { run: { shell: { command: 'echo try; sleep 600' } }, metadata: { host: lost } } },
+  ]);
+  await world.untilRun(world.admin, staying, (run) => run.steps[0]?.logs === 'try\n');
+  const events = await world.watch(world.admin, '/ws/events?topics=hosts');
+
+  started.get(lost)?.signal('SIGKILL');
+  await events.next(
+    (frame) => frame.event?.type === 'dev.vareon.host.offline' && frame.event.subject === lost,
+    10_000,
+  );
+  expect(await hosts.look(lost)).toMatchObject({ status: 'offline' });
+  events.close();
+
+  const moved = await world.untilRun(world.admin, moving, ({ status }) => status === 'completed', 25_000);
+  const other = names.slice(0, 2).find((name) => name !== lost);
+  expect(moved).toMatchObject({
+    output: 'try\ndone\n',
+    steps: [{ status: 'completed', attempt: 2, host: other }],
+  });
+  const socket = await world.watch(world.admin, `/ws/neosyntis/runs/${moving}?after=0`);
+  await socket.next((frame) => frame.type === 'run' && frame.run.status === 'completed');
+  const logs = socket.frames.filter(({ type }) => type === 'log').map(({ attempt, text }) => [attempt, text]);
+  expect(logs.filter(([attempt]) => attempt === 1)).toEqual([[1, 'try\n']]);
+  expect(
+    logs
+      .filter(([attempt]) => attempt === 2)
+      .map(([, text]) => text)
+      .join(''),
+  ).toBe('try\ndone\n');
+  expect(
+    socket.frames.filter(({ type }) => type === 'step').map(({ step }) => [step.status, step.attempt]),
+  ).toContainEqual(['running', 2]);
+  socket.close();
+
+  const stayed = await world.untilRun(world.admin, staying, ({ status }) => status === 'failed');
+  expect(stayed).toMatchObject({
+    error: { detail: expect.stringMatching(/unknown/) },
+    steps: [{ status: 'unknown', attempt: 1, host: lost }],
+  });
+}, 60_000);
+
+test('A host that freezes is seen offline, and online when it goes on; its step was given up, and its processes end', async () => {
+  const [, , name] = names;
+  const word = `8${Date.now()}.5`;
+  const runId = await trigger([
+    { step: { run: { shell: { command: `echo begun; sleep ${word}` } }, metadata: { host: name } } },
+  ]);
+  await world.untilRun(world.admin, runId, (run) => run.steps[0]?.logs === 'begun\n');
+  started.get(name)?.signal('SIGSTOP');
+  await hosts.untilStatus(name, 'offline', 15_000);
+  const run = await world.untilRun(world.admin, runId, ({ status }) => status === 'failed');
+  expect(run.steps).toMatchObject([{ status: 'unknown' }]);
+  started.get(name)?.signal('SIGCONT');
+  await hosts.untilStatus(name, 'online', 15_000);
+  await until(
+    async () => running(word),
+    (alive) => !alive,
+    15_000,
+  );
+  const next = await world.run(world.admin, [
+    { step: { run: { shell: { command: 'echo again' } }, metadata: { host: name } } },
+  ]);
+  expect(next).toMatchObject({ status: 'completed', output: 'again\n' });
+}, 60_000);

@@ -1,0 +1,128 @@
+import { Worker } from '@temporalio/worker';
+import { type CodeActivities, createCodeActivities } from '../../activities/host/neosyntis/code.ts';
+import type { Config } from '../../config.ts';
+import { hostQueue, topics } from '../../domain/names.ts';
+import type { HostSettings } from '../../domain/system/host-access.ts';
+import type { Capabilities } from '../../domain/system/hosts.ts';
+import { connectBus } from '../../drivers/bus/mqtt.ts';
+import type { Processes } from '../../drivers/processes/port.ts';
+import type { Logger } from '../../logs.ts';
+import { announceHost } from '../host-status.ts';
+import { serveLogRequests } from '../log-requests.ts';
+import { connectWorker } from '../temporal.ts';
+
+export interface SessionOptions {
+  settings: HostSettings;
+  credential: string;
+  generation: number;
+  processes: Processes;
+  capabilities: Capabilities;
+  /** A step was placed with a later holder of the name. */
+  onSuperseded(): void;
+  log: Logger;
+}
+
+export interface Session {
+  /** Rejects when the worker broke; never resolves before `close`. */
+  working: Promise<void>;
+  /** Ends the steps that run. */
+  close(): Promise<void>;
+}
+
+/** What the environment says wins over what the API told: the supervisor knows the way on this machine. */
+export const withEnvironment = (told: HostSettings, config: Config): HostSettings => ({
+  ...told,
+  temporal: {
+    ...told.temporal,
+    ...(config.TEMPORAL_ADDRESS
+      ? { address: config.TEMPORAL_ADDRESS, namespace: config.TEMPORAL_NAMESPACE }
+      : {}),
+  },
+  bus: {
+    url: config.BUS_URL ?? told.bus.url,
+    username: config.BUS_USERNAME ?? told.bus.username,
+    password: config.BUS_PASSWORD ?? told.bus.password,
+  },
+});
+
+/** Connects the host to Temporal and the bus, and works until it is closed. */
+export async function startSession(options: SessionOptions): Promise<Session> {
+  const { settings, generation, processes, log } = options;
+  const { name } = settings;
+  const bus = connectBus({
+    url: settings.bus.url,
+    username: settings.bus.username,
+    password: settings.bus.password ?? options.credential,
+    clientId: `host-${name}.${process.pid}-${generation}`,
+    will: { topic: topics.hostStatus(name), message: { name, status: 'offline', generation } },
+    onError: (error) => log.warn({ err: error }, 'bus'),
+  });
+  try {
+    const code = createCodeActivities({
+      processes,
+      hostName: name,
+      generation,
+      onSuperseded: options.onSuperseded,
+      publishLog: (chunk) => bus.publish(topics.hostLogs(name), chunk),
+      log,
+    });
+    const { activities, running } = counted(code);
+    const connection = await connectWorker(
+      { TEMPORAL_ADDRESS: settings.temporal.address },
+      { tls: settings.temporal.tls, apiKey: settings.temporal.api_key },
+    );
+    const worker = await Worker.create({
+      connection,
+      namespace: settings.temporal.namespace,
+      taskQueue: hostQueue(name),
+      activities,
+      maxConcurrentActivityTaskExecutions: 100,
+      // A person who cancels waits for the next heartbeat's answer.
+      maxHeartbeatThrottleInterval: '200ms',
+      defaultHeartbeatThrottleInterval: '200ms',
+      // A step that is ended has 2 s to go by itself.
+      shutdownGraceTime: '100ms',
+      shutdownForceTime: '4s',
+    });
+    const working = worker.run();
+    working.catch(() => {}); // whoever has the session awaits it
+    const status = announceHost(bus, name, () => ({
+      generation,
+      capabilities: options.capabilities,
+      sessions: running(),
+    }));
+    await serveLogRequests(bus, name, code, log);
+    const close = async () => {
+      status.stop();
+      if (worker.getState() === 'RUNNING') worker.shutdown();
+      await working.catch((error: unknown) => log.warn({ err: error }, 'the worker ended'));
+      await status.offline();
+      await Promise.all([bus.close(), connection.close()]);
+    };
+    let closed: Promise<void> | undefined;
+    return {
+      working,
+      close: () => {
+        closed ??= close();
+        return closed;
+      },
+    };
+  } catch (error) {
+    await bus.close();
+    throw error;
+  }
+}
+
+/** With how many steps run now. */
+function counted(code: CodeActivities): { activities: CodeActivities; running(): number } {
+  let running = 0;
+  const runCode: CodeActivities['runCode'] = async (step) => {
+    running++;
+    try {
+      return await code.runCode(step);
+    } finally {
+      running--;
+    }
+  };
+  return { activities: { ...code, runCode }, running: () => running };
+}
