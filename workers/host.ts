@@ -3,6 +3,7 @@ import { Worker } from '@temporalio/worker';
 import { createCodeActivities } from '../activities/host/neosyntis/code.ts';
 import { readConfig } from '../config.ts';
 import { hostQueue, topics } from '../domain/names.ts';
+import { busClientId } from '../drivers/bus/credentials.ts';
 import { connectBus } from '../drivers/bus/mqtt.ts';
 import { createLogger } from '../logs.ts';
 import { runProcess } from '../process.ts';
@@ -25,7 +26,7 @@ await runProcess(log, async () => {
     url: config.BUS_URL ?? 'mqtt://127.0.0.1:1883',
     username: config.BUS_USERNAME ?? `host-${name}`,
     password: config.BUS_PASSWORD ?? '',
-    clientId: `host-${name}.${process.pid}`,
+    clientId: busClientId(config.BUS_USERNAME ?? `host-${name}`, 'host'),
     will: { topic: topics.hostStatus(name), message: { name, status: 'offline' } },
     onError: (error) => log.warn({ err: error }, 'bus'),
   });
@@ -69,6 +70,8 @@ await runProcess(log, async () => {
   const pruning = setInterval(() => void processes.pruneSpools(SPOOL_KEPT_MS), PRUNE_EVERY_MS);
   await serveLogRequests(bus, name, code, log);
   return {
+    ended: working,
+    healthFile: config.VAREON_HEALTH_FILE,
     async close() {
       clearInterval(pruning);
       status.stop();
