@@ -100,7 +100,9 @@ async function run(program: string): Promise<boolean> {
   return (wanted.length > 0 || (await jest(['test/replicas.test.ts']))) && ok;
 }
 
-const seconds = (since: number) => ((performance.now() - since) / 1000).toFixed(1);
+function seconds(since: number): string {
+  return ((performance.now() - since) / 1000).toFixed(1);
+}
 
 function jest(paths: readonly string[]): Promise<boolean> {
   const child = spawn(process.execPath, [join(repository, 'node_modules/jest/bin/jest.js'), ...paths], {
