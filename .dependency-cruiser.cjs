@@ -5,7 +5,7 @@ const only = (from, allowed, why) => ({
   severity: 'error',
   from: { path: `^${from}/` },
   to: {
-    path: '^(domain|workflows|activities|drivers|db|workers|api|local|test|bench|config|logs|process|version)(/|\\.ts$)',
+    path: '^(domain|workflows|activities|drivers|db|workers|api|local|production|test|bench|config|logs|process|version)(/|\\.ts$)',
     pathNot: `^(${[from, ...allowed].join('|')})(/|\\.ts$)`,
   },
 });
@@ -55,6 +55,7 @@ module.exports = {
       ['domain', 'drivers', 'db', 'activities', 'workflows', 'config', 'logs', 'process'],
       'entry points',
     ),
+    only('production', ['domain', 'drivers'], 'sets up an installation; starts nothing'),
     only('local', ['config', 'drivers', 'workers', 'domain', 'logs'], 'starts processes; knows no feature'),
     {
       name: 'no-cycles',
@@ -80,7 +81,7 @@ module.exports = {
     {
       name: 'no-dev-dependencies',
       severity: 'error',
-      from: { path: '^(domain|workflows|activities|drivers|db|workers|api|local)/' },
+      from: { path: '^(domain|workflows|activities|drivers|db|workers|api|local|production)/' },
       to: { dependencyTypes: ['npm-dev'] },
     },
   ],

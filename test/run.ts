@@ -18,7 +18,7 @@ const checks = [
     command: bin('depcruise'),
     args: [
       ...['--config', '.dependency-cruiser.cjs', '--output-type', 'err'],
-      ...['domain', 'workflows', 'activities', 'drivers', 'db', 'workers', 'api', 'local'],
+      ...['domain', 'workflows', 'activities', 'drivers', 'db', 'workers', 'api', 'local', 'production'],
       ...['config.ts', 'logs.ts', 'process.ts'],
     ],
   },
