@@ -5,7 +5,7 @@ const only = (from, allowed, why) => ({
   severity: 'error',
   from: { path: `^${from}/` },
   to: {
-    path: '^(domain|workflows|activities|drivers|db|workers|api|local|ops|test|bench|config|logs|process|version)(/|\\.ts$)',
+    path: '^(domain|workflows|activities|drivers|db|workers|api|local|ops|production|test|bench|config|logs|process|version)(/|\\.ts$)',
     pathNot: `^(${[from, ...allowed].join('|')})(/|\\.ts$)`,
   },
 });
@@ -55,6 +55,7 @@ module.exports = {
       ['domain', 'drivers', 'db', 'activities', 'workflows', 'config', 'logs', 'process', 'version'],
       'entry points',
     ),
+    only('production', ['domain', 'drivers'], 'sets up an installation; starts nothing'),
     only('local', ['config', 'drivers', 'workers', 'domain', 'logs'], 'starts processes; knows no feature'),
     only(
       'ops',
@@ -85,7 +86,7 @@ module.exports = {
     {
       name: 'no-dev-dependencies',
       severity: 'error',
-      from: { path: '^(domain|workflows|activities|drivers|db|workers|api|local|ops)/' },
+      from: { path: '^(domain|workflows|activities|drivers|db|workers|api|local|ops|production)/' },
       to: { dependencyTypes: ['npm-dev'] },
     },
   ],

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { RetentionPolicy } from './domain/system/retention.ts';
+import { readSecretFiles } from './secret-files.ts';
 
 /**
  * All settings, read from the environment once by an entry point. The README's table and `.env.example` list
@@ -14,6 +15,8 @@ const port = (value?: number) =>
   Type.Integer({ minimum: 1, maximum: 65535, ...(value ? { default: value } : {}) });
 const text = (value?: string) =>
   Type.String({ minLength: 1, ...(value === undefined ? {} : { default: value }) });
+/** Never shown, and it may be given in a file: `<NAME>_FILE` (secret-files.ts). */
+const secret = { secret: true };
 
 /** Days that something is kept; 0 or `off` is for ever. */
 // Not Type.Integer: half a day would be cut to none, which is for ever.
@@ -24,7 +27,9 @@ const Settings = Type.Object(
     VAREON_PORT: port(8000),
     VAREON_BIND: text('127.0.0.1'),
     VAREON_DATA_DIR: text('./.vareon'),
-    VAREON_ADMIN_PASSWORD: Type.Optional(Type.String({ minLength: 8, maxLength: 256 })),
+    /** Where the keys are when not in the data folder: read there, never made. */
+    VAREON_KEYS_DIR: Type.Optional(text()),
+    VAREON_ADMIN_PASSWORD: Type.Optional(Type.String({ minLength: 8, maxLength: 256, ...secret })),
     VAREON_PUBLIC_URL: Type.Optional(Type.String({ pattern: '^https?://[^/]+$' })),
     VAREON_OUTBOUND_ALLOW: Type.Optional(Type.String()),
     VAREON_CORS_ORIGINS: Type.Optional(Type.String()),
@@ -32,16 +37,20 @@ const Settings = Type.Object(
     VAREON_RUN_AS: text('vareon-run'),
     VAREON_HOST_NAME: Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$', default: 'local' }),
     /** The credential of the host of that name: whoever starts API and host together makes it, for both. */
-    VAREON_HOST_CREDENTIAL: Type.Optional(Type.String({ pattern: '^vrh_[A-Za-z0-9_-]{22,100}$' })),
+    VAREON_HOST_CREDENTIAL: Type.Optional(Type.String({ pattern: '^vrh_[A-Za-z0-9_-]{22,100}$', ...secret })),
     /** Where a host finds the API. */
     VAREON_HOST_API: Type.Optional(Type.String({ pattern: '^https?://[^/]+/?$' })),
     /** A file with the API's certificate, which the host then trusts whatever name is in it. */
     VAREON_HOST_API_CERT: Type.Optional(text()),
     VAREON_HOST_TEMPORAL_ADDRESS: Type.Optional(Type.String({ pattern: '^[^/]+:[0-9]+$' })),
     VAREON_HOST_TEMPORAL_TLS: Type.Enum(['on', 'off'], { default: 'off' }),
-    VAREON_HOST_TEMPORAL_API_KEY: Type.Optional(text()),
-    VAREON_HOST_BUS_URL: Type.Optional(Type.String({ pattern: '^mqtts?://' })),
-    VAREON_HOST_BUS_PASSWORD: Type.Optional(text()),
+    VAREON_HOST_TEMPORAL_API_KEY: Type.Optional(Type.String({ minLength: 1, ...secret })),
+    VAREON_HOST_BUS_URL: Type.Optional(Type.String({ pattern: '^mqtts?://', ...secret })),
+    VAREON_HOST_BUS_PASSWORD: Type.Optional(Type.String({ minLength: 1, ...secret })),
+    /** How many reverse proxies stand before the API and add to X-Forwarded-For. */
+    VAREON_TRUST_PROXY: Type.Integer({ minimum: 0, maximum: 10, default: 0 }),
+    /** Touched every few seconds while the process works, for whoever watches its health. */
+    VAREON_HEALTH_FILE: Type.Optional(text()),
     VAREON_TLS_CERT: Type.Optional(text()),
     VAREON_TLS_KEY: Type.Optional(text()),
     ACCESS_TOKEN_EXPIRE_MINUTES: Type.Number({ exclusiveMinimum: 0, maximum: 10, default: 10 }),
@@ -53,25 +62,25 @@ const Settings = Type.Object(
     /** Of the Temporal namespace; 0 leaves it as it is. */
     VAREON_KEEP_HISTORY_DAYS: days(7),
     LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { default: 'info' }),
-    SMTP_URL: Type.Optional(Type.String({ pattern: '^smtps?://' })),
+    SMTP_URL: Type.Optional(Type.String({ pattern: '^smtps?://', ...secret })),
     SMTP_FROM: Type.String({ default: 'Vareon <vareon@localhost>' }),
-    DATABASE_URL: Type.Optional(Type.String({ pattern: '^postgres(ql)?://' })),
+    DATABASE_URL: Type.Optional(Type.String({ pattern: '^postgres(ql)?://', ...secret })),
     TEMPORAL_ADDRESS: Type.Optional(Type.String({ pattern: '^[^/]+:[0-9]+$' })),
     TEMPORAL_NAMESPACE: text('default'),
     TEMPORAL_UI_PORT: port(8233),
     TEMPORAL_UI_URL: Type.Optional(text()),
     TEMPORAL_CLI_PATH: Type.Optional(text()),
-    BUS_URL: Type.Optional(Type.String({ pattern: '^mqtts?://' })),
+    BUS_URL: Type.Optional(Type.String({ pattern: '^mqtts?://', ...secret })),
     /** Set for the API by whoever wants it to carry the embedded broker; the port it listens on. */
     VAREON_BUS_PORT: Type.Optional(port()),
     BUS_USERNAME: Type.Optional(text()),
-    BUS_PASSWORD: Type.Optional(text()),
+    BUS_PASSWORD: Type.Optional(Type.String({ minLength: 1, ...secret })),
     VAREON_WORKFLOW_BUNDLE: Type.Optional(text()),
   },
   { additionalProperties: false },
 );
 
-export type Config = Static<typeof Settings> & { dataDir: string };
+export type Config = Static<typeof Settings> & { dataDir: string; keysDir: string };
 
 export class ConfigError extends Error {
   readonly problems: string[];
@@ -86,27 +95,46 @@ export class ConfigError extends Error {
 
 type Environment = Record<string, string | undefined>;
 
+const names = Object.keys(Settings.properties);
+const isSecret = (name: string): boolean =>
+  'secret' in (Settings.properties[name as keyof typeof Settings.properties] ?? {}); // any text: those that are none are undefined
+
+/** The names of all settings, and of those among them that are secrets. */
+export const settingNames: readonly string[] = names;
+export const secretNames: readonly string[] = names.filter(isSecret);
+
+/**
+ * The environment with the secrets that it names as files put in place, for processes that are started with it.
+ * @throws ConfigError as readConfig does
+ */
+export function withSecrets(env: Environment): Environment {
+  const { values, problems } = readSecretFiles(env, names, isSecret);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return values;
+}
+
 /**
  * Reads and checks the settings.
  * @throws ConfigError that names every problem, not only the first one.
  */
-export function readConfig(env: Environment): Config {
-  const names = Object.keys(Settings.properties);
+export function readConfig(environment: Environment): Config {
+  const { values: env, problems } = readSecretFiles(environment, names, isSecret);
   const given = Object.fromEntries(
     names.flatMap((name) =>
       env[name] === undefined || env[name] === '' ? [] : [[name, worded(name, env[name])]],
     ),
   );
   const value = Value.Convert(Settings, Value.Default(Settings, given));
-  const problems = [...Value.Errors(Settings, value)].map((error) => {
+  for (const error of Value.Errors(Settings, value)) {
     const name = error.instancePath.slice(1) || 'environment';
     const choices = error.keyword === 'enum' ? `: ${error.params.allowedValues.join(', ')}` : '';
-    return `${name}: ${error.message}${choices} (found ${describe(name, env[name])})`;
-  });
+    problems.push(`${name}: ${error.message}${choices} (found ${describe(name, env[name])})`);
+  }
   const config = value as Config; // checked just above; problems throw before it is used
   problems.push(...conflicts(config));
   if (problems.length > 0) throw new ConfigError([...new Set(problems)]);
-  return { ...config, dataDir: resolve(config.VAREON_DATA_DIR) };
+  const dataDir = resolve(config.VAREON_DATA_DIR);
+  return { ...config, dataDir, keysDir: resolve(config.VAREON_KEYS_DIR ?? join(dataDir, 'keys')) };
 }
 
 const worded = (name: string, value: string) =>
@@ -123,7 +151,7 @@ export const retentionPolicy = (config: Config): RetentionPolicy => ({
 const describe = (name: string, value: string | undefined) =>
   value === undefined
     ? 'nothing'
-    : /PASSWORD|URL|CREDENTIAL|API_KEY/.test(name)
+    : isSecret(name) || /PASSWORD|URL|CREDENTIAL|API_KEY/.test(name)
       ? 'a value that is not shown'
       : JSON.stringify(value);
 
@@ -164,23 +192,41 @@ export interface Keys {
   bus: Buffer;
 }
 
-/** Reads the keys below the data folder, making those that are missing (files 0600, folder 0700). */
-export function readKeys(dataDir: string): Keys {
-  const folder = join(dataDir, 'keys');
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  chmodSync(folder, 0o700);
-  return { jwt: key(folder, 'jwt'), encryption: key(folder, 'encryption'), bus: key(folder, 'bus') };
+/**
+ * Reads the keys. Only who sets up an installation makes those that are missing (files 0600, folder 0700):
+ * processes that each made their own would not accept each other's tokens nor read each other's secrets.
+ * @throws ConfigError when one is missing or damaged
+ */
+export function readKeys({ keysDir }: Pick<Config, 'keysDir'>, { make = false } = {}): Keys {
+  if (make) {
+    mkdirSync(keysDir, { recursive: true, mode: 0o700 });
+    chmodSync(keysDir, 0o700);
+  }
+  const read = (name: string) => key(keysDir, name, make);
+  return { jwt: read('jwt'), encryption: read('encryption'), bus: read('bus') };
 }
 
-function key(folder: string, name: string): Buffer {
+function key(folder: string, name: string, make: boolean): Buffer {
   const file = join(folder, `${name}.key`);
-  if (!existsSync(file)) {
+  if (make && !existsSync(file)) {
     const temporary = `${file}.${process.pid}`;
     writeFileSync(temporary, randomBytes(32).toString('base64'), { mode: 0o600, flag: 'wx', flush: true });
     renameSync(temporary, file);
   }
-  const bytes = Buffer.from(readFileSync(file, 'utf8'), 'base64');
+  const bytes = Buffer.from(readKeyFile(file), 'base64');
   if (bytes.length !== 32)
     throw new ConfigError([`${file} holds ${bytes.length} bytes, not 32: restore it from a backup`]);
   return bytes;
+}
+
+function readKeyFile(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code; // what the file system throws has one
+    throw new ConfigError([
+      `the key ${file} cannot be read (${code}). All processes of an installation share its keys: npm start ` +
+        'makes them for one machine, npm run secrets for several; say where they are with VAREON_KEYS_DIR',
+    ]);
+  }
 }

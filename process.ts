@@ -1,15 +1,23 @@
+import { rmSync, writeFileSync } from 'node:fs';
 import type { Logger } from './logs.ts';
 
 const STOP_WITHIN_MS = 5_000;
+const HEALTH_EVERY_MS = 5_000;
 
 /**
  * The life of a process: starts, says over IPC that it is ready, and stops on SIGTERM, SIGINT or when its
- * supervisor is gone. What `start` gives is closed in the end; a start that fails ends the process with why, and so
- * does `end`, which stops in order what was started.
+ * supervisor is gone. What `start` gives is closed in the end; a start that fails ends the process with why. So do
+ * `end`, which stops in order what was started, and work (`ended`) that ends by itself: whoever started the process
+ * starts it again. `healthFile` is touched every 5 s while the process works, and is gone when it does not.
  */
 export async function runProcess(
   log: Logger,
-  start: (end: (why: Error) => void) => Promise<{ close(): Promise<void>; ready?: Record<string, unknown> }>,
+  start: (end: (why: Error) => void) => Promise<{
+    close(): Promise<void>;
+    ready?: Record<string, unknown>;
+    ended?: Promise<void>;
+    healthFile?: string | undefined;
+  }>,
 ): Promise<void> {
   process.on('unhandledRejection', (error) => {
     log.error({ err: error }, 'unhandled rejection');
@@ -27,7 +35,10 @@ export async function runProcess(
     });
     process.send?.({ type: 'ready', ...running.ready });
     log.info('ready');
-    await stopped;
+    const health = running.healthFile ? showHealth(running.healthFile, log) : undefined;
+    const ended = running.ended?.then(() => Promise.reject(new Error('the work ended by itself')));
+    await Promise.race(ended ? [stopped, ended] : [stopped]).finally(() => health?.stop());
+    ended?.catch(() => {}); // from now on it is meant to end
     if (why) log.error({ err: why }, 'stopping');
     else log.info('stopping');
     // What cannot be closed in order (a server that is gone) does not keep the process.
@@ -44,4 +55,22 @@ export async function runProcess(
     if (process.send) process.send({ type: 'failed', reason }, leave);
     else leave();
   }
+}
+
+function showHealth(file: string, log: Logger): { stop(): void } {
+  const touch = () => {
+    try {
+      writeFileSync(file, new Date().toISOString());
+    } catch (error) {
+      log.warn({ err: error, file }, 'the health file cannot be written');
+    }
+  };
+  touch();
+  const timer = setInterval(touch, HEALTH_EVERY_MS).unref();
+  return {
+    stop() {
+      clearInterval(timer);
+      rmSync(file, { force: true });
+    },
+  };
 }

@@ -10,7 +10,7 @@ const log = createLogger('api', config.LOG_LEVEL);
 await runProcess(log, () =>
   startApi({
     config,
-    keys: readKeys(config.dataDir),
+    keys: readKeys(config),
     tls:
       config.VAREON_TLS_CERT && config.VAREON_TLS_KEY
         ? { cert: readFileSync(config.VAREON_TLS_CERT), key: readFileSync(config.VAREON_TLS_KEY) }

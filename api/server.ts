@@ -3,7 +3,7 @@ import { type Config, type Keys, list } from '../config.ts';
 import { migrate, openDatabase } from '../db/orm.ts';
 import { createHostCredentials } from '../db/system/host-credentials.ts';
 import { startBroker } from '../drivers/bus/broker.ts';
-import { busPassword } from '../drivers/bus/credentials.ts';
+import { busClientId, busPassword } from '../drivers/bus/credentials.ts';
 import { connectBus } from '../drivers/bus/mqtt.ts';
 import { createExpressionCheck } from '../drivers/expressions/check.ts';
 import type { Logger } from '../logs.ts';
@@ -43,7 +43,7 @@ export async function startApi({ config, keys, tls, log }: ApiOptions) {
     url: broker ? `mqtt://127.0.0.1:${broker.port}` : (config.BUS_URL ?? ''),
     username: config.BUS_USERNAME ?? 'platform',
     password: config.BUS_PASSWORD ?? busPassword(keys.bus, 'platform'),
-    clientId: `platform.api-${process.pid}`,
+    clientId: busClientId(config.BUS_USERNAME ?? 'platform', 'api'),
     onError: (error) => log.warn({ err: error }, 'bus'),
   });
   const adminCreated = config.VAREON_ADMIN_PASSWORD
@@ -66,7 +66,7 @@ export async function startApi({ config, keys, tls, log }: ApiOptions) {
     log,
   });
   const origins = list(config.VAREON_CORS_ORIGINS);
-  const app = createApp({ ...surface, corsOrigins: origins, log });
+  const app = createApp({ ...surface, corsOrigins: origins, proxies: config.VAREON_TRUST_PROXY, log });
   const server = createServer(tls, withTarget(app.callback()));
   const sockets = attachSockets(server, { ...surface, origins, log });
   surface.countSockets(sockets.count);

@@ -43,6 +43,7 @@ export function childEnvironments({ env, config, keys, places, compileCache }: E
     ...busLogin(config, keys, places, 'platform'),
     DATABASE_URL: places.databaseUrl,
     VAREON_DATA_DIR: config.dataDir,
+    VAREON_KEYS_DIR: config.keysDir,
     VAREON_PORT: String(config.VAREON_PORT),
   };
   return {

@@ -1,7 +1,7 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readConfig } from '../config.ts';
+import { readConfig, withSecrets } from '../config.ts';
 import { apiUrlOf } from './api-url.ts';
 import { checkPorts } from './check-ports.ts';
 import { checkServers } from './check-servers.ts';
@@ -60,7 +60,9 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
  * Starts everything that the settings do not say is elsewhere, and keeps it running.
  * @throws ConfigError, AlreadyRuns, or StartError with one clear reason; nothing is left running then.
  */
-export async function startStack({ env, report = () => {}, signal, force }: StackOptions): Promise<Stack> {
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const { report = () => {}, signal, force } = options;
+  const env = withSecrets(options.env); // of the children some get a secret of this stack's instead
   const config = readConfig(env);
   const { dataDir } = config;
   prepareFolders(dataDir);

@@ -100,7 +100,7 @@ async function bundle({ root, config, env, parts, report }: StartContext): Promi
 
 async function startNodeParts({ root, config, env, parts, report }: StartContext, places: Places) {
   const compileCache = join(cacheFolder(root, config.dataDir), 'compile');
-  const keys = readKeys(config.dataDir);
+  const keys = readKeys(config, { make: !config.VAREON_KEYS_DIR });
   const children = childEnvironments({ env, config, keys, places, compileCache });
   mkdirSync(children.host.VAREON_DATA_DIR, { recursive: true, mode: 0o700 });
   const generated = config.VAREON_ADMIN_PASSWORD ? undefined : firstAdminPassword(config.dataDir);

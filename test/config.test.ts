@@ -1,8 +1,9 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from '@jest/globals';
-import { ConfigError, readConfig, readKeys, retentionPolicy } from '../config.ts';
+import { afterAll, describe, expect, test } from '@jest/globals';
+import { ConfigError, readConfig, readKeys, retentionPolicy, withSecrets } from '../config.ts';
 
 const problemsOf = (env: Record<string, string>): string[] => {
   try {
@@ -61,22 +62,86 @@ describe('Settings', () => {
   });
 });
 
+describe('Secrets in files', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'vareon-secrets-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const file = (content: string): string => {
+    const path = join(folder, randomUUID());
+    writeFileSync(path, content);
+    return path;
+  };
+
+  test.each([
+    ['DATABASE_URL', 'postgres://vareon:secret@database/vareon'],
+    ['SMTP_URL', 'smtps://vareon:secret@mail.example.org'],
+    ['BUS_URL', 'mqtt://vareon:secret@bus'],
+    ['BUS_PASSWORD', 'secret'],
+    ['VAREON_ADMIN_PASSWORD', 'a very long secret'],
+  ])('%s is read without the last line break', (name, value) => {
+    const env = {
+      BUS_USERNAME: 'platform',
+      BUS_PASSWORD: 'x',
+      [name]: '',
+      [`${name}_FILE`]: file(`${value}\n`),
+    };
+    expect(readConfig(env)).toMatchObject({ [name]: value });
+    expect(withSecrets(env)).toMatchObject({ [name]: value });
+    expect(withSecrets(env)).not.toHaveProperty(`${name}_FILE`);
+  });
+
+  test('what is wrong with them is said, and nothing of what they hold', () => {
+    const problems = problemsOf({
+      DATABASE_URL_FILE: '/nowhere/database-url',
+      SMTP_URL_FILE: file(''),
+      BUS_URL_FILE: file('mqtt://secret\nmqtt://secret'),
+      VAREON_ADMIN_PASSWORD: 'secret secret',
+      VAREON_ADMIN_PASSWORD_FILE: file('secret secret'),
+      VAREON_PORT_FILE: file('8000'),
+    });
+    expect(problems.sort()).toEqual([
+      expect.stringMatching(/^BUS_URL_FILE: .* holds more than one line$/),
+      'DATABASE_URL_FILE: /nowhere/database-url cannot be read (ENOENT)',
+      expect.stringMatching(/^SMTP_URL_FILE: .* is empty$/),
+      'VAREON_ADMIN_PASSWORD and VAREON_ADMIN_PASSWORD_FILE are both set: set one of them',
+      'VAREON_PORT_FILE: only secrets are read from files; set VAREON_PORT itself',
+    ]);
+    expect(problemsOf({ DATABASE_URL_FILE: file('mysql://user:secret@host/db') }).join()).toMatch(
+      /^DATABASE_URL: must match .* \(found a value that is not shown\)$/,
+    );
+  });
+});
+
 describe('Keys', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'vareon-keys-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  test('that are missing are not made by whoever needs them', () => {
+    const keysDir = join(folder, 'nobody-made-them');
+    expect(() => readKeys({ keysDir })).toThrow(/jwt\.key cannot be read \(ENOENT\)/);
+    expect(existsSync(keysDir)).toBe(false);
+  });
+
+  test('are in the data folder, or where VAREON_KEYS_DIR says', () => {
+    expect(readConfig({ VAREON_DATA_DIR: '/data' }).keysDir).toBe('/data/keys');
+    expect(readConfig({ VAREON_DATA_DIR: '/data', VAREON_KEYS_DIR: '/run/secrets' }).keysDir).toBe(
+      '/run/secrets',
+    );
+  });
+
   test('are made once, for their owner alone, and read again', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'vareon-keys-'));
-    const keys = readKeys(folder);
-    expect(readKeys(folder)).toEqual(keys);
-    expect(statSync(join(folder, 'keys')).mode & 0o777).toBe(0o700);
+    const keysDir = join(folder, 'keys');
+    const keys = readKeys({ keysDir }, { make: true });
+    expect(readKeys({ keysDir }, { make: true })).toEqual(keys);
+    expect(readKeys({ keysDir })).toEqual(keys);
+    expect(statSync(keysDir).mode & 0o777).toBe(0o700);
     for (const name of ['jwt', 'encryption', 'bus'])
-      expect(statSync(join(folder, 'keys', `${name}.key`)).mode & 0o777).toBe(0o600);
-    rmSync(folder, { recursive: true });
+      expect(statSync(join(keysDir, `${name}.key`)).mode & 0o777).toBe(0o600);
   });
 
   test('that are damaged stop the start rather than being made anew', () => {
-    const folder = mkdtempSync(join(tmpdir(), 'vareon-keys-'));
-    readKeys(folder);
-    writeFileSync(join(folder, 'keys', 'jwt.key'), 'short');
-    expect(() => readKeys(folder)).toThrow(ConfigError);
-    rmSync(folder, { recursive: true });
+    const keysDir = join(folder, 'damaged');
+    readKeys({ keysDir }, { make: true });
+    writeFileSync(join(keysDir, 'jwt.key'), 'short');
+    expect(() => readKeys({ keysDir }, { make: true })).toThrow(ConfigError);
   });
 });

@@ -106,6 +106,7 @@ await runProcess(log, async (end) => {
   });
   const pruning = setInterval(() => void processes.pruneSpools(SPOOL_KEPT_MS), PRUNE_EVERY_MS);
   return {
+    healthFile: config.VAREON_HEALTH_FILE,
     async close() {
       stopping.abort();
       clearInterval(pruning);

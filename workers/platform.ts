@@ -14,6 +14,7 @@ import { createHostGrantRepository } from '../db/system/host-grants.ts';
 import { createHostRepository } from '../db/system/hosts.ts';
 import { createOutbox } from '../db/system/outbox.ts';
 import { PLATFORM_QUEUE } from '../domain/names.ts';
+import { busClientId } from '../drivers/bus/credentials.ts';
 import { connectBus } from '../drivers/bus/mqtt.ts';
 import { createGuardedEvaluator } from '../drivers/expressions/guarded.ts';
 import { createSmtpTransport } from '../drivers/mail/smtp.ts';
@@ -37,14 +38,14 @@ const log = createLogger('platform', config.LOG_LEVEL);
 
 await runProcess(log, async () => {
   installRuntime(log);
-  const keys = readKeys(config.dataDir);
+  const keys = readKeys(config);
   const database = await openDatabase({ databaseUrl: config.DATABASE_URL ?? '', poolSize: 10, log });
   await migrate(database);
   const bus = connectBus({
     url: config.BUS_URL ?? 'mqtt://127.0.0.1:1883',
     ...(config.BUS_USERNAME ? { username: config.BUS_USERNAME } : {}),
     ...(config.BUS_PASSWORD ? { password: config.BUS_PASSWORD } : {}),
-    clientId: `platform.worker-${process.pid}`,
+    clientId: busClientId(config.BUS_USERNAME ?? 'platform', 'worker'),
     onError: (error) => log.warn({ err: error }, 'bus'),
   });
   const connection = await connectWorker(config);
@@ -108,6 +109,8 @@ await runProcess(log, async () => {
   );
   if (hindered) log.warn({ err: hindered }, 'the retention of the Temporal namespace stays as it is');
   return {
+    ended: working,
+    healthFile: config.VAREON_HEALTH_FILE,
     async close() {
       await collector.close();
       worker.shutdown();

@@ -12,12 +12,16 @@ import { createRouter, type RouterDeps, send } from './router.ts';
 export interface AppOptions extends RouterDeps {
   routes: readonly Route[];
   corsOrigins: readonly string[];
+  /** Reverse proxies in front that each add to X-Forwarded-For; with none the header is not looked at. */
+  proxies?: number;
   observe?(route: string, method: string, status: number, seconds: number): void;
 }
 
 /** The Koa application for a table of routes: request ids, access log, CORS, problems for everything else. */
 export function createApp(options: AppOptions): Koa {
-  const app = new Koa();
+  // Of the header's addresses only the last ones are the proxies'; those before are what a client made up.
+  const { proxies = 0 } = options;
+  const app = new Koa({ proxy: proxies > 0, maxIpsCount: proxies });
   const router = createRouter(options.routes, options);
   app.use(logged(options));
   app.use(guarded(options.log));

@@ -1,4 +1,4 @@
-import { createHmac } from 'node:crypto';
+import { createHmac, randomBytes } from 'node:crypto';
 
 /**
  * The password of a bus client, derived from the installation's bus key so that the broker stores none.
@@ -11,3 +11,9 @@ export const busPassword = (key: Buffer, username: string): string =>
 /** The credential of the host that the supervisor starts beside the API, derived so that none need be kept. */
 export const supervisedHostCredential = (key: Buffer, name: string): string =>
   `vrh_${createHmac('sha256', key).update(`vareon host ${name}`).digest('base64url')}`;
+/**
+ * An id that no other client has, or the broker would end the other one's connection: in containers every process
+ * has the same pid. The embedded broker wants the user's name before the first dot.
+ */
+export const busClientId = (username: string, part: string): string =>
+  `${username}.${part}-${randomBytes(6).toString('hex')}`;

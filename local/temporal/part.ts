@@ -19,7 +19,7 @@ export interface TemporalOptions {
  * The dev server's defaults are made for trying things out: queue readers limited to 20 polls a second, four
  * partitions, timers a second late. These make one workflow ten times faster (docs/decisions).
  */
-const dynamicConfig = [
+export const temporalDynamicConfig = [
   'matching.numTaskqueueReadPartitions=1',
   'matching.numTaskqueueWritePartitions=1',
   'history.transferProcessorMaxPollRPS=2000',
@@ -48,7 +48,7 @@ export function temporalPart(options: TemporalOptions): PartSpec {
     ['--log-level', 'warn', '--log-format', 'json'],
     namespace === 'default' ? [] : ['--namespace', namespace],
     pragmas.flatMap((pragma) => ['--sqlite-pragma', pragma]),
-    dynamicConfig.flatMap((value) => ['--dynamic-config-value', value]),
+    temporalDynamicConfig.flatMap((value) => ['--dynamic-config-value', value]),
   ].flat();
   return {
     name: 'temporal',

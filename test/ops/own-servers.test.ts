@@ -13,9 +13,11 @@ const DATABASE = `restored_${process.pid}_${Date.now()}`;
 let folder: string;
 let server: Client;
 
+const keysOf = (name: string) => ({ keysDir: join(folder, name, 'keys') });
+
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'vareon-own-'));
-  readKeys(join(folder, 'first'));
+  readKeys(keysOf('first'), { make: true });
   server = new Client(testStack().databaseUrl);
   await server.connect();
   await server.query(`create database ${DATABASE}`);
@@ -55,7 +57,7 @@ test('Servers of one’s own: rows and keys go over, what is not covered is name
   url.pathname = `/${DATABASE}`;
   const restored = await runCommand('restore', [archive], await settings('second', url.href));
   expect(restored).toMatchObject({ code: 0, output: expect.stringContaining('Restored the backup') });
-  expect(readKeys(join(folder, 'second'))).toEqual(readKeys(join(folder, 'first')));
+  expect(readKeys(keysOf('second'))).toEqual(readKeys(keysOf('first')));
   const there = new Client(url.href);
   await there.connect();
   for (const { name, rows } of manifest.tables) {

@@ -3,6 +3,7 @@ import { testStack } from './stack.ts';
 
 export default async function globalTeardown(): Promise<void> {
   const { vareonTestStack } = globalThis as { vareonTestStack?: { close(): Promise<void> } }; // set by global-setup.ts
-  await vareonTestStack?.close();
+  if (!vareonTestStack) return; // it was somebody else's
+  await vareonTestStack.close();
   rmSync(testStack().dataDir, { recursive: true, force: true });
 }

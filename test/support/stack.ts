@@ -1,13 +1,17 @@
 import { freePort } from '../../local/ports.ts';
 
-/** What the test files know of the stack that global-setup.ts started. */
+/** What the test files know of the stack that global-setup.ts started, or whoever set the variable. */
 export interface TestStack {
   apiUrl: string;
   databaseUrl: string;
   temporalAddress: string;
   temporalUiUrl: string;
+  /** `default` unless it says otherwise. */
+  temporalNamespace?: string;
   dataDir: string;
   adminPassword: string;
+  /** A database URL whose user may create databases, where that of the platform may not. */
+  testDatabaseUrl?: string;
 }
 
 const VARIABLE = 'VAREON_TEST_STACK';
@@ -15,8 +19,11 @@ const VARIABLE = 'VAREON_TEST_STACK';
 export function announceStack(stack: TestStack): void {
   process.env[VARIABLE] = JSON.stringify(stack);
   // Tests of repositories make databases of their own on the same server.
-  process.env.TEST_DATABASE_URL = stack.databaseUrl;
+  process.env.TEST_DATABASE_URL = stack.testDatabaseUrl ?? stack.databaseUrl;
 }
+
+/** Whether the tests are to use a platform that somebody else started (test/topology). */
+export const hasStack = (): boolean => Boolean(process.env[VARIABLE]);
 
 export function testStack(): TestStack {
   const text = process.env[VARIABLE];

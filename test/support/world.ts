@@ -100,7 +100,7 @@ export async function enterWorld(): Promise<World> {
       return (await api('GET', `/api/neosyntis/runs/${body.run_id}`, { token: user.token })).body;
     },
     watch: async ({ token }, path) => openSocket(new URL(path, stack.apiUrl.replace('http', 'ws')), token),
-    temporal: new TemporalClient({ connection }),
+    temporal: new TemporalClient({ connection, namespace: stack.temporalNamespace ?? 'default' }),
     sql: (statement, params) => rows(database.em, statement, params),
     async close() {
       await connection.close();

@@ -4,6 +4,7 @@ import type { Config } from '../../config.ts';
 import { hostQueue, topics } from '../../domain/names.ts';
 import type { HostSettings } from '../../domain/system/host-access.ts';
 import type { Capabilities } from '../../domain/system/hosts.ts';
+import { busClientId } from '../../drivers/bus/credentials.ts';
 import { connectBus } from '../../drivers/bus/mqtt.ts';
 import type { Processes } from '../../drivers/processes/port.ts';
 import type { Logger } from '../../logs.ts';
@@ -53,7 +54,7 @@ export async function startSession(options: SessionOptions): Promise<Session> {
     url: settings.bus.url,
     username: settings.bus.username,
     password: settings.bus.password ?? options.credential,
-    clientId: `host-${name}.${process.pid}-${generation}`,
+    clientId: busClientId(settings.bus.username, `host-${generation}`),
     will: { topic: topics.hostStatus(name), message: { name, status: 'offline', generation } },
     onError: (error) => log.warn({ err: error }, 'bus'),
   });

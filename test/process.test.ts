@@ -1,0 +1,52 @@
+import { execFile } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+
+/** Runs runProcess in a process of its own; `start` is the source of what it starts. */
+const run = (start: string): Promise<{ code: number; output: string }> =>
+  new Promise((resolve) => {
+    const source = `
+      const { runProcess } = await import(${JSON.stringify(join(process.cwd(), 'process.ts'))});
+      const { createLogger } = await import(${JSON.stringify(join(process.cwd(), 'logs.ts'))});
+      await runProcess(createLogger('test', 'info'), ${start});`;
+    execFile(
+      process.execPath,
+      ['--input-type=module', '-e', source],
+      { timeout: 20_000 },
+      (error, stdout) => {
+        resolve({ code: error ? Number(error.code) : 0, output: stdout });
+      },
+    );
+  });
+
+test('A process whose work ends by itself ends too, as a failure', async () => {
+  const { code, output } = await run('async () => ({ ended: Promise.resolve(), close: async () => {} })');
+  expect(code).toBe(1);
+  expect(output).toContain('the work ended by itself');
+});
+
+test('A process whose work breaks ends with why', async () => {
+  const { code, output } = await run(
+    "async () => ({ ended: Promise.reject(new Error('poll failed')), close: async () => {} })",
+  );
+  expect(code).toBe(1);
+  expect(output).toContain('poll failed');
+});
+
+test('One that is told to stop closes what it started, and takes its health file away', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'vareon-process-'));
+  const file = JSON.stringify(join(folder, 'health'));
+  const { code, output } = await run(`async () => {
+    const { existsSync } = await import('node:fs');
+    let end;
+    const busy = setInterval(() => {}, 1000);
+    const ended = new Promise((resolve) => { end = resolve; });
+    setTimeout(() => { console.log('healthy ' + existsSync(${file})); process.kill(process.pid, 'SIGTERM'); }, 50);
+    return { ended, healthFile: ${file}, close: async () => { console.log('closed'); clearInterval(busy); end(); } };
+  }`);
+  expect([code, output]).toEqual([0, expect.stringMatching(/healthy true[\s\S]*closed/)]);
+  expect(existsSync(join(folder, 'health'))).toBe(false);
+  rmSync(folder, { recursive: true });
+});
