@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
+import { type Keyring, openKeyring } from './drivers/secrets/keyring.ts';
 
 /**
  * All settings, read from the environment once by an entry point. The README's table and `.env.example` list
@@ -45,6 +46,9 @@ const Settings = Type.Object(
     BUS_USERNAME: Type.Optional(text()),
     BUS_PASSWORD: Type.Optional(text()),
     VAREON_WORKFLOW_BUNDLE: Type.Optional(text()),
+    /** Where a worker host finds the API, and what it shows there. */
+    VAREON_API_URL: Type.Optional(Type.String({ pattern: '^https?://[^/]+$' })),
+    VAREON_HOST_CREDENTIAL: Type.Optional(text()),
   },
   { additionalProperties: false },
 );
@@ -88,7 +92,7 @@ export function readConfig(env: Environment): Config {
 const describe = (name: string, value: string | undefined) =>
   value === undefined
     ? 'nothing'
-    : /PASSWORD|URL/.test(name)
+    : /PASSWORD|URL|CREDENTIAL/.test(name)
       ? 'a value that is not shown'
       : JSON.stringify(value);
 
@@ -122,20 +126,23 @@ export const list = (value: string | undefined): string[] =>
     .map((item) => item.trim())
     .filter(Boolean);
 
-/** The installation's keys, 32 random bytes each. */
+/** The installation's keys, 32 random bytes each; those of encryption can change while processes run. */
 export interface Keys {
   jwt: Buffer;
-  encryption: Buffer;
+  encryption: Keyring;
   bus: Buffer;
 }
 
 /** Reads the keys below the data folder, making those that are missing (files 0600, folder 0700). */
 export function readKeys(dataDir: string): Keys {
-  const folder = join(dataDir, 'keys');
+  const folder = keysFolder(dataDir);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   chmodSync(folder, 0o700);
-  return { jwt: key(folder, 'jwt'), encryption: key(folder, 'encryption'), bus: key(folder, 'bus') };
+  key(folder, 'encryption');
+  return { jwt: key(folder, 'jwt'), encryption: openKeyring(folder), bus: key(folder, 'bus') };
 }
+
+export const keysFolder = (dataDir: string): string => join(dataDir, 'keys');
 
 function key(folder: string, name: string): Buffer {
   const file = join(folder, `${name}.key`);

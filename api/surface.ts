@@ -1,6 +1,8 @@
 import type { Config, Keys } from '../config.ts';
 import { createJobRepository } from '../db/myntrix/jobs.ts';
 import { createRunRepository } from '../db/neosyntis/runs.ts';
+import { createSecretValues } from '../db/neosyntis/secret-values.ts';
+import { createSecretRepository } from '../db/neosyntis/secrets.ts';
 import { createWorkflowRepository, workflowOwnership } from '../db/neosyntis/workflows.ts';
 import type { Database } from '../db/orm.ts';
 import { rows } from '../db/sql.ts';
@@ -12,11 +14,13 @@ import type { StoredEvent } from '../domain/events.ts';
 import { mailWorkflowId, PLATFORM_QUEUE, topics, workflowTypes } from '../domain/names.ts';
 import type { CheckExpressions } from '../domain/neosyntis/definition.ts';
 import type { Bus } from '../drivers/bus/port.ts';
+import { hostOfCredential } from '../drivers/host-api/credentials.ts';
 import { createEnvelope } from '../drivers/secrets/envelope.ts';
 import type { Logger } from '../logs.ts';
 import { VERSION } from '../version.ts';
 import { createAuthenticator } from './auth/authenticator.ts';
 import { createAuthRoutes } from './auth/routes.ts';
+import { createHostSecretRoutes } from './host/secrets.ts';
 import { createOpenApi } from './http/openapi.ts';
 import type { createEventStream } from './live/events.ts';
 import type { createRunStreams } from './live/runs.ts';
@@ -25,6 +29,7 @@ import { createCancel } from './neosyntis/cancel.ts';
 import { createDefinitions } from './neosyntis/definitions.ts';
 import { createRunSocket } from './neosyntis/run-socket.ts';
 import { createRunRoutes } from './neosyntis/runs.ts';
+import { createSecretRoutes } from './neosyntis/secrets.ts';
 import { createTrigger } from './neosyntis/trigger.ts';
 import { createWorkflowRoutes } from './neosyntis/workflows.ts';
 import { createAuditRoutes } from './system/audit.ts';
@@ -52,10 +57,12 @@ export function createSurface(deps: SurfaceDeps) {
   const { config, keys, database, bus, temporal, streams, log } = deps;
   const authenticator = createAuthenticator({ database, keys, config });
   const audit = createAuditLog(database);
+  const envelope = createEnvelope(keys.encryption);
   const workflows = createWorkflowRepository(database);
   const runs = createRunRepository(database);
   const jobs = createJobRepository(database);
   const hosts = createHostRepository(database);
+  const secretValues = createSecretValues(database, envelope);
   const definitions = createDefinitions(deps.checkExpressions);
   const cancel = createCancel(temporal.client);
   const publish = (events: readonly StoredEvent[]) => {
@@ -101,13 +108,15 @@ export function createSurface(deps: SurfaceDeps) {
         config.VAREON_PUBLIC_URL ??
         `${config.VAREON_TLS_CERT ? 'https' : 'http'}://localhost:${config.VAREON_PORT}`,
       authenticator,
-      outbox: createOutbox(database, createEnvelope([keys.encryption])),
+      outbox: createOutbox(database, envelope),
       ownership: workflowOwnership,
       startMail: config.SMTP_URL ? startMail : undefined,
       audit: audit.write,
       log,
     }),
-    ...createWorkflowRoutes({ workflows, definitions }),
+    ...createWorkflowRoutes({ workflows, definitions, secretNames: secretValues.names }),
+    ...createSecretRoutes({ secrets: createSecretRepository(database, envelope) }),
+    ...createHostSecretRoutes({ values: secretValues, log }),
     ...createRunRoutes({ workflows, runs, trigger, cancel }),
     ...createJobRoutes({ jobs, cancel }),
     ...createStatusRoutes({
@@ -135,6 +144,7 @@ export function createSurface(deps: SurfaceDeps) {
     sockets,
     authenticator,
     audit: audit.write,
+    authenticateHost: (credential: string) => hostOfCredential(keys.bus, credential),
     observe: metrics.observe,
     /** The socket server comes after the routes that count its sockets. */
     countSockets(count: () => number) {

@@ -1,5 +1,7 @@
 import type { Config, Keys } from '../config.ts';
 import { busPassword } from '../drivers/bus/credentials.ts';
+import { hostCredential } from '../drivers/host-api/credentials.ts';
+import { apiUrlOf } from './api-url.ts';
 
 type Environment = Record<string, string | undefined>;
 
@@ -54,6 +56,8 @@ export function childEnvironments({ env, config, keys, places, compileCache }: E
       ...common,
       ...busLogin(config, keys, places, `host-${config.VAREON_HOST_NAME}`),
       VAREON_DATA_DIR: `${config.dataDir}/hosts/${config.VAREON_HOST_NAME}`,
+      VAREON_API_URL: apiUrlOf(config),
+      VAREON_HOST_CREDENTIAL: hostCredential(keys.bus, config.VAREON_HOST_NAME),
     },
   };
 }

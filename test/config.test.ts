@@ -59,7 +59,9 @@ describe('Keys', () => {
   test('are made once, for their owner alone, and read again', () => {
     const folder = mkdtempSync(join(tmpdir(), 'vareon-keys-'));
     const keys = readKeys(folder);
-    expect(readKeys(folder)).toEqual(keys);
+    const again = readKeys(folder);
+    expect([again.jwt, again.bus]).toEqual([keys.jwt, keys.bus]);
+    expect(again.encryption.current()).toEqual(keys.encryption.current());
     expect(statSync(join(folder, 'keys')).mode & 0o777).toBe(0o700);
     for (const name of ['jwt', 'encryption', 'bus'])
       expect(statSync(join(folder, 'keys', `${name}.key`)).mode & 0o777).toBe(0o600);

@@ -1,9 +1,13 @@
 import { cpus, totalmem } from 'node:os';
 import { Worker } from '@temporalio/worker';
 import { createCodeActivities } from '../activities/host/neosyntis/code.ts';
+import { createStepOpener } from '../activities/host/neosyntis/sealed-step.ts';
 import { readConfig } from '../config.ts';
 import { hostQueue, topics } from '../domain/names.ts';
 import { connectBus } from '../drivers/bus/mqtt.ts';
+import { createGuardedEvaluator } from '../drivers/expressions/guarded.ts';
+import { createHostSecrets } from '../drivers/host-api/secrets.ts';
+import { createKnownSecrets } from '../drivers/secrets/known.ts';
 import { createLogger } from '../logs.ts';
 import { runProcess } from '../process.ts';
 import { prepareProcesses, SPOOL_KEPT_MS } from './host-processes.ts';
@@ -15,7 +19,8 @@ const PRUNE_EVERY_MS = 3_600_000;
 
 /** A worker host: runs what touches the machine. It has no database and none of the installation's keys. */
 const config = readConfig(process.env);
-const log = createLogger('host', config.LOG_LEVEL);
+const known = createKnownSecrets();
+const log = createLogger('host', config.LOG_LEVEL, known.mask);
 
 await runProcess(log, async () => {
   installRuntime(log);
@@ -29,11 +34,17 @@ await runProcess(log, async () => {
     will: { topic: topics.hostStatus(name), message: { name, status: 'offline' } },
     onError: (error) => log.warn({ err: error }, 'bus'),
   });
+  const guarded = createGuardedEvaluator();
+  const secrets = createHostSecrets({
+    apiUrl: config.VAREON_API_URL ?? `http://127.0.0.1:${config.VAREON_PORT}`,
+    credential: config.VAREON_HOST_CREDENTIAL ?? '',
+  });
   let running = 0;
   const code = createCodeActivities({
     processes,
     hostName: name,
     publishLog: (chunk) => bus.publish(topics.hostLogs(name), chunk),
+    open: createStepOpener({ secrets, guarded, known }),
     log,
   });
   const counted = {
@@ -75,7 +86,7 @@ await runProcess(log, async () => {
       worker.shutdown();
       await working;
       await status.offline();
-      await Promise.all([bus.close(), connection.close(), processes.close()]);
+      await Promise.all([bus.close(), connection.close(), processes.close(), guarded.close()]);
     },
   };
 });

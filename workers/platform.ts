@@ -2,10 +2,12 @@ import { Client, Connection } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import { createNotifyEmail } from '../activities/platform/neosyntis/notify-email.ts';
 import { createRunActivities } from '../activities/platform/neosyntis/runs.ts';
+import { createOpener, createSecretActivities } from '../activities/platform/neosyntis/secrets.ts';
 import { createVerbActivities } from '../activities/platform/neosyntis/verbs.ts';
 import { createMailActivities } from '../activities/platform/system/mail.ts';
 import { createReconcileActivities } from '../activities/platform/system/reconcile.ts';
 import { readConfig, readKeys } from '../config.ts';
+import { createSecretValues } from '../db/neosyntis/secret-values.ts';
 import { migrate, openDatabase } from '../db/orm.ts';
 import { createHostRepository } from '../db/system/hosts.ts';
 import { createOutbox } from '../db/system/outbox.ts';
@@ -14,6 +16,7 @@ import { connectBus } from '../drivers/bus/mqtt.ts';
 import { createGuardedEvaluator } from '../drivers/expressions/guarded.ts';
 import { createSmtpTransport } from '../drivers/mail/smtp.ts';
 import { createEnvelope } from '../drivers/secrets/envelope.ts';
+import { createKnownSecrets } from '../drivers/secrets/known.ts';
 import { createLogger } from '../logs.ts';
 import { runProcess } from '../process.ts';
 import { bundleWorkflows } from './bundle.ts';
@@ -24,7 +27,8 @@ import { connectWorker, installRuntime } from './temporal.ts';
 
 /** A platform worker: all workflows, and the activities that need the database. */
 const config = readConfig(process.env);
-const log = createLogger('platform', config.LOG_LEVEL);
+const known = createKnownSecrets();
+const log = createLogger('platform', config.LOG_LEVEL, known.mask);
 
 await runProcess(log, async () => {
   installRuntime(log);
@@ -44,7 +48,9 @@ await runProcess(log, async () => {
   const hosts = createHostRepository(database);
   const guarded = createGuardedEvaluator();
   const starter = createStarter({ database, client, sendsMail: config.SMTP_URL !== undefined });
-  const outbox = createOutbox(database, createEnvelope([keys.encryption]));
+  const envelope = createEnvelope(keys.encryption);
+  const secretValues = createSecretValues(database, envelope);
+  const outbox = createOutbox(database, envelope);
   const transport = config.SMTP_URL
     ? createSmtpTransport({ url: config.SMTP_URL, from: config.SMTP_FROM })
     : undefined;
@@ -57,9 +63,11 @@ await runProcess(log, async () => {
       : { code: await bundleWorkflows() },
     activities: {
       ...createRunActivities({ database, bus, hosts, guarded, defaultHost: config.VAREON_HOST_NAME }),
-      ...createVerbActivities({
-        'notify.email': createNotifyEmail({ database, outbox, startMail: starter.startMail }),
-      }),
+      ...createVerbActivities(
+        { 'notify.email': createNotifyEmail({ database, outbox, startMail: starter.startMail }) },
+        createOpener({ secrets: secretValues, guarded, known }),
+      ),
+      ...createSecretActivities({ values: secretValues }),
       ...createMailActivities({ outbox, transport }),
       ...createReconcileActivities({ database, bus, hosts, client, ...starter, log }),
     },

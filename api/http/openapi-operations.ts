@@ -63,13 +63,19 @@ function about({
   description,
 }: Pick<DocumentedRoute, 'path' | 'access' | 'summary' | 'description'>) {
   const needs =
-    access === 'public' ? 'Needs no login.' : access === 'login' ? 'Needs a login.' : `Needs \`${access}\`.`;
+    access === 'public'
+      ? 'Needs no login.'
+      : access === 'login'
+        ? 'Needs a login.'
+        : access === 'host'
+          ? 'Needs the credential of a worker host.'
+          : `Needs \`${access}\`.`;
   return { tags: [moduleOf(path)], summary, description: description ? `${description}\n\n${needs}` : needs };
 }
 
 /** OpenAPI 3.1 allows roles for every kind of scheme; ours are permissions. */
 const security = (access: Access, scheme: string): Json[] =>
-  access === 'public' ? [] : [{ [scheme]: access === 'login' ? [] : [access] }];
+  access === 'public' ? [] : [{ [scheme]: access === 'login' || access === 'host' ? [] : [access] }];
 
 function parameters(
   schema: TObject | undefined,

@@ -3,8 +3,11 @@ import type { Permission } from '../../domain/auth/permissions.ts';
 import type { Principal } from '../../domain/auth/principal.ts';
 import type { ErrorCode } from '../../domain/errors.ts';
 
-/** `public` needs no login; `login` any; a permission names what is needed. A route without it does not compile. */
-export type Access = 'public' | 'login' | Permission;
+/**
+ * `public` needs no login; `login` any; a permission names what is needed; `host` a worker host's credential.
+ * A route without it does not compile.
+ */
+export type Access = 'public' | 'login' | 'host' | Permission;
 
 export interface Reply {
   status: number;
@@ -24,7 +27,9 @@ export interface RequestInfo {
 type Of<S> = S extends TSchema ? Static<S> : undefined;
 
 export interface RouteInput<A, P, Q, B> {
-  user: A extends 'public' ? Principal | undefined : Principal;
+  user: A extends 'public' ? Principal | undefined : A extends 'host' ? undefined : Principal;
+  /** The worker host that asks. */
+  host: A extends 'host' ? string : undefined;
   params: Of<P>;
   query: Of<Q>;
   body: Of<B>;
@@ -60,6 +65,7 @@ export interface RouteDefinition<A extends Access, P, Q, B> {
 export type Route = Omit<RouteDefinition<Access, TObject, TObject, TSchema>, 'handler'> & {
   handler(input: {
     user: Principal | undefined;
+    host: string | undefined;
     params: unknown;
     query: unknown;
     body: unknown;

@@ -31,6 +31,8 @@ export interface AuditEntry {
 
 export interface RouterDeps {
   authenticator: Authenticator;
+  /** The worker host whose credential this is; nothing when it is none's. Without it no host is known. */
+  authenticateHost?: ((credential: string) => string | undefined) | undefined;
   audit(entry: AuditEntry): Promise<void>;
   log: Logger;
 }
@@ -58,10 +60,11 @@ function handle(route: Route, checker: ReturnType<typeof createChecker>, deps: R
     let reply: Reply;
     let outcome = 'ok';
     try {
-      user = await caller(ctx, route.access, deps.authenticator);
+      const host = route.access === 'host' ? hostOf(ctx, deps) : undefined;
+      if (!host) user = await caller(ctx, route.access, deps.authenticator);
       ctx.state.user = user;
       const input = await readInput(ctx, route, checks);
-      reply = await route.handler({ user, request, ...input });
+      reply = await route.handler({ user, host, request, ...input });
     } catch (error) {
       reply = problemReply(error, request.requestId);
       outcome = (reply.body as { code: string }).code; // problemReply makes such a body
@@ -91,6 +94,18 @@ async function caller(ctx: RouterContext, access: Access, authenticator: Authent
   return user;
 }
 
+/** @throws AppError `unauthenticated` when no host has such a credential. */
+function hostOf(ctx: RouterContext, { authenticateHost }: RouterDeps): string {
+  const credential = /^bearer +(\S+) *$/i.exec(ctx.get('Authorization'))?.[1];
+  const host = credential === undefined ? undefined : authenticateHost?.(credential);
+  if (host === undefined)
+    throw new AppError(
+      'unauthenticated',
+      'This is for worker hosts: send Authorization: Bearer <credential>.',
+    );
+  return host;
+}
+
 /** On a public route a token that does not count any more is no token: its holder must be able to refresh it. */
 async function ifKnown(user: Promise<Principal>): Promise<Principal | undefined> {
   try {
@@ -103,7 +118,8 @@ async function ifKnown(user: Promise<Principal>): Promise<Principal | undefined>
 
 /** @throws AppError `forbidden` that names what is missing. */
 export function requirePermission(user: Principal, access: Access): void {
-  if (access === 'public' || access === 'login' || user.permissions.has(access)) return;
+  if (access === 'public' || access === 'login') return;
+  if (access !== 'host' && user.permissions.has(access)) return;
   throw new AppError(
     'forbidden',
     `This needs the permission ${access}, which ${user.username} does not have.`,

@@ -3,6 +3,7 @@ import type { Principal } from '../../domain/auth/principal.ts';
 import { AppError, type InputProblem } from '../../domain/errors.ts';
 import { type CheckExpressions, validateSteps } from '../../domain/neosyntis/definition.ts';
 import type { Document } from '../../domain/neosyntis/dsl.ts';
+import type { SecretMention } from '../../domain/neosyntis/sealed.ts';
 import { verbs } from '../../domain/neosyntis/verbs.ts';
 import { countTasks, usesCode } from '../../domain/neosyntis/walk.ts';
 import type { Json } from '../../domain/wire.ts';
@@ -14,16 +15,22 @@ export function createDefinitions(checkExpressions: CheckExpressions) {
   const validate = (steps: readonly Json[]) =>
     validateSteps(steps, { root: '/steps', checkExpressions, verbs });
   return {
-    /** Every problem of a list of steps, and how many tasks it has. */
-    problems(steps: readonly Json[]): { errors: InputProblem[]; tasks: number } {
+    /** Every problem of a list of steps, how many tasks it has, and the secrets that it names. */
+    problems(steps: readonly Json[]): { errors: InputProblem[]; tasks: number; secrets: SecretMention[] } {
       const checked = validate(steps);
-      return checked.ok ? { errors: [], tasks: countTasks(checked) } : { errors: checked.errors, tasks: 0 };
+      return checked.ok
+        ? { errors: [], tasks: countTasks(checked), secrets: checked.secrets }
+        : { errors: checked.errors, tasks: 0, secrets: [] };
     },
 
     /**
      * @throws AppError `invalid` with every problem; `forbidden` when it runs code and the user may not.
      */
-    check(user: Principal, name: string, steps: readonly Json[]): CheckedDefinition {
+    check(
+      user: Principal,
+      name: string,
+      steps: readonly Json[],
+    ): CheckedDefinition & { secrets: SecretMention[] } {
       const checked = validate(steps);
       if (!checked.ok)
         throw new AppError(
@@ -39,7 +46,7 @@ export function createDefinitions(checkExpressions: CheckExpressions) {
       };
       const definition = { document, steps: [...steps], usesCode: usesCode(document) };
       requireCode(user, definition.usesCode);
-      return definition;
+      return { ...definition, secrets: checked.secrets };
     },
   };
 }

@@ -6,12 +6,13 @@ import { Document, type TaskList } from './dsl.ts';
 import { isObject } from './json.ts';
 import { plainProblems } from './plain.ts';
 import { schemaProblems } from './schema-problems.ts';
+import { type SecretMention, secretMentions } from './sealed.ts';
 import { normalizeSteps } from './short-form.ts';
 import type { Verbs } from './verbs.ts';
 
 /** Says for each expression what is wrong with it, in the same order; nothing when it is well. */
 export type CheckExpressions = (
-  expressions: readonly { source: string; variables: readonly string[] }[],
+  expressions: readonly { source: string; variables: readonly string[]; secrets?: boolean }[],
 ) => (string | undefined)[];
 
 export interface CheckOptions {
@@ -27,7 +28,10 @@ export type Checked<Value> = ({ ok: true } & Value) | { ok: false; errors: Input
 const maxProblems = 100;
 
 /** Checks a list of steps, short forms included, and gives the `do` list that they mean. */
-export function validateSteps(steps: unknown, options: CheckOptions): Checked<{ do: TaskList }> {
+export function validateSteps(
+  steps: unknown,
+  options: CheckOptions,
+): Checked<{ do: TaskList; secrets: SecretMention[] }> {
   const { root } = options;
   const broken = plainProblems(steps, root);
   if (broken.length > 0) return { ok: false, errors: limited(broken) };
@@ -35,7 +39,12 @@ export function validateSteps(steps: unknown, options: CheckOptions): Checked<{ 
   const found: Findings = { problems: [...problems], expressions: [], tasks: 0 };
   checkTasks(list, root, found, { verbs: options.verbs, depth: 1, variables: [], parallel: false });
   const errors = finish(found, options).map((problem) => asSent(steps, problem, root));
-  return errors.length > 0 ? { ok: false, errors } : { ok: true, do: list as TaskList }; // no problems: it is one
+  if (errors.length > 0) return { ok: false, errors };
+  const secrets = secretMentions(list, root).map(({ path, name }) => ({
+    path: asSent(steps, { path, message: '' }, root).path,
+    name,
+  }));
+  return { ok: true, do: list as TaskList, secrets }; // no problems: it is one
 }
 
 /** Checks a whole document. */

@@ -9,6 +9,8 @@ export interface Verb {
   with: TSchema;
   /** A verb that is not is never repeated by the platform. */
   idempotent: boolean;
+  /** The arguments that may hold secrets, when others are kept or shown as they are; all when absent. */
+  secretsIn?: readonly string[];
   /** Where its activity runs; those of hosts come with the first verb that needs one. */
   queue: 'platform';
 }

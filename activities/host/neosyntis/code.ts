@@ -8,13 +8,18 @@ import {
   stepId,
 } from '../../../domain/neosyntis/code.ts';
 import type { OutputPiece, Processes, ProcessSpec } from '../../../drivers/processes/port.ts';
+import type { Masker } from '../../../drivers/secrets/mask.ts';
+import { maskedFailure } from '../../masked-failure.ts';
 import { resultOf } from './code-result.ts';
+import type { StepOpener } from './sealed-step.ts';
 
 export interface CodeDeps {
   processes: Processes;
   hostName: string;
   /** Sends a chunk over the bus, which may lose it: readLog() has it too. */
   publishLog: (chunk: LogChunk) => void;
+  /** Puts secrets into a step. */
+  open: StepOpener;
   log: { warn(details: object, message: string): void };
 }
 
@@ -27,7 +32,7 @@ const LOG_READ_BYTES = 256 * 1024;
 const PIECE_BYTES = 32 * 1024;
 
 /** Code of users on this host. Not idempotent: callers set maximumAttempts to 1 and heartbeatTimeout to seconds. */
-export function createCodeActivities({ processes, hostName, publishLog, log }: CodeDeps) {
+export function createCodeActivities({ processes, hostName, publishLog, open, log }: CodeDeps) {
   /**
    * Runs a step to its end; what the code does wrong is data in the result.
    * @throws CancelledFailure once everything is ended; ApplicationFailure of a type in `codeFailures`, not
@@ -50,15 +55,24 @@ export function createCodeActivities({ processes, hostName, publishLog, log }: C
     };
     try {
       const signal = context.cancellationSignal;
-      const result = await processes.run(specOf(step), {
-        signal,
-        onOutput,
-        onStarted: (started) => (pid = started),
-      });
-      const { end } = result;
-      if (end.kind === 'cancelled') throw stopped(signal);
-      if (end.kind === 'not_started' && end.cause === 'ran_before') throw ranBefore(step);
-      return await resultOf(step, result, { host: hostName, processes });
+      const opened = await open(step);
+      if ('problem' in opened) return { ...opened.problem, host: hostName };
+      const { masker, release } = opened;
+      try {
+        const result = await processes.run(
+          { ...specOf(opened.step), ...(masker ? { filter: masker.stream } : {}) },
+          { signal, onOutput, onStarted: (started) => (pid = started) },
+        );
+        const { end } = result;
+        if (end.kind === 'cancelled') throw stopped(signal);
+        if (end.kind === 'not_started' && end.cause === 'ran_before') throw ranBefore(step);
+        const told = await resultOf(step, result, { host: hostName, processes });
+        return masker ? masked(told, masker) : told;
+      } catch (error) {
+        throw masker ? maskedFailure(error, masker) : error;
+      } finally {
+        release();
+      }
     } finally {
       clearInterval(beat);
     }
@@ -79,6 +93,12 @@ export function createCodeActivities({ processes, hostName, publishLog, log }: C
 
   return { runCode, readLog };
 }
+
+/** Its streams were masked as they came; this is for what two of them make together, and for other texts. */
+const masked = (result: CodeResult, masker: Masker): CodeResult =>
+  result.outcome === 'ok'
+    ? { ...result, output: typeof result.output === 'number' ? result.output : masker.json(result.output) }
+    : { ...result, problem: { ...result.problem, detail: masker.text(result.problem.detail ?? '') } };
 
 const ranBefore = ({ step }: CodeStep): ApplicationFailure =>
   ApplicationFailure.nonRetryable(

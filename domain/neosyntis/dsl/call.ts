@@ -3,8 +3,10 @@ import { isExpression } from '../expressions.ts';
 import { show } from '../json.ts';
 import { nearest } from '../nearest.ts';
 import { schemaProblems } from '../schema-problems.ts';
+import { secretMentions } from '../sealed.ts';
+import type { Verb } from '../verbs.ts';
 import { base } from './base.ts';
-import type { TaskKind } from './kind.ts';
+import type { KindProblem, TaskKind } from './kind.ts';
 
 export const CallTask = Type.Object(
   {
@@ -19,17 +21,20 @@ export const callKind: TaskKind<typeof CallTask> = {
   keyword: 'call',
   schema: CallTask,
   children: () => [],
-  expressions: (task) => [{ path: ['with'], value: task.with, bare: false }],
+  expressions: (task) => [{ path: ['with'], value: task.with, bare: false, secrets: true }],
   check(task, { verbs }) {
     const verb = verbs.get(task.call);
     if (verb)
-      return schemaProblems(verb.with, task.with ?? {}, '', { accept: isExpression }).map(
-        ({ path, message }) => ({
-          path: task.with === undefined ? [] : ['with'],
-          below: path,
-          message,
-        }),
-      );
+      return [
+        ...misplacedSecrets(verb, task.with ?? {}),
+        ...schemaProblems(verb.with, task.with ?? {}, '', { accept: isExpression }).map(
+          ({ path, message }) => ({
+            path: task.with === undefined ? [] : ['with'],
+            below: path,
+            message,
+          }),
+        ),
+      ];
     const path = ['call'];
     if (standardCalls.includes(task.call))
       return [
@@ -48,3 +53,17 @@ export const callKind: TaskKind<typeof CallTask> = {
 };
 
 const standardCalls = ['http', 'openapi', 'grpc', 'asyncapi', 'a2a', 'mcp'];
+
+/** Some arguments are kept or shown as they are. */
+const misplacedSecrets = ({ name, secretsIn }: Verb, given: Record<string, unknown>): KindProblem[] =>
+  secretsIn === undefined
+    ? []
+    : Object.entries(given)
+        .filter(([key]) => !secretsIn.includes(key))
+        .flatMap(([key, value]) => secretMentions(value, '').map((mention) => ({ ...mention, key })))
+        .filter((mention) => mention.name !== undefined)
+        .map(({ key, path }) => ({
+          path: ['with', key],
+          below: path,
+          message: `uses \`$secrets\`, which ${name} keeps in clear there; it may be used in ${secretsIn.join(', ')}`,
+        }));

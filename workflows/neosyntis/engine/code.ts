@@ -6,6 +6,7 @@ import {
   TimeoutFailure,
 } from '@temporalio/workflow';
 import type { CodeActivities } from '../../../activities/host/neosyntis/code.ts';
+import type { SecretActivities } from '../../../activities/platform/neosyntis/secrets.ts';
 import { hostQueue } from '../../../domain/names.ts';
 import { type CodeStep, codeFailures, stepId } from '../../../domain/neosyntis/code.ts';
 import { failure, TaskFailure } from './problem.ts';
@@ -23,9 +24,14 @@ const TAKEN_WITHIN_MS = 60_000;
  * Runs code on a worker host at most once: what it did cannot be known when the host dies in the middle, so it
  * is not tried again, and says so.
  */
-export function createCodeRunner(place: () => Promise<{ host: string }>): CodeRunner {
+export function createCodeRunner(
+  place: () => Promise<{ host: string }>,
+  grantSecrets: SecretActivities['grantSecrets'],
+): CodeRunner {
   return async (given) => {
     const { host } = await place();
+    if (given.sealed)
+      await grantSecrets({ runId: given.runId, path: given.path, iteration: given.iteration, host });
     const { runCode } = proxyActivities<CodeActivities>({
       taskQueue: hostQueue(host),
       scheduleToStartTimeout: TAKEN_WITHIN_MS,

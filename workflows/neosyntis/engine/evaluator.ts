@@ -1,6 +1,6 @@
 import type { Jq } from 'jq-wasm';
 import { isBounded } from '../../../domain/neosyntis/bounded.ts';
-import { builtInVariables, expressionSource, isExpression } from '../../../domain/neosyntis/expressions.ts';
+import { expressionSource, isExpression, mentioned, unbound } from '../../../domain/neosyntis/expressions.ts';
 import type { GuardedExpression, GuardedResult } from '../../../domain/neosyntis/guarded.ts';
 import { VALUE_LIMIT_BYTES } from '../../../domain/neosyntis/runs.ts';
 import { byteLength } from '../../../domain/neosyntis/shown.ts';
@@ -15,9 +15,6 @@ export type Variables = Readonly<Record<string, Json>>;
 /** More data than this is not for the workflow's own thread: jq reads 170 KiB in 20 ms, and sorts it in a second. */
 const INLINE_BYTES = 16 * 1024;
 
-/** What every expression may name; null where it means nothing. */
-const unbound: Variables = Object.fromEntries(builtInVariables.map((name) => [name, null]));
-
 /**
  * Evaluates runtime expressions. Those that are linear in their input run here, inside the workflow; the
  * others go to `guarded`, an activity that ends them when they take too long or too much.
@@ -29,7 +26,7 @@ export function createEvaluator(options: {
   budget: Budget;
 }) {
   async function source(text: string, input: Json, variables: Variables): Promise<Json> {
-    const named = referenced(text, { ...unbound, ...variables });
+    const named = mentioned(text, { ...unbound, ...variables });
     const isSmall = JSON.stringify([input, named]).length <= INLINE_BYTES;
     const values =
       isSmall && isBounded(text) ? await inline(text, input, named) : await outside(text, input, named);
@@ -111,10 +108,6 @@ export function createEvaluator(options: {
 }
 
 export type Evaluator = ReturnType<typeof createEvaluator>;
-
-/** Only what an expression mentions is passed: each variable costs its own serialisation. */
-const referenced = (text: string, variables: Variables): Record<string, Json> =>
-  Object.fromEntries(Object.entries(variables).filter(([name]) => text.includes(`$${name}`)));
 
 /** Anything else is WebAssembly's: the instance may be broken. */
 const isJqError = (error: unknown) => error instanceof Error && error.name === 'JqError';

@@ -1,4 +1,5 @@
 import type { Task, TaskList } from '../../../domain/neosyntis/dsl.ts';
+import type { Sealed } from '../../../domain/neosyntis/sealed.ts';
 import type { Json } from '../../../domain/wire.ts';
 import type { Budget } from './budget.ts';
 import type { CodeRunner } from './code.ts';
@@ -11,7 +12,11 @@ export interface RunContext {
   evaluator: Evaluator;
   recorder: Recorder;
   code: CodeRunner;
-  callVerb(name: string, args: Json, step: { path: string; iteration: number[] }): Promise<Json>;
+  callVerb(
+    name: string,
+    args: Json,
+    step: { path: string; iteration: number[]; sealed?: Sealed },
+  ): Promise<Json>;
   /** `$context`: what `export.as` replaced last. */
   context: Json;
   /** `$workflow` and `$runtime`. */

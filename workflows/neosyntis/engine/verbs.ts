@@ -1,13 +1,18 @@
 import { ActivityFailure, ApplicationFailure, proxyActivities } from '@temporalio/workflow';
 import type { VerbActivities } from '../../../activities/platform/neosyntis/verbs.ts';
 import { PLATFORM_QUEUE } from '../../../domain/names.ts';
+import type { Sealed } from '../../../domain/neosyntis/sealed.ts';
 import { verbs } from '../../../domain/neosyntis/verbs.ts';
 import type { Json } from '../../../domain/wire.ts';
 import { failure } from './problem.ts';
 
 /** Calls a verb of the registry by its activity; one that is idempotent is tried again, others never are. */
 export function createVerbCaller(runId: string) {
-  return async (name: string, args: Json, step: { path: string; iteration: number[] }): Promise<Json> => {
+  return async (
+    name: string,
+    args: Json,
+    step: { path: string; iteration: number[]; sealed?: Sealed },
+  ): Promise<Json> => {
     const verb = verbs.get(name);
     // Temporal would look for an activity that nobody has for ever.
     if (!verb) throw failure('configuration', `There is no verb "${name}" in this version.`);
@@ -24,13 +29,15 @@ export function createVerbCaller(runId: string) {
   };
 }
 
+const isOwn = (type: string | null | undefined) =>
+  type === 'configuration' || type === 'authorization' || type === 'expression';
+
 function described(error: unknown, name: string, isIdempotent: boolean): unknown {
   if (!(error instanceof ActivityFailure)) return error;
   const { cause } = error;
   if (cause instanceof ApplicationFailure && cause.type === 'invalid')
     return failure('validation', cause.message);
-  if (cause instanceof ApplicationFailure && cause.type === 'configuration')
-    return failure('configuration', cause.message);
+  if (cause instanceof ApplicationFailure && isOwn(cause.type)) return failure(cause.type, cause.message);
   // What else went wrong inside may name servers and addresses: the log has it.
   if (cause instanceof ApplicationFailure)
     return failure('runtime', `${name} failed; the platform's log says why.`);
