@@ -2,15 +2,22 @@ import type { Json } from '../../domain/wire.ts';
 
 const SHORTEST = 4;
 
+export interface Forms {
+  plain: string[];
+  /** Programs break base64 into lines anywhere. */
+  base64: string[];
+}
+
 /**
  * How a secret may be spelled: as it is, each of its lines, as text in JSON (once and twice), in a URL or a form, and
  * in base64 (both alphabets) alone or as a part of something, such as `user:password`. Of an object each value counts.
  */
-export function formsOf(values: readonly Json[]): string[] {
-  const texts = new Set(values.flatMap(leaves).flatMap((text) => [text, ...lines(text)]));
-  const forms = [...texts].filter(isLong).flatMap(spellings).filter(isLong);
-  return [...new Set(forms)];
+export function formsOf(values: readonly Json[]): Forms {
+  const texts = [...new Set(values.flatMap(leaves).flatMap((text) => [text, ...lines(text)]))].filter(isLong);
+  return { plain: unique(texts.flatMap(spellings)), base64: unique(texts.flatMap(encodings)) };
 }
+
+const unique = (forms: string[]) => [...new Set(forms.filter(isLong))];
 
 const isLong = (text: string) => text.length >= SHORTEST;
 
@@ -34,13 +41,12 @@ function spellings(text: string): string[] {
     /[!'()*]/g,
     (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
   );
+  return [text, quoted, JSON.stringify(quoted).slice(1, -1), inUrl, lower, strict, form];
+}
+
+function encodings(text: string): string[] {
   const encoded = [0, 1, 2].flatMap((offset) => base64At(text, offset));
-  return [
-    ...[text, quoted, JSON.stringify(quoted).slice(1, -1)],
-    ...[inUrl, lower, strict, form],
-    ...encoded,
-    ...encoded.map((base64) => base64.replaceAll('+', '-').replaceAll('/', '_')),
-  ];
+  return [...encoded, ...encoded.map((base64) => base64.replaceAll('+', '-').replaceAll('/', '_'))];
 }
 
 /**

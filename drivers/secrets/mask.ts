@@ -1,8 +1,8 @@
 import type { Json } from '../../domain/wire.ts';
+import { createFinder, type Finder } from './mask-finder.ts';
 import { formsOf } from './mask-forms.ts';
 
 const MASK = '***';
-const PREFIX = 4;
 
 /** Text that comes in pieces; what might be the beginning of a secret is held back until more comes. */
 export interface TextFilter {
@@ -20,7 +20,8 @@ export interface Masker {
 
 /** @param values of secrets; what is shorter than 4 characters is too common a text to be masked. */
 export function createMasker(values: readonly Json[]): Masker {
-  const find = createFinder(formsOf(values));
+  const forms = formsOf(values);
+  const find = { plain: createFinder(forms.plain), base64: createFinder(forms.base64) };
   const text = (given: string): string => {
     const filter = createFilter(find);
     return filter.push(given) + filter.end();
@@ -35,77 +36,72 @@ export function createMasker(values: readonly Json[]): Masker {
   return { text, json, stream: () => createFilter(find) };
 }
 
-/** What begins at a position: the longest form that is there whole, and whether more text could make a longer one. */
-type Finder = (text: string, at: number) => { length: number; isOpen: boolean };
-
-const nothing = { length: 0, isOpen: false };
-
-/**
- * Forms are looked up by their first characters and then by their length, so that a long text costs one look at each
- * of its characters, however many forms there are.
- */
-function createFinder(forms: readonly string[]): Finder {
-  const sorted = [...forms].sort();
-  const starts = new Uint8Array(0x10000);
-  const byPrefix = new Map<string, { forms: Set<string>; lengths: number[] }>();
-  for (const form of sorted) {
-    starts[form.charCodeAt(0)] = 1;
-    const prefix = form.slice(0, PREFIX);
-    const group = byPrefix.get(prefix) ?? { forms: new Set(), lengths: [] };
-    byPrefix.set(prefix, group);
-    group.forms.add(form);
-    if (!group.lengths.includes(form.length)) group.lengths.push(form.length);
-  }
-  for (const { lengths } of byPrefix.values()) lengths.sort((one, other) => other - one);
-  return (text, at) => {
-    if (starts[text.charCodeAt(at)] !== 1) return nothing;
-    const left = text.length - at;
-    const group = left < PREFIX ? undefined : byPrefix.get(text.slice(at, at + PREFIX));
-    if (left >= PREFIX && !group) return nothing;
-    const fits = (length: number) => length <= left && group?.forms.has(text.slice(at, at + length));
-    const longest = group?.lengths[0] ?? PREFIX;
-    const isOpen = longest > left && beginsOne(sorted, text.slice(at));
-    return { length: group?.lengths.find(fits) ?? 0, isOpen };
-  };
+interface Finders {
+  plain: Finder;
+  base64: Finder;
 }
 
-/** Whether any of these, in order, begins with a text and is longer. */
-function beginsOne(sorted: readonly string[], text: string): boolean {
-  let from = 0;
-  let to = sorted.length;
-  while (from < to) {
-    const middle = (from + to) >> 1;
-    if ((sorted[middle] ?? '') <= text) from = middle + 1;
-    else to = middle;
-  }
-  return sorted[from]?.startsWith(text) === true;
-}
+/** From a position up to another one. */
+type Span = [from: number, to: number];
 
 /** Overlapping secrets become one mask: their union is hidden. */
-function createFilter(find: Finder): TextFilter {
+function createFilter(find: Finders): TextFilter {
   let held = '';
   /** So many characters of `held` belong to a secret whose mask is out already. */
   let covered = 0;
 
   function read(text: string, isEnd: boolean): string {
     const all = held + text;
+    const plain = scan(all, find.plain, isEnd);
+    const compact = scan(all, find.base64, isEnd, withoutLineEnds(all));
+    const cut = Math.min(plain.openAt, compact.openAt);
+    const spans = [...plain.spans, ...compact.spans].sort(([one], [other]) => one - other);
     let out = '';
-    let from = covered;
     let end = covered;
-    let at = 0;
-    for (; at < all.length; at++) {
-      const { length, isOpen } = find(all, at);
-      if (isOpen && !isEnd) break;
-      if (length === 0 || at + length <= end) continue;
-      if (at >= end) out += all.slice(from, at) + MASK;
-      end = at + length;
-      from = end;
+    for (const [from, to] of spans) {
+      if (from >= cut) break;
+      if (from >= end) out += all.slice(end, from) + MASK;
+      end = Math.max(end, to);
     }
-    if (from < at) out += all.slice(from, at);
-    held = all.slice(at);
-    covered = Math.max(0, end - at);
+    if (end < cut) out += all.slice(end, cut);
+    held = all.slice(cut);
+    covered = Math.max(0, end - cut);
     return out;
   }
 
   return { push: (text) => read(text, false), end: () => read('', true) };
 }
+
+/**
+ * Where secrets stand in a text, and the first place where one may begin that goes on after its end.
+ * @param isEnd nothing goes on.
+ * @param at the positions of the text that count; all when absent.
+ */
+function scan(all: string, find: Finder, isEnd: boolean, at?: Int32Array): { spans: Span[]; openAt: number } {
+  const text = at ? all.replaceAll(LINE_END, '') : all;
+  const place = (index: number) => (at ? (at[index] ?? all.length) : index);
+  const spans: Span[] = [];
+  let end = 0;
+  for (let index = 0; index < text.length; index++) {
+    const { length, isOpen } = find(text, index);
+    if (length > 0 && index + length > end) {
+      end = index + length;
+      spans.push([place(index), place(end - 1) + 1]);
+    }
+    if (isOpen && !isEnd) return { spans, openAt: place(index) };
+  }
+  return { spans, openAt: all.length };
+}
+
+const LINE_END = /[\r\n]/g;
+const isLineEnd = (code: number) => code === 10 || code === 13;
+
+/** The positions of a text's characters but for its line ends; nothing when it has none. */
+const withoutLineEnds = (text: string): Int32Array | undefined => {
+  if (!/[\r\n]/.test(text)) return undefined;
+  const kept = new Int32Array(text.length);
+  let count = 0;
+  for (let index = 0; index < text.length; index++)
+    if (!isLineEnd(text.charCodeAt(index))) kept[count++] = index;
+  return kept.subarray(0, count);
+};

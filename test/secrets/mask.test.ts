@@ -10,6 +10,7 @@ const spelled: [string, string][] = [
   ['in base64 for URLs', Buffer.from(value).toString('base64url')],
   ['in base64 after a user name', Buffer.from(`ada:${value}`).toString('base64')],
   ['in base64 between other things', Buffer.from(`{"a":"${value}"}`).toString('base64')],
+  ['in base64 that is broken into lines', broken(Buffer.from(`ada and bob: ${value}`).toString('base64'))],
   ['in a URL', encodeURIComponent(value)],
   ['in a URL with small letters', encodeURIComponent(value).toLowerCase().replace('%20', '%20')],
   ['in a form', new URLSearchParams({ a: value }).toString()],
@@ -17,13 +18,17 @@ const spelled: [string, string][] = [
   ['as JSON in JSON', JSON.stringify(JSON.stringify({ a: value }))],
 ];
 
+function broken(base64: string): string {
+  return base64.replaceAll(/.{11}/g, (line) => `${line}\r\n`);
+}
+
 describe('A secret is masked', () => {
   test.each(spelled)('%s', (_how, text) => {
     const masked = masker.text(`before ${text} after`);
     expect(masked).toContain('***');
-    expect(masked).toMatch(/^before .* after$/);
+    expect(masked).toMatch(/^before .* after$/s);
     for (const form of [value, encodeURIComponent(value), Buffer.from(value).toString('base64').slice(2, -4)])
-      expect(masked).not.toContain(form);
+      expect(masked.replaceAll(/[\r\n]/g, '')).not.toContain(form);
   });
 
   test.each(spelled)('%s, wherever a stream is cut', (_how, text) => {
@@ -58,6 +63,8 @@ describe('A secret is masked', () => {
     const two = createMasker(['abcd1234', '1234wxyz', 'abcd']);
     expect(two.text('<abcd1234wxyz>')).toBe('<***>');
     expect(two.text('<abcdabcd1234>')).toBe('<******>');
+    const begun = createMasker(['abcd-abcd-zzzz', 'abcd']);
+    expect(begun.text('<abcd-abcd')).toBe('<***-***');
     const stream = two.stream();
     expect(stream.push('<abcd12') + stream.push('34') + stream.push('wxyz>') + stream.end()).toBe('<***>');
   });

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: runtime expressions are strings.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -25,8 +26,6 @@ import { openKeyring } from '../../drivers/secrets/keyring.ts';
 import { until } from '../support/client.ts';
 import { testStack } from '../support/stack.ts';
 import { enterWorld, type TestUser, type World } from '../support/world.ts';
-
-// biome-ignore-all lint/suspicious/noTemplateCurlyInString: runtime expressions are strings.
 
 let world: World;
 let user: TestUser;
