@@ -1,25 +1,26 @@
 import type { CheckedDefinition } from '../../db/neosyntis/workflows.ts';
 import type { Principal } from '../../domain/auth/principal.ts';
 import { AppError, type InputProblem } from '../../domain/errors.ts';
-import { type CheckExpressions, validateSteps } from '../../domain/neosyntis/definition.ts';
+import { type CheckExpressions, secretsOfSteps, validateSteps } from '../../domain/neosyntis/definition.ts';
 import type { Document } from '../../domain/neosyntis/dsl.ts';
 import type { SecretMention } from '../../domain/neosyntis/sealed.ts';
 import { verbs } from '../../domain/neosyntis/verbs.ts';
 import { countTasks, usesCode } from '../../domain/neosyntis/walk.ts';
 import type { Json } from '../../domain/wire.ts';
 
+const root = '/steps';
+
 export type Definitions = ReturnType<typeof createDefinitions>;
 
 /** Turns the steps that people send into definitions that can run. */
 export function createDefinitions(checkExpressions: CheckExpressions) {
-  const validate = (steps: readonly Json[]) =>
-    validateSteps(steps, { root: '/steps', checkExpressions, verbs });
+  const validate = (steps: readonly Json[]) => validateSteps(steps, { root, checkExpressions, verbs });
   return {
     /** Every problem of a list of steps, how many tasks it has, and the secrets that it names. */
     problems(steps: readonly Json[]): { errors: InputProblem[]; tasks: number; secrets: SecretMention[] } {
       const checked = validate(steps);
       return checked.ok
-        ? { errors: [], tasks: countTasks(checked), secrets: checked.secrets }
+        ? { errors: [], tasks: countTasks(checked), secrets: secretsOfSteps(steps, checked.do, root) }
         : { errors: checked.errors, tasks: 0, secrets: [] };
     },
 
@@ -46,7 +47,7 @@ export function createDefinitions(checkExpressions: CheckExpressions) {
       };
       const definition = { document, steps: [...steps], usesCode: usesCode(document) };
       requireCode(user, definition.usesCode);
-      return { ...definition, secrets: checked.secrets };
+      return { ...definition, secrets: secretsOfSteps(steps, checked.do, root) };
     },
   };
 }

@@ -66,7 +66,7 @@ export const createWorkflowRoutes = ({ workflows, definitions, secretNames }: Wo
     async handler({ user, body }) {
       const { errors, tasks, secrets } = definitions.problems(body.steps);
       const warnings = await secretWarnings(secrets, user.userId, secretNames);
-      return ok({ valid: errors.length === 0, errors, warnings, tasks });
+      return ok(withWarnings({ valid: errors.length === 0, errors, tasks }, warnings));
     },
   }),
   route({

@@ -28,10 +28,7 @@ export type Checked<Value> = ({ ok: true } & Value) | { ok: false; errors: Input
 const maxProblems = 100;
 
 /** Checks a list of steps, short forms included, and gives the `do` list that they mean. */
-export function validateSteps(
-  steps: unknown,
-  options: CheckOptions,
-): Checked<{ do: TaskList; secrets: SecretMention[] }> {
+export function validateSteps(steps: unknown, options: CheckOptions): Checked<{ do: TaskList }> {
   const { root } = options;
   const broken = plainProblems(steps, root);
   if (broken.length > 0) return { ok: false, errors: limited(broken) };
@@ -39,13 +36,15 @@ export function validateSteps(
   const found: Findings = { problems: [...problems], expressions: [], tasks: 0 };
   checkTasks(list, root, found, { verbs: options.verbs, depth: 1, variables: [], parallel: false });
   const errors = finish(found, options).map((problem) => asSent(steps, problem, root));
-  if (errors.length > 0) return { ok: false, errors };
-  const secrets = secretMentions(list, root).map(({ path, name }) => ({
+  return errors.length > 0 ? { ok: false, errors } : { ok: true, do: list as TaskList }; // no problems: it is one
+}
+
+/** Where steps that were checked name secrets: pointers into what was sent, short forms included. */
+export const secretsOfSteps = (steps: unknown, list: TaskList, root: string): SecretMention[] =>
+  secretMentions(list, root).map(({ path, name }) => ({
     path: asSent(steps, { path, message: '' }, root).path,
     name,
   }));
-  return { ok: true, do: list as TaskList, secrets }; // no problems: it is one
-}
 
 /** Checks a whole document. */
 export function validateDocument(value: unknown, options: CheckOptions): Checked<{ document: Document }> {

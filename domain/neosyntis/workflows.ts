@@ -63,7 +63,7 @@ export const ValidateResult = Type.Object(
   {
     valid: Type.Boolean(),
     errors: Type.Array(Type.Object({ path: Type.String(), message: Type.String() })),
-    warnings: Warnings,
+    warnings: Type.Optional(Warnings),
     tasks: Type.Integer({ description: 'tasks in all, nested ones included' }),
   },
   { $id: 'ValidateResult' },

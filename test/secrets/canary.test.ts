@@ -14,6 +14,7 @@ const second = `second ${canary.slice(7)}`;
 const name = `canary_${randomBytes(4).toString('hex')}`;
 const answers: string[] = [];
 let runIds: string[] = [];
+let printed = '';
 
 /** The value and its lines as they are, as text in JSON, in a URL and in base64, alone or after a user name. */
 const forms = [value, canary, second].flatMap((text) => {
@@ -88,7 +89,7 @@ beforeAll(async () => {
   expect(runs.map(({ status }) => status)).toEqual([
     ...['completed', 'failed', 'completed', 'completed', 'failed', 'failed', 'failed', 'failed', 'failed'],
   ]);
-  expect(runs[0]?.output.copy.match(/\*\*\*/g).length).toBeGreaterThan(60);
+  printed = String(runs[0]?.output.copy);
   for (const id of runIds) {
     await call('GET', `/api/neosyntis/runs/${id}`);
     await call('GET', `/api/myntrix/jobs/${id}`);
@@ -102,6 +103,7 @@ beforeAll(async () => {
 afterAll(() => world.close());
 
 test('A secret that was used and printed is in no answer and no live frame', () => {
+  expect(printed.match(/\*\*\*/g)?.length).toBeGreaterThan(60);
   expect(answers.flatMap((text) => found(text.slice(0, 200), text))).toEqual([]);
 });
 
