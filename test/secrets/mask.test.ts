@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
+import { createKnownSecrets } from '../../drivers/secrets/known.ts';
 import { createMasker } from '../../drivers/secrets/mask.ts';
 
 const value = 'p@ss/w+rd "ünïq" 42';
@@ -68,6 +69,17 @@ describe('A secret is masked', () => {
     const stream = two.stream();
     expect(stream.push('<abcd12') + stream.push('34') + stream.push('wxyz>') + stream.end()).toBe('<***>');
   });
+});
+
+test('A log leaves out the secrets that its process has in its hands', () => {
+  const known = createKnownSecrets();
+  const line = (text: string) => JSON.stringify({ level: 40, msg: `failed with ${text}` });
+  const release = known.use(createMasker(['two\nlines of "it"']));
+  known.use(createMasker(['another one']));
+  expect(known.mask(line('two\nlines of "it" and another one'))).toBe(line('*** and ***'));
+  release();
+  // Lines about a step come after its end too.
+  expect(known.mask(line('lines of "it"'))).toBe(line('***'));
 });
 
 describe('What is no secret', () => {

@@ -38,12 +38,20 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-/** Starts the command as a person would; the stack of the tests runs on. */
-function rotate(): { child: ChildProcess; output: () => string; end: Promise<number | null> } {
+/** Starts what the command starts, so that a kill reaches it; the stack of the tests runs on. */
+const rotate = () => {
   const { dataDir, databaseUrl } = testStack();
-  const child = spawn(process.execPath, ['workers/rotate-keys.ts'], {
-    env: { PATH: process.env.PATH, DATABASE_URL: databaseUrl, VAREON_DATA_DIR: dataDir },
-  });
+  return follow('workers/rotate-keys.ts', { DATABASE_URL: databaseUrl, VAREON_DATA_DIR: dataDir });
+};
+
+/** The command as a person gives it beside `npm start`, which finds the database by itself. */
+const rotateByHand = () => follow('local/rotate-keys.ts', { VAREON_DATA_DIR: testStack().dataDir });
+
+function follow(
+  script: string,
+  env: Record<string, string>,
+): { child: ChildProcess; output: () => string; end: Promise<number | null> } {
+  const child = spawn(process.execPath, [script], { env: { PATH: process.env.PATH, ...env } });
   let text = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (text += chunk));
   return { child, output: () => text, end: once(child, 'exit').then(([code]) => code as number | null) };
@@ -81,7 +89,7 @@ describe('A rotation of the encryption key', () => {
     const reader = (async () => {
       while (!isOver) lengths.push(await lengthOf('kept'));
     })();
-    const { output, end } = rotate();
+    const { output, end } = rotateByHand();
     expect([await end, output()]).toEqual([
       0,
       expect.stringMatching(/is removed: nothing is sealed with it/),
