@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { RetentionPolicy } from './domain/system/retention.ts';
+import { type Keyring, openKeyring } from './drivers/secrets/keyring.ts';
 import { readSecretFiles } from './secret-files.ts';
 
 /**
@@ -185,10 +186,10 @@ export const list = (value: string | undefined): string[] =>
     .map((item) => item.trim())
     .filter(Boolean);
 
-/** The installation's keys, 32 random bytes each. */
+/** The installation's keys, 32 random bytes each; those of encryption can change while processes run. */
 export interface Keys {
   jwt: Buffer;
-  encryption: Buffer;
+  encryption: Keyring;
   bus: Buffer;
 }
 
@@ -203,7 +204,8 @@ export function readKeys({ keysDir }: Pick<Config, 'keysDir'>, { make = false } 
     chmodSync(keysDir, 0o700);
   }
   const read = (name: string) => key(keysDir, name, make);
-  return { jwt: read('jwt'), encryption: read('encryption'), bus: read('bus') };
+  read('encryption');
+  return { jwt: read('jwt'), encryption: openKeyring(keysDir), bus: read('bus') };
 }
 
 function key(folder: string, name: string, make: boolean): Buffer {

@@ -18,8 +18,15 @@ const secretNames = [
   'BUS_PASSWORD',
 ];
 
-/** JSON lines on standard output, one logger a process, children with `requestId`, `jobId` and `runId`. */
-export function createLogger(name: string, level: string): Logger {
+/**
+ * JSON lines on standard output, one logger a process, children with `requestId`, `jobId` and `runId`.
+ * @param mask sees each line before it is written: it leaves out the secrets that the process has in its hands.
+ */
+export function createLogger(
+  name: string,
+  level: string,
+  mask: (line: string) => string = (line) => line,
+): Logger {
   return pino(
     {
       level,
@@ -30,7 +37,7 @@ export function createLogger(name: string, level: string): Logger {
         censor: '[redacted]',
       },
     },
-    standardOutput(),
+    standardOutput(mask),
   );
 }
 
@@ -40,12 +47,12 @@ const FLUSH_MS = 20;
  * Gathers informative lines for a moment and writes them at once: a write for each line costs as much as making it,
  * and wakes its reader each time. Warnings, errors and the end of the process do not wait.
  */
-function standardOutput(): pino.DestinationStream {
+function standardOutput(mask: (line: string) => string): pino.DestinationStream {
   const output = pino.destination({ sync: true, minLength: 8_192, periodicFlush: FLUSH_MS });
   process.once('exit', () => output.flushSync());
   return {
     write(line) {
-      output.write(line);
+      output.write(mask(line));
       if (!isInformative.test(line)) output.flushSync();
     },
   };

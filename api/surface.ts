@@ -1,6 +1,8 @@
 import type { Config, Keys } from '../config.ts';
 import { createJobRepository } from '../db/myntrix/jobs.ts';
 import { createRunRepository } from '../db/neosyntis/runs.ts';
+import { createSecretValues } from '../db/neosyntis/secret-values.ts';
+import { createSecretRepository } from '../db/neosyntis/secrets.ts';
 import { createWorkflowRepository, workflowOwnership } from '../db/neosyntis/workflows.ts';
 import type { Database } from '../db/orm.ts';
 import { rows } from '../db/sql.ts';
@@ -21,6 +23,7 @@ import type { Logger } from '../logs.ts';
 import { VERSION } from '../version.ts';
 import { createAuthenticator } from './auth/authenticator.ts';
 import { createAuthRoutes } from './auth/routes.ts';
+import { createHostSecretRoutes } from './host/secrets.ts';
 import { createOpenApi } from './http/openapi.ts';
 import type { createEventStream } from './live/events.ts';
 import type { createRunStreams } from './live/runs.ts';
@@ -29,6 +32,7 @@ import { createCancel } from './neosyntis/cancel.ts';
 import { createDefinitions } from './neosyntis/definitions.ts';
 import { createRunSocket } from './neosyntis/run-socket.ts';
 import { createRunRoutes } from './neosyntis/runs.ts';
+import { createSecretRoutes } from './neosyntis/secrets.ts';
 import { createTrigger } from './neosyntis/trigger.ts';
 import { createWorkflowRoutes } from './neosyntis/workflows.ts';
 import { createAuditRoutes } from './system/audit.ts';
@@ -63,11 +67,13 @@ export function createSurface(deps: SurfaceDeps) {
   const { config, keys, database, bus, temporal, hostAuthenticator, streams, log } = deps;
   const authenticator = createAuthenticator({ database, keys, config });
   const audit = createAuditLog(database);
+  const envelope = createEnvelope(keys.encryption);
   const workflows = createWorkflowRepository(database);
   const runs = createRunRepository(database);
   const jobs = createJobRepository(database);
   const hosts = createHostRepository(database);
   const enrolments = createEnrolmentRepository(database);
+  const secretValues = createSecretValues(database, envelope);
   const definitions = createDefinitions(deps.checkExpressions);
   const cancel = createCancel(temporal.client);
   const publish = (events: readonly StoredEvent[]) => {
@@ -115,13 +121,15 @@ export function createSurface(deps: SurfaceDeps) {
         config.VAREON_PUBLIC_URL ??
         `${config.VAREON_TLS_CERT ? 'https' : 'http'}://localhost:${config.VAREON_PORT}`,
       authenticator,
-      outbox: createOutbox(database, createEnvelope([keys.encryption])),
+      outbox: createOutbox(database, envelope),
       ownership: workflowOwnership,
       startMail: config.SMTP_URL ? startMail : undefined,
       audit: audit.write,
       log,
     }),
-    ...createWorkflowRoutes({ workflows, definitions }),
+    ...createWorkflowRoutes({ workflows, definitions, secretNames: secretValues.names }),
+    ...createSecretRoutes({ secrets: createSecretRepository(database, envelope) }),
+    ...createHostSecretRoutes({ values: secretValues, log }),
     ...createRunRoutes({ workflows, runs, trigger, cancel }),
     ...createJobRoutes({ jobs, cancel }),
     ...createStatusRoutes({

@@ -7,6 +7,7 @@ import { JobEntity } from './myntrix/jobs.ts';
 import { JobLogEntity, LogStreamEntity } from './myntrix/logs.ts';
 import { RunEventEntity } from './neosyntis/projection.ts';
 import { RunEntity, RunStepEntity } from './neosyntis/runs.ts';
+import { SecretEntity } from './neosyntis/secrets.ts';
 import { WorkflowEntity, WorkflowVersionEntity } from './neosyntis/workflows.ts';
 import { AuditEntryEntity } from './system/audit.ts';
 import { EventCounterEntity, EventEntity } from './system/events.ts';
@@ -42,4 +43,5 @@ export const entities = [
   RunEntity,
   RunStepEntity,
   RunEventEntity,
+  SecretEntity,
 ] as const;

@@ -2,6 +2,7 @@ import { AuthAndSystem } from './migrations/0001-auth-and-system.ts';
 import { WorkflowsAndRuns } from './migrations/0002-workflows-and-runs.ts';
 import { Hosts } from './migrations/0003-hosts.ts';
 import { HostsEnrolment } from './migrations/0004-hosts-enrolment.ts';
+import { Secrets } from './migrations/0005-secrets.ts';
 import { Retention } from './migrations/0006-retention.ts';
 
 /** Every migration in order. One that has been released is never changed; a new one follows it. */
@@ -10,5 +11,6 @@ export const migrations = [
   { name: '0002-workflows-and-runs', class: WorkflowsAndRuns },
   { name: '0003-hosts', class: Hosts },
   { name: '0004-hosts-enrolment', class: HostsEnrolment },
+  { name: '0005-secrets', class: Secrets },
   { name: '0006-retention', class: Retention },
 ] as const;

@@ -34,6 +34,14 @@ const ownRun =
   (prefix: string, suffix = '') =>
   async (): Promise<Sent> => ({ path: `${prefix}/${(await world.run(owner(), steps)).id}${suffix}` });
 
+const newSecretName = () => `s${uuidv7().replaceAll('-', '')}`;
+
+const ownSecret = (body?: unknown) => async (): Promise<Sent> => {
+  const name = newSecretName();
+  await world.api('POST', '/api/neosyntis/secrets', { token: owner().token, body: { name, value: 'x' } });
+  return { path: `/api/neosyntis/secrets/${name}`, body };
+};
+
 /** An account that the request may change or delete. */
 const someUser = (body?: unknown) => async (): Promise<Sent> => ({
   path: `/api/users/${(await world.newUser('viewer')).id}`,
@@ -164,6 +172,16 @@ const table: Record<string, Row> = {
     [401, 403, 202, 404, 202],
     ownRun('/api/neosyntis/runs', '/cancel'),
   ],
+  'GET /api/neosyntis/secrets': [[401, 403, 200, 200, 200]],
+  'POST /api/neosyntis/secrets': [
+    [401, 403, 201, 201, 201],
+    () => ({ body: { name: newSecretName(), value: 'x' } }),
+  ],
+  'GET /api/neosyntis/secrets/{name}': [[401, 403, 200, 404, 404], ownSecret()],
+  'PUT /api/neosyntis/secrets/{name}': [[401, 403, 200, 201, 201], ownSecret({ value: 'y' })],
+  'DELETE /api/neosyntis/secrets/{name}': [[401, 403, 204, 404, 404], ownSecret()],
+  // For worker hosts; test/neosyntis/secrets.test.ts has one.
+  'POST /api/host/secrets': [anybody(401), () => ({ body: { run_id: uuidv7(), names: ['a'] } })],
   'GET /api/myntrix/jobs': [[401, 200, 200, 200, 200]],
   'GET /api/myntrix/jobs/{id}': [[401, 404, 200, 404, 200], ownRun('/api/myntrix/jobs')],
   'GET /api/myntrix/jobs/{id}/logs': [[401, 404, 200, 404, 200], ownRun('/api/myntrix/jobs', '/logs')],

@@ -117,7 +117,7 @@ describe('Keys', () => {
 
   test('that are missing are not made by whoever needs them', () => {
     const keysDir = join(folder, 'nobody-made-them');
-    expect(() => readKeys({ keysDir })).toThrow(/jwt\.key cannot be read \(ENOENT\)/);
+    expect(() => readKeys({ keysDir })).toThrow(/encryption\.key cannot be read \(ENOENT\)/);
     expect(existsSync(keysDir)).toBe(false);
   });
 
@@ -131,8 +131,10 @@ describe('Keys', () => {
   test('are made once, for their owner alone, and read again', () => {
     const keysDir = join(folder, 'keys');
     const keys = readKeys({ keysDir }, { make: true });
-    expect(readKeys({ keysDir }, { make: true })).toEqual(keys);
-    expect(readKeys({ keysDir })).toEqual(keys);
+    for (const again of [readKeys({ keysDir }, { make: true }), readKeys({ keysDir })]) {
+      expect([again.jwt, again.bus]).toEqual([keys.jwt, keys.bus]);
+      expect(again.encryption.current()).toEqual(keys.encryption.current());
+    }
     expect(statSync(keysDir).mode & 0o777).toBe(0o700);
     for (const name of ['jwt', 'encryption', 'bus'])
       expect(statSync(join(keysDir, `${name}.key`)).mode & 0o777).toBe(0o600);

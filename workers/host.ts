@@ -1,7 +1,11 @@
 import { mkdirSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
+import { createStepOpener } from '../activities/host/neosyntis/sealed-step.ts';
 import { readConfig } from '../config.ts';
+import { createGuardedEvaluator } from '../drivers/expressions/guarded.ts';
+import { createHostSecrets } from '../drivers/platform-api/secrets.ts';
+import { createKnownSecrets } from '../drivers/secrets/known.ts';
 import { createLogger } from '../logs.ts';
 import { runProcess } from '../process.ts';
 import { establishIdentity } from './host/identity.ts';
@@ -20,7 +24,8 @@ const AGAIN_AFTER_MS = 2_000;
  * nobody connects to it: it asks the API, Temporal and the bus.
  */
 const config = readConfig(process.env);
-const log = createLogger('host', config.LOG_LEVEL);
+const known = createKnownSecrets();
+const log = createLogger('host', config.LOG_LEVEL, known.mask);
 
 /** Mistakes of who typed the command are told plainly. */
 function options(): HostOptions {
@@ -41,6 +46,8 @@ await runProcess(log, async (end) => {
   const { name, credential, api } = identity;
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const lock = await lockCredential(identity, dataDir);
+  const guarded = createGuardedEvaluator();
+  const open = createStepOpener({ secrets: createHostSecrets(api), guarded, known });
   let settings = withEnvironment(await identity.settings(), config);
   const { processes, capabilities } = await prepareProcesses(
     { dataDir, VAREON_HOST_NAME: name, VAREON_RUN_AS: config.VAREON_RUN_AS },
@@ -64,6 +71,7 @@ await runProcess(log, async (end) => {
       credential,
       generation: lease.generation,
       processes,
+      open,
       capabilities: { ...capabilities, cpus: cpus().length, memory_bytes: totalmem(), ...given.labels },
       onSuperseded: () => stop('another machine has its name by now.'),
       log,
@@ -113,7 +121,7 @@ await runProcess(log, async (end) => {
       await session?.close();
       await kept;
       await lease.release();
-      await processes.close();
+      await Promise.all([processes.close(), guarded.close()]);
       lock.release();
     },
   };

@@ -4,11 +4,13 @@ import { createHttp } from '../activities/platform/neosyntis/http.ts';
 import { createNotifyEmail } from '../activities/platform/neosyntis/notify-email.ts';
 import { createNotifyWebhook } from '../activities/platform/neosyntis/notify-webhook.ts';
 import { createRunActivities } from '../activities/platform/neosyntis/runs.ts';
+import { createOpener, createSecretActivities } from '../activities/platform/neosyntis/secrets.ts';
 import { createVerbActivities } from '../activities/platform/neosyntis/verbs.ts';
 import { createMailActivities } from '../activities/platform/system/mail.ts';
 import { createReconcileActivities } from '../activities/platform/system/reconcile.ts';
 import { createRetentionActivities } from '../activities/platform/system/retention.ts';
 import { list, readConfig, readKeys, retentionPolicy } from '../config.ts';
+import { createSecretValues } from '../db/neosyntis/secret-values.ts';
 import { migrate, openDatabase } from '../db/orm.ts';
 import { createHostGrantRepository } from '../db/system/host-grants.ts';
 import { createHostRepository } from '../db/system/hosts.ts';
@@ -20,6 +22,7 @@ import { createGuardedEvaluator } from '../drivers/expressions/guarded.ts';
 import { createSmtpTransport } from '../drivers/mail/smtp.ts';
 import { createOutboundClient } from '../drivers/outbound/client.ts';
 import { createEnvelope } from '../drivers/secrets/envelope.ts';
+import { createKnownSecrets } from '../drivers/secrets/known.ts';
 import { createLogger } from '../logs.ts';
 import { runProcess } from '../process.ts';
 import { VERSION } from '../version.ts';
@@ -34,7 +37,8 @@ import { connectWorker, installRuntime } from './temporal.ts';
 
 /** A platform worker: all workflows, and the activities that need the database. */
 const config = readConfig(process.env);
-const log = createLogger('platform', config.LOG_LEVEL);
+const known = createKnownSecrets();
+const log = createLogger('platform', config.LOG_LEVEL, known.mask);
 
 await runProcess(log, async () => {
   installRuntime(log);
@@ -54,7 +58,9 @@ await runProcess(log, async () => {
   const hosts = createHostRepository(database);
   const guarded = createGuardedEvaluator();
   const starter = createStarter({ database, client, sendsMail: config.SMTP_URL !== undefined });
-  const outbox = createOutbox(database, createEnvelope([keys.encryption]));
+  const envelope = createEnvelope(keys.encryption);
+  const secretValues = createSecretValues(database, envelope);
+  const outbox = createOutbox(database, envelope);
   const transport = config.SMTP_URL
     ? createSmtpTransport({ url: config.SMTP_URL, from: config.SMTP_FROM })
     : undefined;
@@ -75,7 +81,7 @@ await runProcess(log, async () => {
       'notify.email': createNotifyEmail({ database, outbox, startMail: starter.startMail }),
       'notify.webhook': createNotifyWebhook(outbound),
     },
-    runActivities.project,
+    { opened: createOpener({ secrets: secretValues, guarded, known }), tell: runActivities.project },
   );
   const worker = await Worker.create({
     connection,
@@ -87,6 +93,7 @@ await runProcess(log, async () => {
     activities: {
       ...runActivities,
       ...verbActivities,
+      ...createSecretActivities({ values: secretValues }),
       ...createMailActivities({ outbox, transport }),
       ...createReconcileActivities({ database, bus, hosts, client, ...starter, log }),
       ...createRetentionActivities({ database, policy: retentionPolicy(config), log }),

@@ -1,6 +1,7 @@
 import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { pruneAuth } from '../db/auth/prune.ts';
 import { createRunIntents } from '../db/neosyntis/run-intents.ts';
+import { pruneGrants } from '../db/neosyntis/secret-values.ts';
 import type { Database } from '../db/orm.ts';
 import { expireOutbox, listUndelivered, type QueuedMail } from '../db/system/outbox.ts';
 import { mailWorkflowId, PLATFORM_QUEUE, workflowTypes } from '../domain/names.ts';
@@ -41,6 +42,7 @@ export function createStarter({ database, client, sendsMail }: StarterDeps) {
     async reconcileAccounts(): Promise<void> {
       await expireOutbox(database, new Date());
       await pruneAuth(database);
+      await pruneGrants(database);
       if (!sendsMail) return;
       for (const mail of await listUndelivered(database)) await this.startMail(mail);
     },

@@ -47,7 +47,8 @@ function parseJson(text: string): unknown {
   try {
     return parse(text, { protoAction: 'error', constructorAction: 'error' });
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    // V8 quotes what stands around the mistake, which may be a password or a secret.
+    const reason = (error instanceof Error ? error.message : String(error)).replace(/, (\.\.\.)?".*$/s, '');
     throw new AppError(
       'bad_request',
       `The body is not JSON that can be accepted: ${reason}`,

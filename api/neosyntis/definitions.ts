@@ -1,30 +1,41 @@
 import type { CheckedDefinition } from '../../db/neosyntis/workflows.ts';
 import type { Principal } from '../../domain/auth/principal.ts';
 import { AppError, type InputProblem } from '../../domain/errors.ts';
-import { type CheckExpressions, validateDocument, validateSteps } from '../../domain/neosyntis/definition.ts';
+import {
+  type CheckExpressions,
+  secretsOfSteps,
+  validateDocument,
+  validateSteps,
+} from '../../domain/neosyntis/definition.ts';
 import type { Document } from '../../domain/neosyntis/dsl.ts';
+import { type SecretMention, secretMentions } from '../../domain/neosyntis/sealed.ts';
 import { verbs } from '../../domain/neosyntis/verbs.ts';
 import { countTasks, usesCode } from '../../domain/neosyntis/walk.ts';
 import type { Json } from '../../domain/wire.ts';
+
+const root = '/steps';
+
+type Checked = CheckedDefinition & { secrets: SecretMention[] };
 
 export type Definitions = ReturnType<typeof createDefinitions>;
 
 /** Turns the steps that people send into definitions that can run. */
 export function createDefinitions(checkExpressions: CheckExpressions) {
-  const validate = (steps: readonly Json[]) =>
-    validateSteps(steps, { root: '/steps', checkExpressions, verbs });
+  const validate = (steps: readonly Json[]) => validateSteps(steps, { root, checkExpressions, verbs });
   return {
-    /** Every problem of a list of steps, and how many tasks it has. */
-    problems(steps: readonly Json[]): { errors: InputProblem[]; tasks: number } {
+    /** Every problem of a list of steps, how many tasks it has, and the secrets that it names. */
+    problems(steps: readonly Json[]): { errors: InputProblem[]; tasks: number; secrets: SecretMention[] } {
       const checked = validate(steps);
-      return checked.ok ? { errors: [], tasks: countTasks(checked) } : { errors: checked.errors, tasks: 0 };
+      return checked.ok
+        ? { errors: [], tasks: countTasks(checked), secrets: secretsOfSteps(steps, checked.do, root) }
+        : { errors: checked.errors, tasks: 0, secrets: [] };
     },
 
     /**
      * @param base the document whose other parts stay, when its steps are changed.
      * @throws AppError `invalid` with every problem; `forbidden` when it runs code and the user may not.
      */
-    check(user: Principal, name: string, steps: readonly Json[], base?: Document): CheckedDefinition {
+    check(user: Principal, name: string, steps: readonly Json[], base?: Document): Checked {
       const checked = validate(steps);
       if (!checked.ok) throw invalid('steps have', checked.errors);
       const document = {
@@ -33,14 +44,16 @@ export function createDefinitions(checkExpressions: CheckExpressions) {
         }),
         do: checked.do,
       };
-      return allowed(user, document, steps);
+      return { ...allowed(user, document, steps), secrets: secretsOfSteps(steps, checked.do, root) };
     },
 
     /** A whole document. @throws AppError as `check` does. */
-    checkDocument(user: Principal, value: unknown): CheckedDefinition {
+    checkDocument(user: Principal, value: unknown): Checked {
       const checked = validateDocument(value, { root: '', checkExpressions, verbs });
       if (!checked.ok) throw invalid('document has', checked.errors);
-      return allowed(user, checked.document, checked.document.do as Json[]); // a definition is JSON
+      const { document } = checked;
+      const definition = allowed(user, document, document.do as Json[]); // a definition is JSON
+      return { ...definition, secrets: secretMentions(document.do, '/do') };
     },
   };
 }

@@ -1,9 +1,11 @@
 import { Type } from 'typebox';
 import type { WorkflowRepository } from '../../db/neosyntis/workflows.ts';
+import type { SecretMention } from '../../domain/neosyntis/sealed.ts';
 import { countTasks } from '../../domain/neosyntis/walk.ts';
 import {
   ImportedDocument,
   NewWorkflow,
+  SavedWorkflow,
   ValidateRequest,
   ValidateResult,
   Workflow,
@@ -15,15 +17,18 @@ import { pageReply } from '../http/page.ts';
 import { changesOf, etagOf, requireMatch } from '../http/put.ts';
 import { created, noContent, ok, type Route, route } from '../http/route.ts';
 import type { Definitions } from './definitions.ts';
+import { type SecretNames, secretWarnings, withWarnings } from './secret-warnings.ts';
 
 const base = '/api/neosyntis/workflows';
 
 export interface WorkflowRouteDeps {
   workflows: WorkflowRepository;
   definitions: Definitions;
+  /** Of the secrets that a user's runs can use. */
+  secretNames: SecretNames;
 }
 
-export const createWorkflowRoutes = ({ workflows, definitions }: WorkflowRouteDeps): Route[] => [
+export const createWorkflowRoutes = ({ workflows, definitions, secretNames }: WorkflowRouteDeps): Route[] => [
   route({
     method: 'GET',
     path: base,
@@ -40,7 +45,7 @@ export const createWorkflowRoutes = ({ workflows, definitions }: WorkflowRouteDe
     summary: 'Create a workflow',
     description: 'Every problem of the steps is reported at its JSON pointer.',
     body: NewWorkflow,
-    answers: { 201: { description: 'the workflow, version 1', schema: Workflow } },
+    answers: { 201: { description: 'the workflow, version 1', schema: SavedWorkflow } },
     async handler({ user, body }) {
       const definition = definitions.check(user, body.name, body.steps);
       const workflow = await workflows.create(user, {
@@ -48,7 +53,8 @@ export const createWorkflowRoutes = ({ workflows, definitions }: WorkflowRouteDe
         name: body.name,
         description: body.description ?? null,
       });
-      return created(workflow, `${base}/${workflow.id}`);
+      const warnings = await secretWarnings(definition.secrets, workflow.owner_id, secretNames);
+      return created(withWarnings(workflow, warnings), `${base}/${workflow.id}`);
     },
   }),
   route({
@@ -59,9 +65,10 @@ export const createWorkflowRoutes = ({ workflows, definitions }: WorkflowRouteDe
     body: ValidateRequest,
     answers: { 200: { description: 'whether they can be saved, and all problems', schema: ValidateResult } },
     audit: false,
-    async handler({ body }) {
-      const { errors, tasks } = definitions.problems(body.steps);
-      return ok({ valid: errors.length === 0, errors, tasks });
+    async handler({ user, body }) {
+      const { errors, tasks, secrets } = definitions.problems(body.steps);
+      const warnings = await secretWarnings(secrets, user.userId, secretNames);
+      return ok(withWarnings({ valid: errors.length === 0, errors, tasks }, warnings));
     },
   }),
   route({
@@ -75,18 +82,20 @@ export const createWorkflowRoutes = ({ workflows, definitions }: WorkflowRouteDe
     body: ImportedDocument,
     answers: {
       200: { description: 'it can be saved', schema: ValidateResult },
-      201: { description: 'the workflow, version 1', schema: Workflow },
+      201: { description: 'the workflow, version 1', schema: SavedWorkflow },
     },
     async handler({ user, body, query }) {
-      const definition = definitions.checkDocument(user, body);
+      const { secrets, ...definition } = definitions.checkDocument(user, body);
       const { title, name, summary } = definition.document.document;
-      if (query.validate_only) return ok({ valid: true, errors: [], tasks: countTasks(definition.document) });
+      const warnings = await secretWarnings(secrets, user.userId, secretNames);
+      const valid = { valid: true, errors: [], tasks: countTasks(definition.document) };
+      if (query.validate_only) return ok(withWarnings(valid, warnings));
       const workflow = await workflows.create(user, {
         ...definition,
         name: (title || name).slice(0, 200),
         description: summary ?? null,
       });
-      return created(workflow, `${base}/${workflow.id}`);
+      return created(withWarnings(workflow, warnings), `${base}/${workflow.id}`);
     },
   }),
   route({
@@ -110,17 +119,21 @@ export const createWorkflowRoutes = ({ workflows, definitions }: WorkflowRouteDe
     params: IdParams,
     body: WorkflowUpdate,
     headers: { 'If-Match': 'the ETag of what was read' },
-    answers: { 200: { description: 'the workflow as it is now', schema: Workflow } },
+    answers: { 200: { description: 'the workflow as it is now', schema: SavedWorkflow } },
     errors: ['precondition_failed'],
     async handler({ user, params, body, request }) {
+      const { warnings: _answered, ...sent } = body;
+      let secrets: SecretMention[] = [];
       const workflow = await workflows.update(user, params.id, (current, document) => {
         requireMatch(request.header('If-Match'), etagOf(current));
-        const { steps, ...changes } = changesOf(current, body, ['name', 'description', 'steps']);
-        return steps
-          ? { ...changes, definition: definitions.check(user, changes.name ?? current.name, steps, document) }
-          : changes;
+        const { steps, ...changes } = changesOf(current, sent, ['name', 'description', 'steps']);
+        if (!steps) return changes;
+        const definition = definitions.check(user, changes.name ?? current.name, steps, document);
+        secrets = definition.secrets;
+        return { ...changes, definition };
       });
-      return ok(workflow, { ETag: etagOf(workflow) });
+      const warnings = await secretWarnings(secrets, workflow.owner_id, secretNames);
+      return ok(withWarnings(workflow, warnings), { ETag: etagOf(workflow) });
     },
   }),
   route({

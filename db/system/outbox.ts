@@ -15,6 +15,7 @@ export const OutboxMailEntity = defineEntity({
     subject: p.text(),
     kind: p.text().$type<MailKind>(),
     sealed: p.blob().nullable(),
+    key_id: p.text().nullable().generated("encode(substring(sealed from 2 for 8), 'hex') stored"),
     state: p.text().$type<Mail['state']>(),
     attempts: p.integer().default(0),
     last_error: p.text().nullable(),
@@ -41,7 +42,8 @@ const RETENTION_DAYS = 90;
 const columns = `id, "to", subject, kind, state, attempts, last_error, ${iso('expires_at')}, ${iso('created_at')},
   ${iso('delivered_at')}`;
 
-const place = (id: string) => `outbox_mails/${id}`;
+/** Where a mail's text is sealed for. */
+export const mailPlace = (id: string): string => `outbox_mails/${id}`;
 
 export type Outbox = ReturnType<typeof createOutbox>;
 
@@ -55,7 +57,7 @@ export function createOutbox(database: Database, envelope: Envelope) {
         em,
         `insert into outbox_mails (id, "to", subject, kind, sealed, state, expires_at, created_at)
            values (?, ?, ?, ?, ?, 'queued', ?, now()) on conflict (id) do nothing`,
-        [mailId, mail.to, mail.subject, mail.kind, envelope.seal(mail.text, place(mailId)), expiresAt],
+        [mailId, mail.to, mail.subject, mail.kind, envelope.seal(mail.text, mailPlace(mailId)), expiresAt],
       );
       return { mailId, expiresAt };
     },
@@ -76,7 +78,7 @@ export function createOutbox(database: Database, envelope: Envelope) {
       );
       if (!row) throw new AppError('not_found', `There is no mail ${id}.`);
       const { sealed, ...mail } = row;
-      return { ...mail, text: sealed && envelope.open(sealed, place(id)) };
+      return { ...mail, text: sealed && envelope.open(sealed, mailPlace(id)) };
     },
     delivered: (id: string): Promise<unknown> =>
       rows(

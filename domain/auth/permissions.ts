@@ -13,6 +13,8 @@ export const permissions = [
   'neosyntis:workflows:write',
   'neosyntis:workflows:run',
   'neosyntis:workflows:execute_code',
+  'neosyntis:secrets:read',
+  'neosyntis:secrets:write',
   'myntrix:jobs:read',
   'myntrix:jobs:write',
 ] as const;
@@ -41,6 +43,8 @@ const operator: readonly Permission[] = [
   'system:metrics:read',
   'neosyntis:workflows:write',
   'neosyntis:workflows:run',
+  'neosyntis:secrets:read',
+  'neosyntis:secrets:write',
   'myntrix:jobs:write',
 ];
 

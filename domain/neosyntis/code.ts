@@ -1,6 +1,7 @@
 import type { Json } from '../wire.ts';
 import type { LogChunkMessage } from './log-chunk.ts';
 import type { RunProblem } from './runs.ts';
+import type { Sealed } from './sealed.ts';
 
 /** What a code step puts out: standard output (the default), another part, everything, or nothing. */
 export type CodeReturn = 'stdout' | 'stderr' | 'code' | 'all' | 'none';
@@ -23,6 +24,8 @@ interface CodeBase {
   stdin?: string;
   return: CodeReturn;
   timeoutMs: number;
+  /** Expressions on secrets in `environment` and `stdin`, to be evaluated on the host; these have no value here. */
+  sealed?: Sealed;
 }
 
 export interface ShellStep extends CodeBase {
@@ -37,7 +40,7 @@ export interface ScriptStep extends CodeBase {
   code: string;
 }
 
-/** The input of the activity `runCode`; everything in it is evaluated and literal. */
+/** The input of the activity `runCode`; everything in it but `sealed` is evaluated and literal. */
 export type CodeStep = ShellStep | ScriptStep;
 
 /** `exitCode` of a process that a signal ended is 128 + the signal's number, as in a shell. */

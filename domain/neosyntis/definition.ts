@@ -7,12 +7,13 @@ import { Document, type TaskList } from './dsl.ts';
 import { isObject } from './json.ts';
 import { plainProblems } from './plain.ts';
 import { schemaProblems } from './schema-problems.ts';
+import { type SecretMention, secretMentions } from './sealed.ts';
 import { normalizeSteps } from './short-form.ts';
 import type { Verbs } from './verbs.ts';
 
 /** Says for each expression what is wrong with it, in the same order; nothing when it is well. */
 export type CheckExpressions = (
-  expressions: readonly { source: string; variables: readonly string[] }[],
+  expressions: readonly { source: string; variables: readonly string[]; secrets?: boolean }[],
 ) => (string | undefined)[];
 
 export interface CheckOptions {
@@ -38,6 +39,13 @@ export function validateSteps(steps: unknown, options: CheckOptions): Checked<{ 
   const errors = finish(found, options).map((problem) => asSent(steps, problem, root));
   return errors.length > 0 ? { ok: false, errors } : { ok: true, do: list as TaskList }; // no problems: it is one
 }
+
+/** Where steps that were checked name secrets: pointers into what was sent, short forms included. */
+export const secretsOfSteps = (steps: unknown, list: TaskList, root: string): SecretMention[] =>
+  secretMentions(list, root).map(({ path, name }) => ({
+    path: asSent(steps, { path, message: '' }, root).path,
+    name,
+  }));
 
 /** Checks a whole document. */
 export function validateDocument(value: unknown, options: CheckOptions): Checked<{ document: Document }> {

@@ -1,4 +1,6 @@
+import type { Json } from '../wire.ts';
 import { type Token, tokenize } from './jq.ts';
+import { secretUses } from './secret-uses.ts';
 
 /** The variables of runtime expressions (dsl.md, "Runtime expression arguments"), without `$`. */
 export const builtInVariables: readonly string[] = [
@@ -34,7 +36,8 @@ export const expressionSource = (value: string): string => {
 };
 
 const refusals: Record<string, string> = {
-  $secrets: 'is not supported yet',
+  $secrets:
+    'is available only in `with` of a call and in `environment` and `stdin` of code: elsewhere its value would be kept with the run',
   $authorization: 'is not supported yet',
   input: 'reads from outside the run: use $input or .',
   inputs: 'reads from outside the run: use $input or .',
@@ -56,15 +59,33 @@ const refusals: Record<string, string> = {
   include: 'reads files: modules are not available',
 };
 
-/** What an expression must not do, by name: it is evaluated again at replay and must give the same then. */
-export function expressionRefusal(source: string): string | undefined {
+/**
+ * What an expression must not do, by name: it is evaluated again at replay and must give the same then.
+ * @param allowed `secrets`: it stands where it may use secrets; it is then evaluated outside of the workflow.
+ */
+export function expressionRefusal(source: string, allowed: { secrets?: boolean } = {}): string | undefined {
   if (source.length > maxExpressionLength)
     return `is longer than ${maxExpressionLength} characters: split it over several tasks`;
   const { tokens, end, problem } = tokenize(source);
   if (problem !== undefined) return `is not valid jq: ${problem}`;
   if (end < source.length) return 'is not valid jq: "}" closes nothing';
-  const refused = tokens.find((token) => Object.hasOwn(refusals, token.text) && called(token));
-  return refused && `uses \`${refused.text}\`, which ${refusals[refused.text]}`;
+  const refused = tokens.find(
+    (token) =>
+      Object.hasOwn(refusals, token.text) &&
+      called(token) &&
+      !(allowed.secrets === true && token.text === '$secrets'),
+  );
+  if (refused) return `uses \`${refused.text}\`, which ${refusals[refused.text]}`;
+  return secretUses(source).problem;
 }
 
 const called = (token: Token) => token.kind === 'variable' || (token.kind === 'name' && !token.key);
+
+/** What every expression may name; null where it means nothing. */
+export const unbound: Readonly<Record<string, Json>> = Object.fromEntries(
+  builtInVariables.map((name) => [name, null]),
+);
+
+/** Only what an expression mentions is passed to it: each variable costs its own serialisation. */
+export const mentioned = (text: string, variables: Readonly<Record<string, Json>>): Record<string, Json> =>
+  Object.fromEntries(Object.entries(variables).filter(([name]) => text.includes(`$${name}`)));

@@ -27,6 +27,8 @@ export interface Verb {
   idempotent: boolean | ((args: Json) => boolean);
   /** How often it is tried when it is idempotent and may succeed later; the pause doubles each time. */
   retry?: { attempts: number; firstPauseMs: number };
+  /** The arguments that may hold secrets, when others are kept or shown as they are; all when absent. */
+  secretsIn?: readonly string[];
   /** Over in milliseconds and idempotent: the run does it within its own turn, without a trip to the server. */
   brief?: true;
   /** Where its activity runs. What waits for others is `outbound`, so that it never keeps the platform waiting. */

@@ -25,6 +25,17 @@ export const Workflow = Type.Object(
 );
 export type Workflow = Static<typeof Workflow>;
 
+const Warnings = Type.Array(Type.Object({ path: Type.String(), message: Type.String() }), {
+  description:
+    'what will not work as things are now, such as a secret that does not exist; left out when empty',
+});
+
+/** A workflow as saving it answers. */
+export const SavedWorkflow = Type.Object(
+  { ...Workflow.properties, warnings: Type.Optional(Warnings) },
+  { $id: 'SavedWorkflow', additionalProperties: false },
+);
+
 export const NewWorkflow = Type.Object(
   {
     name: Workflow.properties.name,
@@ -48,7 +59,8 @@ export const ImportedDocument = Type.Record(Type.String(), AnyJson, {
   ],
 });
 
-export const WorkflowUpdate = Type.Partial(Workflow, {
+/** `warnings` may come back as they were answered; they change nothing. */
+export const WorkflowUpdate = Type.Partial(SavedWorkflow, {
   additionalProperties: false,
   examples: [{ name: 'greet politely' }],
 });
@@ -62,6 +74,7 @@ export const ValidateResult = Type.Object(
   {
     valid: Type.Boolean(),
     errors: Type.Array(Type.Object({ path: Type.String(), message: Type.String() })),
+    warnings: Type.Optional(Warnings),
     tasks: Type.Integer({ description: 'tasks in all, nested ones included' }),
   },
   { $id: 'ValidateResult' },

@@ -6,6 +6,7 @@ import { tokenize } from '../../domain/neosyntis/jq.ts';
 interface Expression {
   source: string;
   variables: readonly string[];
+  secrets?: boolean;
 }
 
 /** jq links its library anew for each program (2.5 ms): that many expressions share one. */
@@ -20,7 +21,9 @@ const maxFailures = 100;
 export async function createExpressionCheck(): Promise<CheckExpressions> {
   const jq = await loadJq();
   return (expressions) => {
-    const results = expressions.map(({ source }) => (source === '' ? 'is empty' : expressionRefusal(source)));
+    const results = expressions.map(({ source, secrets = false }) =>
+      source === '' ? 'is empty' : expressionRefusal(source, { secrets }),
+    );
     const open = expressions.flatMap((expression, at) =>
       results[at] === undefined ? [{ expression, at }] : [],
     );

@@ -23,10 +23,12 @@ export async function attend(
   const limitBytes = spec.outputLimitBytes;
   const budget = { left: limitBytes, onExceeded: () => stop.because({ kind: 'output_limit', limitBytes }) };
   const read = (stream: OutputStream): Promise<number> =>
-    collect(pipes[stream], stream, { spool, budget, onOutput }).catch((error: unknown) => {
-      stop.because({ kind: 'output_lost', reason: error instanceof Error ? error.message : String(error) });
-      return 0;
-    });
+    collect(pipes[stream], stream, { spool, budget, onOutput, filter: spec.filter?.() }).catch(
+      (error: unknown) => {
+        stop.because({ kind: 'output_lost', reason: error instanceof Error ? error.message : String(error) });
+        return 0;
+      },
+    );
   const reading = Promise.all([read('stdout'), read('stderr')]);
   const letGo = (): void => {
     pipes.stdout.destroy();

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import { errorCode } from './error-code.ts';
-import type { OutputPiece, OutputStream } from './port.ts';
+import type { OutputPiece, OutputStream, ProcessSpec } from './port.ts';
 import type { Spool } from './spool.ts';
 import { createTextDecoder, pieces } from './text.ts';
 
@@ -13,6 +13,13 @@ export interface Budget {
   onExceeded(): void;
 }
 
+export interface CollectOptions {
+  spool: Spool;
+  budget: Budget;
+  onOutput: (piece: OutputPiece) => void;
+  filter: ReturnType<NonNullable<ProcessSpec['filter']>> | undefined;
+}
+
 /**
  * Reads a stream to its end, or to the end of the budget, where it stops reading for good. Nothing is read
  * while the spool is behind, so that a process which prints fast waits instead of filling our memory.
@@ -22,7 +29,7 @@ export interface Budget {
 export async function collect(
   source: Readable,
   stream: OutputStream,
-  { spool, budget, onOutput }: { spool: Spool; budget: Budget; onOutput: (piece: OutputPiece) => void },
+  { spool, budget, onOutput, filter }: CollectOptions,
 ): Promise<number> {
   const decode = createTextDecoder();
   let pending = '';
@@ -51,7 +58,7 @@ export async function collect(
     for await (const chunk of chunks(source)) {
       const taken = chunk.subarray(0, budget.left);
       budget.left -= taken.length;
-      pending += decode(taken);
+      pending += filter ? filter.push(decode(taken)) : decode(taken);
       if (taken.length < chunk.length) {
         budget.onExceeded();
         break;
@@ -59,7 +66,7 @@ export async function collect(
       if (pending.length >= PIECE_BYTES) await flush();
       else timer ??= setTimeout(flush, COALESCE_MS);
     }
-    pending += decode(undefined);
+    pending += filter ? filter.push(decode(undefined)) + filter.end() : decode(undefined);
     await flush();
     return offset;
   } finally {

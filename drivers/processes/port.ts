@@ -16,6 +16,8 @@ export interface ProcessSpec {
   killGraceMs: number;
   /** Of both streams together, as the process wrote them. */
   outputLimitBytes: number;
+  /** Makes what a stream's text goes through before anything keeps it or sends it on. */
+  filter?: () => { push(text: string): string; end(): string };
 }
 
 export type NotStartedCause = 'missing_program' | 'refused' | 'ran_before' | 'failed';

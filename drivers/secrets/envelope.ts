@@ -1,22 +1,24 @@
-import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import type { Envelope } from '../../domain/system/envelope.ts';
+import { KEY_ID_BYTES, keyId } from './key-files.ts';
+import { fixedKeys, type Keyring } from './keyring.ts';
 
 const VERSION = 1;
-const KEY_ID_BYTES = 8;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const HEADER_BYTES = 1 + KEY_ID_BYTES + NONCE_BYTES;
 
 /**
  * AES-256-GCM: version, key id, nonce, ciphertext, tag; header and place are authenticated too.
- * @param keys 32 bytes each. The first seals; all of them open, so that a new key can be put in front.
+ * @param keys of 32 bytes: a keyring, or a list whose first seals and all of which open.
  */
-export function createEnvelope(keys: readonly [Buffer, ...Buffer[]]): Envelope {
-  const byId = new Map(keys.map((key) => [keyId(key).toString('hex'), key]));
-  const [current] = keys;
+export function createEnvelope(keys: Keyring | readonly [Buffer, ...Buffer[]]): Envelope {
+  const keyring = 'find' in keys && 'current' in keys ? keys : fixedKeys(keys);
   return {
     seal(text, place) {
-      const header = Buffer.concat([Buffer.of(VERSION), keyId(current), randomBytes(NONCE_BYTES)]);
+      const current = keyring.current();
+      const id = Buffer.from(keyId(current), 'hex');
+      const header = Buffer.concat([Buffer.of(VERSION), id, randomBytes(NONCE_BYTES)]);
       const cipher = createCipheriv('aes-256-gcm', current, header.subarray(1 + KEY_ID_BYTES));
       cipher.setAAD(associated(header, place));
       return Buffer.concat([header, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]);
@@ -26,7 +28,7 @@ export function createEnvelope(keys: readonly [Buffer, ...Buffer[]]): Envelope {
         throw new Error(`what is kept at ${place} is not a sealed value of version ${VERSION}`);
       const header = sealed.subarray(0, HEADER_BYTES);
       const id = header.subarray(1, 1 + KEY_ID_BYTES).toString('hex');
-      const key = byId.get(id);
+      const key = keyring.find(id);
       if (!key) throw new Error(`what is kept at ${place} was sealed with key ${id}, which is not here`);
       const decipher = createDecipheriv('aes-256-gcm', key, header.subarray(1 + KEY_ID_BYTES), {
         authTagLength: TAG_BYTES,
@@ -38,9 +40,6 @@ export function createEnvelope(keys: readonly [Buffer, ...Buffer[]]): Envelope {
     },
   };
 }
-
-const keyId = (key: Buffer): Buffer =>
-  createHash('sha256').update('vareon key id').update(key).digest().subarray(0, KEY_ID_BYTES);
 
 const associated = (header: Buffer, place: string): Buffer =>
   Buffer.concat([header, Buffer.from(place, 'utf8')]);

@@ -51,14 +51,14 @@ async function make(cluster: Cluster, signal: AbortSignal): Promise<void> {
   const { account, files, folder, password } = cluster;
   mkdirSync(folder, { mode: 0o700 });
   account.give(folder);
-  const passwordFile = `${folder}.password`;
-  writeFileSync(passwordFile, `${password}\n`, { mode: 0o600 });
-  account.give(passwordFile);
+  const ownFile = `${folder}.password`;
+  writeFileSync(ownFile, `${password}\n`, { mode: 0o600 });
+  account.give(ownFile);
   try {
     await run(cluster, signal, files.initdb, [
       `--pgdata=${folder}`,
       `--username=${DATABASE_USER}`,
-      `--pwfile=${passwordFile}`,
+      `--pwfile=${ownFile}`,
       '--auth=scram-sha-256',
       '--encoding=UTF8',
       // PostgreSQL's own collation: the same order on every machine, whatever its C library.
@@ -67,7 +67,7 @@ async function make(cluster: Cluster, signal: AbortSignal): Promise<void> {
       '--builtin-locale=C.UTF-8',
     ]);
   } finally {
-    rmSync(passwordFile, { force: true });
+    rmSync(ownFile, { force: true });
   }
   // Single-user mode needs no port and no password.
   const single = ['--single', '-j', '-D', folder, 'postgres'];
@@ -88,8 +88,14 @@ async function run(
     throw new StartError('PostgreSQL cannot start: the database could not be made', output.trim());
 }
 
+const passwordFile = (dataDir: string) => join(dataDir, 'keys', 'postgres.password');
+
+/** The password of a cluster that was made, if one was. */
+export const keptPassword = (dataDir: string): string | undefined =>
+  existsSync(passwordFile(dataDir)) ? readFileSync(passwordFile(dataDir), 'utf8').trim() : undefined;
+
 function readPassword(dataDir: string): string {
-  const file = join(dataDir, 'keys', 'postgres.password');
+  const file = passwordFile(dataDir);
   mkdirSync(join(dataDir, 'keys'), { recursive: true, mode: 0o700 });
   if (!existsSync(file)) {
     const temporary = `${file}.new`;

@@ -45,5 +45,15 @@ function isReady(folder: string, pid: number | undefined): boolean {
   }
 }
 
-export const databaseUrl = ({ password }: Cluster, port: number): string =>
+/** The port of a server that runs on this folder (line 4 of its pid file), if one does. */
+export function runningPort(folder: string): number | undefined {
+  try {
+    const lines = readFileSync(join(folder, 'postmaster.pid'), 'utf8').split('\n');
+    return Number(lines[3]) || undefined;
+  } catch {
+    return undefined; // none runs
+  }
+}
+
+export const databaseUrl = ({ password }: Pick<Cluster, 'password'>, port: number): string =>
   `postgres://${DATABASE_USER}:${password}@127.0.0.1:${port}/${DATABASE}`;

@@ -27,6 +27,7 @@ beforeAll(async () => {
       if (chunk.text.includes('unsendable')) throw new Error('the bus is gone');
       chunks.push(chunk);
     },
+    open: async (step) => ({ step, release: () => {} }),
     log: { warn: () => (warnings += 1) },
   });
 });

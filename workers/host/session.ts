@@ -1,5 +1,6 @@
 import { Worker } from '@temporalio/worker';
 import { type CodeActivities, createCodeActivities } from '../../activities/host/neosyntis/code.ts';
+import type { StepOpener } from '../../activities/host/neosyntis/sealed-step.ts';
 import type { Config } from '../../config.ts';
 import { hostQueue, topics } from '../../domain/names.ts';
 import type { HostSettings } from '../../domain/system/host-access.ts';
@@ -17,6 +18,8 @@ export interface SessionOptions {
   credential: string;
   generation: number;
   processes: Processes;
+  /** Puts secrets into a step. */
+  open: StepOpener;
   capabilities: Capabilities;
   /** A step was placed with a later holder of the name. */
   onSuperseded(): void;
@@ -64,6 +67,7 @@ export async function startSession(options: SessionOptions): Promise<Session> {
       hostName: name,
       generation,
       onSuperseded: options.onSuperseded,
+      open: options.open,
       publishLog: (chunk) => bus.publish(topics.hostLogs(name), chunk),
       log,
     });

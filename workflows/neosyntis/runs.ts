@@ -8,6 +8,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { RunActivities } from '../../activities/platform/neosyntis/runs.ts';
+import type { SecretActivities } from '../../activities/platform/neosyntis/secrets.ts';
 import type { Document } from '../../domain/neosyntis/dsl.ts';
 import type { RunChange } from '../../domain/neosyntis/projection.ts';
 import type { RunProblem } from '../../domain/neosyntis/runs.ts';
@@ -33,7 +34,7 @@ const { project } = proxyActivities<RunActivities>({
 });
 
 /** Cheap and idempotent; also tried until the database is back. */
-const local = proxyLocalActivities<RunActivities>({
+const local = proxyLocalActivities<RunActivities & SecretActivities>({
   startToCloseTimeout: '10 seconds',
   retry: { initialInterval: 50, maximumInterval: '1 second' },
 });
@@ -74,7 +75,7 @@ export async function neosyntisRun({ document, input, workflowId, version }: Run
     evaluator: createEvaluator({ engine, guarded: local.evaluateGuarded, budget }),
     budget,
     visits: new Map(),
-    code: createCodeRunner(createPlacer(local.place)),
+    code: createCodeRunner(createPlacer(local.place), local.grantSecrets),
     callVerb: createVerbCaller(runId, recorder),
     context: null,
     constants: {

@@ -9,7 +9,10 @@ import {
   stepId,
 } from '../../../domain/neosyntis/code.ts';
 import type { OutputPiece, Processes, ProcessSpec } from '../../../drivers/processes/port.ts';
+import type { Masker } from '../../../drivers/secrets/mask.ts';
+import { maskedFailure } from '../../masked-failure.ts';
 import { resultOf } from './code-result.ts';
+import type { StepOpener } from './sealed-step.ts';
 
 export interface CodeDeps {
   processes: Processes;
@@ -20,6 +23,8 @@ export interface CodeDeps {
   onSuperseded?: () => void;
   /** Sends a chunk over the bus, which may lose it: readLog() has it too. */
   publishLog: (chunk: LogChunk) => void;
+  /** Puts secrets into a step. */
+  open: StepOpener;
   log: { warn(details: object, message: string): void };
 }
 
@@ -38,6 +43,7 @@ export function createCodeActivities({
   generation = 0,
   onSuperseded,
   publishLog,
+  open,
   log,
 }: CodeDeps) {
   /**
@@ -66,15 +72,24 @@ export function createCodeActivities({
     };
     try {
       const signal = context.cancellationSignal;
-      const result = await processes.run(specOf(step), {
-        signal,
-        onOutput,
-        onStarted: (started) => (pid = started),
-      });
-      const { end } = result;
-      if (end.kind === 'cancelled') throw stopped(signal);
-      if (end.kind === 'not_started' && end.cause === 'ran_before') throw ranBefore(step);
-      return await resultOf(step, result, { host: hostName, processes });
+      const opened = await open(step);
+      if ('problem' in opened) return { ...opened.problem, host: hostName };
+      const { masker, release } = opened;
+      try {
+        const result = await processes.run(
+          { ...specOf(opened.step), ...(masker ? { filter: masker.stream } : {}) },
+          { signal, onOutput, onStarted: (started) => (pid = started) },
+        );
+        const { end } = result;
+        if (end.kind === 'cancelled') throw stopped(signal);
+        if (end.kind === 'not_started' && end.cause === 'ran_before') throw ranBefore(step);
+        const told = await resultOf(step, result, { host: hostName, processes });
+        return masker ? masked(told, masker) : told;
+      } catch (error) {
+        throw masker ? maskedFailure(error, masker) : error;
+      } finally {
+        release();
+      }
     } finally {
       clearInterval(beat);
     }
@@ -102,6 +117,12 @@ export function createCodeActivities({
 
   return { runCode, readLog };
 }
+
+/** Its streams were masked as they came; this is for what two of them make together, and for other texts. */
+const masked = (result: CodeResult, masker: Masker): CodeResult =>
+  result.outcome === 'ok'
+    ? { ...result, output: typeof result.output === 'number' ? result.output : masker.json(result.output) }
+    : { ...result, problem: { ...result.problem, detail: masker.text(result.problem.detail ?? '') } };
 
 const ranBefore = ({ step }: CodeStep): ApplicationFailure =>
   ApplicationFailure.nonRetryable(

@@ -1,6 +1,7 @@
 import { ApplicationFailure } from '@temporalio/activity';
 import { Value } from 'typebox/value';
 import type { ProjectionBatch } from '../../../domain/neosyntis/projection.ts';
+import type { Sealed } from '../../../domain/neosyntis/sealed.ts';
 import { type Verb, verbs } from '../../../domain/neosyntis/verbs.ts';
 import type { Json } from '../../../domain/wire.ts';
 
@@ -11,20 +12,30 @@ export interface VerbCall {
   /** From 1; a step that a `try` runs again is another call. */
   attempt: number;
   verb: string;
+  /** Null where `sealed` has an expression. */
   args: Json;
   /** What happened in the run until now and may not be known yet. */
   news?: ProjectionBatch;
   /** Of one attempt; verbs of the outbound queue keep to it. */
   timeoutMs: number;
+  /** Expressions on secrets, to be evaluated here. */
+  sealed?: Sealed;
 }
 
 /** What a verb does; it is called again after a crash only when the registry says that it is idempotent. */
 export type VerbImplementation = (call: VerbCall) => Promise<Json>;
 
-/** The verbs of the registry whose queue is the platform's, by name. */
+export interface VerbDeps {
+  /** Puts a call's secrets into its arguments, and hides them in what the work gives or throws. */
+  opened(call: VerbCall, work: (args: Json) => Promise<Json>): Promise<Json>;
+  /** Makes known what happened in the run. */
+  tell(news: ProjectionBatch): Promise<void>;
+}
+
+/** The verbs of the registry that the platform runs, by name. */
 export function createVerbActivities(
   implementations: Record<string, VerbImplementation>,
-  tell: (news: ProjectionBatch) => Promise<void>,
+  { opened, tell }: VerbDeps,
 ) {
   return {
     async callVerb({ news, ...call }: VerbCall): Promise<Json> {
@@ -32,12 +43,14 @@ export function createVerbActivities(
       const implementation = implementations[call.verb];
       if (!verb || !implementation)
         throw ApplicationFailure.nonRetryable(`This worker has no verb "${call.verb}".`, 'configuration');
-      const problem = firstProblem(verb, call.args);
-      if (problem) throw ApplicationFailure.nonRetryable(`${call.verb}: ${problem}`, 'invalid');
-      return meanwhile(
-        () => news && tell(news),
-        () => implementation(call),
-      );
+      const { sealed: _unread, ...plain } = call;
+      const work = () =>
+        opened(call, async (args) => {
+          const problem = firstProblem(verb, args);
+          if (problem) throw ApplicationFailure.nonRetryable(`${call.verb}: ${problem}`, 'invalid');
+          return implementation({ ...plain, args });
+        });
+      return meanwhile(() => news && tell(news), work);
     },
   };
 }

@@ -2,6 +2,7 @@ import { Type } from 'typebox';
 import type { TaskList } from '../dsl.ts';
 import { durationMs } from '../duration.ts';
 import { isObject } from '../json.ts';
+import { secretMentions } from '../sealed.ts';
 import type { ExpressionField, KindProblem } from './kind.ts';
 
 /** A nested list of tasks: its items are checked one by one, each by the schema of its own keyword. */
@@ -78,9 +79,16 @@ export const baseExpressions = (task: Record<string, unknown>): ExpressionField[
   }),
 ];
 
-/** Parts of every task that the specification has and we do not. */
+/** Parts of every task that the specification has and we do not, and what `metadata` must not hold. */
 export function refusedFields(task: Record<string, unknown>): KindProblem[] {
   const found = timeoutProblems(task);
+  for (const { path: below, name } of secretMentions(task.metadata, ''))
+    if (name !== undefined)
+      found.push({
+        path: ['metadata'],
+        below,
+        message: 'uses `$secrets`, which is not available in metadata: it is not evaluated',
+      });
   for (const field of Object.keys(transformations)) {
     const value = task[field];
     if (isObject(value) && Object.hasOwn(value, 'schema'))

@@ -1,9 +1,11 @@
 import { Type } from 'typebox';
 import { show } from '../json.ts';
 import { nearest } from '../nearest.ts';
+import { secretMentions } from '../sealed.ts';
 import { argumentProblems } from '../verb-arguments.ts';
+import type { Verb } from '../verbs.ts';
 import { base } from './base.ts';
-import type { TaskKind } from './kind.ts';
+import type { KindProblem, TaskKind } from './kind.ts';
 
 export const CallTask = Type.Object(
   {
@@ -18,15 +20,18 @@ export const callKind: TaskKind<typeof CallTask> = {
   keyword: 'call',
   schema: CallTask,
   children: () => [],
-  expressions: (task) => [{ path: ['with'], value: task.with, bare: false }],
+  expressions: (task) => [{ path: ['with'], value: task.with, bare: false, secrets: true }],
   check(task, { verbs }) {
     const verb = verbs.get(task.call);
     if (verb)
-      return argumentProblems(verb, task.with ?? {}).map(({ path, message }) => ({
-        path: task.with === undefined ? [] : ['with'],
-        below: path,
-        message,
-      }));
+      return [
+        ...misplacedSecrets(verb, task.with ?? {}),
+        ...argumentProblems(verb, task.with ?? {}).map(({ path, message }) => ({
+          path: task.with === undefined ? [] : ['with'],
+          below: path,
+          message,
+        })),
+      ];
     const path = ['call'];
     if (standardCalls.includes(task.call))
       return [
@@ -45,3 +50,17 @@ export const callKind: TaskKind<typeof CallTask> = {
 };
 
 const standardCalls = ['openapi', 'grpc', 'asyncapi', 'a2a', 'mcp'];
+
+/** Some arguments are kept or shown as they are. */
+const misplacedSecrets = ({ name, secretsIn }: Verb, given: Record<string, unknown>): KindProblem[] =>
+  secretsIn === undefined
+    ? []
+    : Object.entries(given)
+        .filter(([key]) => !secretsIn.includes(key))
+        .flatMap(([key, value]) => secretMentions(value, '').map((mention) => ({ ...mention, key })))
+        .filter((mention) => mention.name !== undefined)
+        .map(({ key, path }) => ({
+          path: ['with', key],
+          below: path,
+          message: `uses \`$secrets\`, which ${name} keeps in clear there; it may be used in ${secretsIn.join(', ')}`,
+        }));

@@ -7,6 +7,8 @@ export interface Expression {
   path: string;
   source: string;
   variables: readonly string[];
+  /** Whether it may use `$secrets`. */
+  secrets: boolean;
 }
 
 /** Adds the expressions of these fields, at any depth of their values. */
@@ -18,8 +20,10 @@ export function collect(
 ): void {
   for (const field of fields) {
     const scope = field.variables ? [...variables, ...field.variables] : variables;
+    const secrets = field.secrets === true;
     const visit = (value: unknown, path: string): void => {
-      if (isExpression(value)) found.push({ path, source: expressionSource(value), variables: scope });
+      if (isExpression(value))
+        found.push({ path, source: expressionSource(value), variables: scope, secrets });
       else if (Array.isArray(value)) for (const [at, item] of value.entries()) visit(item, pointer(path, at));
       else if (typeof value === 'object' && value !== null)
         for (const [key, item] of Object.entries(value)) visit(item, pointer(path, key));
@@ -27,7 +31,7 @@ export function collect(
     const path = pointer(root, ...field.path);
     if (field.value === '') continue; // the schemas refuse it
     if (field.bare && typeof field.value === 'string')
-      found.push({ path, source: expressionSource(field.value), variables: scope });
+      found.push({ path, source: expressionSource(field.value), variables: scope, secrets });
     else visit(field.value, path);
   }
 }

@@ -20,6 +20,8 @@ export interface ExpressionField {
   value: unknown;
   /** A string is an expression even without `${ }`. */
   bare: boolean;
+  /** Its expressions may use `$secrets`: an activity evaluates them. */
+  secrets?: boolean;
   variables?: string[];
 }
 

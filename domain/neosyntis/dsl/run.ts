@@ -63,9 +63,9 @@ export const runKind: TaskKind<typeof RunTask> = {
     const [key, { stdin, arguments: list, environment }] =
       'shell' in run ? (['shell', run.shell] as const) : (['script', run.script] as const);
     return [
-      { path: ['run', key, 'stdin'], value: stdin, bare: false },
+      { path: ['run', key, 'stdin'], value: stdin, bare: false, secrets: true },
       { path: ['run', key, 'arguments'], value: list, bare: false },
-      { path: ['run', key, 'environment'], value: environment, bare: false },
+      { path: ['run', key, 'environment'], value: environment, bare: false, secrets: true },
       ...placingExpressions(metadata),
     ];
   },

@@ -19,6 +19,8 @@ export const notifyEmail = {
     },
     { additionalProperties: false },
   ),
+  // Addresses and subjects are kept in clear.
+  secretsIn: ['text'],
   // The mail's row id is derived from run and step: a second attempt writes the same row.
   idempotent: true,
   brief: true,

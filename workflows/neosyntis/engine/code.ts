@@ -7,6 +7,7 @@ import {
   TimeoutFailure,
 } from '@temporalio/workflow';
 import type { CodeActivities } from '../../../activities/host/neosyntis/code.ts';
+import type { SecretActivities } from '../../../activities/platform/neosyntis/secrets.ts';
 import { hostQueue } from '../../../domain/names.ts';
 import { type CodeStep, codeFailures, SUPERSEDED, stepId } from '../../../domain/neosyntis/code.ts';
 import { standardProblem } from '../../../domain/neosyntis/problems.ts';
@@ -42,7 +43,7 @@ const REFUSED_PAUSE_MS = 500;
  * Runs code on a worker host. What it did cannot be known when the host dies in the middle, so it is not tried
  * again, and says so; unless the step said that it may move, and then within its own time limit.
  */
-export function createCodeRunner(place: Place): CodeRunner {
+export function createCodeRunner(place: Place, grantSecrets: SecretActivities['grantSecrets']): CodeRunner {
   return async (given, { wanted, moves, again }) => {
     const endsAt = Date.now() + given.timeoutMs;
     let { attempt } = given;
@@ -73,6 +74,8 @@ export function createCodeRunner(place: Place): CodeRunner {
     { host, generation }: { host: string; generation: number },
     given: Attempt,
   ): Promise<Outcome | Lost> {
+    const { runId, path, iteration } = given;
+    if (given.sealed) await grantSecrets({ runId, path, iteration, host });
     const { runCode } = proxyActivities<CodeActivities>({
       taskQueue: hostQueue(host),
       scheduleToStartTimeout: TAKEN_WITHIN_MS,

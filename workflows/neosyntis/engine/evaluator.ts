@@ -1,6 +1,6 @@
 import type { Jq } from 'jq-wasm';
 import { isBounded } from '../../../domain/neosyntis/bounded.ts';
-import { builtInVariables, expressionSource } from '../../../domain/neosyntis/expressions.ts';
+import { expressionSource, mentioned, unbound } from '../../../domain/neosyntis/expressions.ts';
 import type { GuardedExpression, GuardedResult } from '../../../domain/neosyntis/guarded.ts';
 import { pathValue } from '../../../domain/neosyntis/paths.ts';
 import { VALUE_LIMIT_BYTES } from '../../../domain/neosyntis/runs.ts';
@@ -17,9 +17,6 @@ export type Variables = Readonly<Record<string, Json>>;
 /** More data than this is not for the workflow's own thread: jq reads 170 KiB in 20 ms, and sorts it in a second. */
 const INLINE_BYTES = 16 * 1024;
 
-/** What every expression may name; null where it means nothing. */
-const unbound: Variables = Object.fromEntries(builtInVariables.map((name) => [name, null]));
-
 /**
  * Evaluates runtime expressions. Those that are linear in their input run here, inside the workflow; the
  * others go to `guarded`, an activity that ends them when they take too long or too much.
@@ -33,7 +30,7 @@ export function createEvaluator(options: {
   async function source(text: string, input: Json, variables: Variables): Promise<Json> {
     const plain = pathValue(text, input, { ...unbound, ...variables });
     if (plain) return plain.value;
-    const named = referenced(text, { ...unbound, ...variables });
+    const named = mentioned(text, { ...unbound, ...variables });
     const values =
       isBounded(text) && isSmall(input, named)
         ? await inline(text, input, named)
@@ -56,9 +53,9 @@ export function createEvaluator(options: {
       else if (isBounded(text)) small.push(text);
     }
     const together = small.length > 1 ? `[${small.map((text) => `[(${text}\n)]`).join(',')}]` : undefined;
-    if (together !== undefined && isSmall(input, referenced(together, all))) {
+    if (together !== undefined && isSmall(input, mentioned(together, all))) {
       // One that fails, or gives several values, says so by itself, below.
-      const [lists] = await inline(together, input, referenced(together, all)).catch((error: unknown) => {
+      const [lists] = await inline(together, input, mentioned(together, all)).catch((error: unknown) => {
         if (error instanceof TaskFailure) return [];
         throw error;
       });
@@ -143,10 +140,6 @@ function limited(text: string, values: readonly Json[]): Json {
 }
 
 export type Evaluator = ReturnType<typeof createEvaluator>;
-
-/** Only what an expression mentions is passed: each variable costs its own serialisation. */
-const referenced = (text: string, variables: Variables): Record<string, Json> =>
-  Object.fromEntries(Object.entries(variables).filter(([name]) => text.includes(`$${name}`)));
 
 /** Anything else is WebAssembly's: the instance may be broken. */
 const isJqError = (error: unknown) => error instanceof Error && error.name === 'JqError';

@@ -9,6 +9,7 @@ import {
 import type { VerbActivities, VerbCall } from '../../../activities/platform/neosyntis/verbs.ts';
 import { OUTBOUND_QUEUE, PLATFORM_QUEUE } from '../../../domain/names.ts';
 import { standardProblem } from '../../../domain/neosyntis/problems.ts';
+import type { Sealed } from '../../../domain/neosyntis/sealed.ts';
 import { VERB_FAILURE, type VerbFailure } from '../../../domain/neosyntis/verb-failure.ts';
 import { type Verb, verbs } from '../../../domain/neosyntis/verbs.ts';
 import type { Json } from '../../../domain/wire.ts';
@@ -19,7 +20,7 @@ import type { StepPlace } from './scope.ts';
 export type VerbCaller = (
   name: string,
   args: Json,
-  step: StepPlace & { timeoutMs: number | undefined },
+  step: StepPlace & { timeoutMs: number | undefined; sealed?: Sealed },
 ) => Promise<Json>;
 
 const DEFAULT_TIMEOUT_MS = 30_000;
@@ -60,14 +61,15 @@ async function briefly(call: VerbCall): Promise<{ output: Json } | undefined> {
   try {
     return { output: await quick.callVerb(call) };
   } catch (error) {
-    const isAnswer = error instanceof ActivityFailure && isOwn(error.cause);
+    const isAnswer = error instanceof ActivityFailure && isAnswered(error.cause);
     if (isAnswer || isCancellation(error)) throw error;
     return undefined;
   }
 }
 
 /** What the verb itself says, and would say again. */
-const isOwn = (cause: unknown): boolean => cause instanceof ApplicationFailure && cause.nonRetryable === true;
+const isAnswered = (cause: unknown): boolean =>
+  cause instanceof ApplicationFailure && cause.nonRetryable === true;
 
 const placeOf = (verb: Verb, timeoutMs: number) =>
   verb.queue === 'platform'
@@ -88,6 +90,9 @@ const retryOf = ({ retry = { attempts: 5, firstPauseMs: 200 } }: Verb) => ({
   maximumInterval: '1 minute' as const,
 });
 
+const isOwn = (type: string | null | undefined) =>
+  type === 'configuration' || type === 'authorization' || type === 'expression';
+
 function described(error: unknown, name: string, isIdempotent: boolean): unknown {
   if (!(error instanceof ActivityFailure) || isCancellation(error)) return error;
   const { cause } = error;
@@ -100,8 +105,7 @@ function described(error: unknown, name: string, isIdempotent: boolean): unknown
   }
   if (cause instanceof ApplicationFailure && cause.type === 'invalid')
     return failure('validation', cause.message);
-  if (cause instanceof ApplicationFailure && cause.type === 'configuration')
-    return failure('configuration', cause.message);
+  if (cause instanceof ApplicationFailure && isOwn(cause.type)) return failure(cause.type, cause.message);
   // What else went wrong inside may name servers and addresses: the log has it.
   if (cause instanceof ApplicationFailure)
     return failure('runtime', `${name} failed; the platform's log says why.`);

@@ -5,6 +5,7 @@ import type { Wanted } from '../../../domain/system/placement.ts';
 import type { Json } from '../../../domain/wire.ts';
 import { failure } from '../engine/problem.ts';
 import { stepPlace, type TaskExecutor } from '../engine/scope.ts';
+import { sealingTemplate } from '../engine/sealing.ts';
 import { timeoutMs } from '../engine/timeout.ts';
 
 const DEFAULT_TIMEOUT_MS = 600_000;
@@ -20,7 +21,8 @@ export const runRun: TaskExecutor<RunTask> = async (run, task, input, scope, var
           language: language(task.run.script.language),
           code: task.run.script.code,
         } as const);
-  const values = await run.evaluator.template(
+  const { value: values, sealed } = await sealingTemplate(
+    run.evaluator,
     {
       arguments: given.arguments ?? [],
       environment: given.environment ?? {},
@@ -33,23 +35,24 @@ export const runRun: TaskExecutor<RunTask> = async (run, task, input, scope, var
   );
   const { arguments: list, environment, stdin, host, capability } = values as { [name: string]: Json }; // the template's keys
   run.recorder.flush();
-  await run.budget.spend(byteLength(values));
+  await run.budget.spend(byteLength([values, (sealed ?? null) as Json])); // it is JSON
+  const isSealed = (name: string) => sealed?.expressions.some(({ at }) => at[1] === name) === true;
   const code = {
     runId: run.runId,
     ...stepPlace(scope),
     ...what,
     arguments: asList(list).map((value) => asText(value, 'an argument')),
     environment: Object.fromEntries(
-      Object.entries(asObject(environment)).map(([name, value]) => [
-        name,
-        asText(value, `environment.${name}`),
-      ]),
+      Object.entries(asObject(environment))
+        .filter(([name]) => !isSealed(name))
+        .map(([name, value]) => [name, asText(value, `environment.${name}`)]),
     ),
     ...(stdin === null || stdin === undefined
       ? {}
       : { stdin: typeof stdin === 'string' ? stdin : JSON.stringify(stdin) }),
     return: task.run.return ?? 'stdout',
     timeoutMs: timeoutMs(task) ?? DEFAULT_TIMEOUT_MS,
+    ...(sealed ? { sealed } : {}),
   };
   return run.code(code, {
     wanted: wantedOf(host, capability),

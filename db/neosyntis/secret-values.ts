@@ -1,0 +1,84 @@
+import { secretsNamed } from '../../domain/neosyntis/sealed.ts';
+import type { Envelope } from '../../domain/system/envelope.ts';
+import type { Json } from '../../domain/wire.ts';
+import type { Database } from '../orm.ts';
+import { rows } from '../sql.ts';
+import { secretPlace } from './secrets.ts';
+
+export type SecretValues = ReturnType<typeof createSecretValues>;
+
+/** Where a step is that asks for secrets. */
+export interface StepPlace {
+  runId: string;
+  path: string;
+  iteration: number[];
+  host: string;
+}
+
+/** The secrets of runs: whose they are says the run's row, nobody else. */
+export function createSecretValues({ em }: Database, envelope: Envelope) {
+  return {
+    /** The values of those names that the run's owner has; an own one wins over a shared one. */
+    async resolve(runId: string, names: readonly string[]): Promise<Record<string, Json>> {
+      if (names.length === 0) return {};
+      const found = await rows<{ id: string; name: string; sealed: Buffer }>(
+        em,
+        `select distinct on (s.name) s.id, s.name, s.sealed
+         from jobs j join secrets s on s.owner_id = j.owner_id or s.shared
+         where j.id = ? and j.type = 'workflow_run' and s.name in (${names.map(() => '?').join(', ')})
+         order by s.name, (s.owner_id = j.owner_id) desc`,
+        [runId, ...names],
+      );
+      return Object.fromEntries(
+        // what was sealed is the JSON of a value
+        found.map(({ id, name, sealed }) => [
+          name,
+          JSON.parse(envelope.open(sealed, secretPlace(id))) as Json,
+        ]),
+      );
+    },
+
+    /** The names that a user's runs can use. */
+    async names(ownerId: string): Promise<Set<string>> {
+      const found = await rows<{ name: string }>(
+        em,
+        'select name from secrets where owner_id = ? or shared',
+        [ownerId],
+      );
+      return new Set(found.map(({ name }) => name));
+    },
+
+    /** Notes, before the host is asked to run it, that a step on that host may read its run's secrets. */
+    async grant({ runId, path, iteration, host }: StepPlace): Promise<void> {
+      await em.execute(
+        `insert into secret_grants (run_id, path, iteration, host, granted_at)
+         values (?, ?, ?::int[], ?, now())
+         on conflict (run_id, path, iteration) do update set host = excluded.host, granted_at = now()`,
+        [runId, path, `{${iteration.join(',')}}`, host],
+      );
+    },
+
+    /** The secrets that a run's definition names, as long as one of its steps is open on that host. */
+    async grantedNames(runId: string, host: string): Promise<Set<string> | undefined> {
+      const [run] = await rows<{ document: unknown }>(
+        em,
+        `select v.document from runs r join jobs j on j.id = r.id
+         join workflow_versions v on v.workflow_id = r.workflow_id and v.version = r.version
+         where r.id = ? and j.status not in ('completed', 'failed', 'cancelled') and exists (
+           select from secret_grants g where g.run_id = r.id and g.host = ? and not exists (
+             select from run_steps s where s.run_id = g.run_id and s.path = g.path
+               and s.iteration = g.iteration and s.ended_at is not null))`,
+        [runId, host],
+      );
+      return run && new Set(secretsNamed(run.document));
+    },
+  };
+}
+
+/** Forgets who might have asked for the secrets of runs that have ended. */
+export async function pruneGrants({ em }: Database): Promise<void> {
+  await em.execute(
+    `delete from secret_grants g using jobs j
+     where j.id = g.run_id and j.status in ('completed', 'failed', 'cancelled')`,
+  );
+}
