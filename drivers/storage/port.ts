@@ -1,3 +1,5 @@
+import type { Readable } from 'node:stream';
+
 /** What is kept under a key. */
 export interface BlobInfo {
   key: string;
@@ -19,8 +21,8 @@ export interface BlobExchange {
    * What it has answered survives a power cut.
    */
   put(key: string, content: BlobContent, options?: BlobOptions): Promise<BlobInfo>;
-  /** The content as a stream; reading it may still fail. @throws BlobNotFound */
-  get(key: string, options?: BlobOptions): Promise<BlobInfo & { content: AsyncIterable<Uint8Array> }>;
+  /** The content as a stream, to be read or destroyed; reading may still fail. @throws BlobNotFound */
+  get(key: string, options?: BlobOptions): Promise<BlobInfo & { content: Readable }>;
   /** What is there without reading it; undefined when nothing is. */
   stat(key: string, options?: BlobOptions): Promise<BlobInfo | undefined>;
 }

@@ -1,39 +1,20 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import S3rver from '@20minutes/s3rver';
+import { startFauxqs } from 'fauxqs';
 
 export interface S3Server extends AsyncDisposable {
   /** As VAREON_STORAGE has it. */
   setting: string;
-  endpoint: string;
   credentials: { accessKeyId: string; secretAccessKey: string };
 }
 
-export const BUCKET = 'vareon-test';
+const BUCKET = 'vareon-test';
 
-/** A real S3 server on a free port of loopback, with one bucket. */
+/** An S3 server in memory on a free port of loopback, with one bucket. */
 export async function startS3Server(): Promise<S3Server> {
-  const directory = mkdtempSync(join(tmpdir(), 'vareon-s3-'));
-  const s3 = new S3rver({
-    port: 0,
-    address: '127.0.0.1',
-    silent: true,
-    // It leaves out the slash after the bucket's name, which the SDK signs: no list would have a right signature.
-    allowMismatchedSignatures: true,
-    directory,
-    configureBuckets: [{ name: BUCKET, configs: [] }],
-  });
-  const { port } = await s3.run();
-  const endpoint = `http://127.0.0.1:${port}`;
+  const server = await startFauxqs({ port: 0, host: '127.0.0.1', logger: false });
+  server.createBucket(BUCKET);
   return {
-    endpoint,
-    setting: `s3://${BUCKET}/blobs?endpoint=${endpoint}&region=us-east-1`,
-    credentials: { accessKeyId: 'S3RVER', secretAccessKey: 'S3RVER' },
-    async [Symbol.asyncDispose]() {
-      s3.httpServer.closeAllConnections();
-      await s3.close();
-      rmSync(directory, { recursive: true, force: true });
-    },
+    setting: `s3://${BUCKET}/blobs?endpoint=http://127.0.0.1:${server.port}&region=us-east-1`,
+    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+    [Symbol.asyncDispose]: () => server.stop(),
   };
 }
