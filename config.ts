@@ -1,9 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
+import { storageProblem } from './drivers/storage/open.ts';
 
 /**
  * All settings, read from the environment once by an entry point. The README's table and `.env.example` list
@@ -45,6 +54,18 @@ const Settings = Type.Object(
     BUS_USERNAME: Type.Optional(text()),
     BUS_PASSWORD: Type.Optional(text()),
     VAREON_WORKFLOW_BUNDLE: Type.Optional(text()),
+    VAREON_STORAGE: Type.Optional(text()),
+    AWS_ACCESS_KEY_ID: Type.Optional(text()),
+    AWS_SECRET_ACCESS_KEY: Type.Optional(text()),
+    /** Without it: off, and refused where TEMPORAL_ADDRESS names a server. The supervisor says it to its processes. */
+    VAREON_PAYLOAD_CODEC: Type.Optional(Type.Enum(['on', 'off'])),
+    /** Of a worker host, which has no key files: base64, comma separated, the one that seals first. */
+    VAREON_PAYLOAD_KEYS: Type.Optional(
+      Type.String({ pattern: '^[A-Za-z0-9+/]{43}=(,[A-Za-z0-9+/]{43}=)*$' }),
+    ),
+    /** Of a worker host: where it reads and keeps large values, and by what credential. */
+    VAREON_API_URL: Type.Optional(Type.String({ pattern: '^https?://[^/]+$' })),
+    VAREON_HOST_CREDENTIAL: Type.Optional(text()),
   },
   { additionalProperties: false },
 );
@@ -88,7 +109,7 @@ export function readConfig(env: Environment): Config {
 const describe = (name: string, value: string | undefined) =>
   value === undefined
     ? 'nothing'
-    : /PASSWORD|URL/.test(name)
+    : /PASSWORD|URL|KEY|SECRET|CREDENTIAL/.test(name)
       ? 'a value that is not shown'
       : JSON.stringify(value);
 
@@ -100,6 +121,15 @@ function conflicts(config: Config): string[] {
     problems.push(`VAREON_PORT and TEMPORAL_UI_PORT are both ${config.VAREON_PORT}: choose two ports`);
   if (Boolean(config.BUS_USERNAME) !== Boolean(config.BUS_PASSWORD))
     problems.push('BUS_USERNAME and BUS_PASSWORD belong together: set both or neither');
+  if (config.TEMPORAL_ADDRESS && !config.VAREON_PAYLOAD_CODEC)
+    problems.push(
+      'TEMPORAL_ADDRESS names a server of your own, where what runs read and give would stand in clear: ' +
+        'set VAREON_PAYLOAD_CODEC=on to encrypt it, or off to leave it so',
+    );
+  if (Boolean(config.AWS_ACCESS_KEY_ID) !== Boolean(config.AWS_SECRET_ACCESS_KEY))
+    problems.push('AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together: set both or neither');
+  const storage = config.VAREON_STORAGE && storageProblem(config.VAREON_STORAGE);
+  if (storage) problems.push(`VAREON_STORAGE: ${storage}`);
   for (const origin of list(config.VAREON_CORS_ORIGINS))
     if (!/^https?:\/\/[^/]+$/.test(origin))
       problems.push(`VAREON_CORS_ORIGINS: "${origin}" is not an origin such as https://dash.example.org`);
@@ -127,6 +157,8 @@ export interface Keys {
   jwt: Buffer;
   encryption: Buffer;
   bus: Buffer;
+  /** Seal what goes into Temporal. The first seals, all open. */
+  payload: readonly [Buffer, ...Buffer[]];
 }
 
 /** Reads the keys below the data folder, making those that are missing (files 0600, folder 0700). */
@@ -134,8 +166,20 @@ export function readKeys(dataDir: string): Keys {
   const folder = join(dataDir, 'keys');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   chmodSync(folder, 0o700);
-  return { jwt: key(folder, 'jwt'), encryption: key(folder, 'encryption'), bus: key(folder, 'bus') };
+  return {
+    jwt: key(folder, 'jwt'),
+    encryption: key(folder, 'encryption'),
+    bus: key(folder, 'bus'),
+    payload: [key(folder, 'payload'), ...retired(folder, 'payload')],
+  };
 }
+
+/** Keys of earlier times, `<name>.<label>.key`: they open what they sealed, and seal nothing more. */
+const retired = (folder: string, name: string): Buffer[] =>
+  readdirSync(folder)
+    .filter((file) => file.startsWith(`${name}.`) && file.endsWith('.key') && file !== `${name}.key`)
+    .sort()
+    .map((file) => key(folder, file.slice(0, -'.key'.length)));
 
 function key(folder: string, name: string): Buffer {
   const file = join(folder, `${name}.key`);

@@ -1,5 +1,7 @@
 import type { Config, Keys } from '../config.ts';
 import { busPassword } from '../drivers/bus/credentials.ts';
+import { hostCredential } from '../drivers/storage/host-credentials.ts';
+import { apiUrlOf } from './api-url.ts';
 
 type Environment = Record<string, string | undefined>;
 
@@ -31,6 +33,7 @@ export function childEnvironments({ env, config, keys, places, compileCache }: E
     NODE_COMPILE_CACHE: compileCache,
     TEMPORAL_ADDRESS: places.temporalAddress,
     TEMPORAL_NAMESPACE: config.TEMPORAL_NAMESPACE,
+    VAREON_PAYLOAD_CODEC: config.VAREON_PAYLOAD_CODEC ?? 'off',
     BUS_URL: places.busUrl,
     VAREON_HOST_NAME: config.VAREON_HOST_NAME,
   };
@@ -54,6 +57,9 @@ export function childEnvironments({ env, config, keys, places, compileCache }: E
       ...common,
       ...busLogin(config, keys, places, `host-${config.VAREON_HOST_NAME}`),
       VAREON_DATA_DIR: `${config.dataDir}/hosts/${config.VAREON_HOST_NAME}`,
+      VAREON_PAYLOAD_KEYS: keys.payload.map((key) => key.toString('base64')).join(','),
+      VAREON_API_URL: apiUrlOf(config),
+      VAREON_HOST_CREDENTIAL: hostCredential(keys.bus, config.VAREON_HOST_NAME),
     },
   };
 }

@@ -1,7 +1,8 @@
 import { chmodSync, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type Config, readConfig } from '../config.ts';
+import { readConfig } from '../config.ts';
+import { apiUrlOf } from './api-url.ts';
 import { checkPorts } from './check-ports.ts';
 import { checkServers } from './check-servers.ts';
 import { openLogFile } from './child/log-file.ts';
@@ -98,13 +99,6 @@ function prepareFolders(dataDir: string): void {
   chmodSync(dataDir, 0o700);
   for (const name of ['keys', 'logs', 'temporal', 'hosts'])
     mkdirSync(join(dataDir, name), { recursive: true, mode: 0o700 });
-}
-
-function apiUrlOf(config: Config): string {
-  const everywhere = ['0.0.0.0', '::'];
-  const bind = everywhere.includes(config.VAREON_BIND) ? '127.0.0.1' : config.VAREON_BIND;
-  const host = bind.includes(':') ? `[${bind}]` : bind;
-  return `${config.VAREON_TLS_CERT ? 'https' : 'http'}://${host}:${config.VAREON_PORT}`;
 }
 
 /** The lines of the ready block. */

@@ -1,9 +1,11 @@
 import { cpus, totalmem } from 'node:os';
 import { Worker } from '@temporalio/worker';
 import { createCodeActivities } from '../activities/host/neosyntis/code.ts';
-import { readConfig } from '../config.ts';
+import { list, readConfig } from '../config.ts';
 import { hostQueue, topics } from '../domain/names.ts';
 import { connectBus } from '../drivers/bus/mqtt.ts';
+import { createPayloads } from '../drivers/payloads/converter.ts';
+import { createRemoteBlobs } from '../drivers/storage/remote.ts';
 import { createLogger } from '../logs.ts';
 import { runProcess } from '../process.ts';
 import { prepareProcesses, SPOOL_KEPT_MS } from './host-processes.ts';
@@ -29,10 +31,18 @@ await runProcess(log, async () => {
     will: { topic: topics.hostStatus(name), message: { name, status: 'offline' } },
     onError: (error) => log.warn({ err: error }, 'bus'),
   });
+  const { VAREON_API_URL: apiUrl, VAREON_HOST_CREDENTIAL: credential } = config;
+  const payloads = createPayloads({
+    keys: list(config.VAREON_PAYLOAD_KEYS).map((key) => Buffer.from(key, 'base64')),
+    seals: config.VAREON_PAYLOAD_CODEC === 'on',
+    blobs: apiUrl && credential ? createRemoteBlobs({ apiUrl, credential }) : undefined,
+  });
   let running = 0;
   const code = createCodeActivities({
     processes,
     hostName: name,
+    keepAhead: (runId, result) =>
+      payloads.keepAhead(result, { namespace: config.TEMPORAL_NAMESPACE, workflowId: runId }),
     publishLog: (chunk) => bus.publish(topics.hostLogs(name), chunk),
     log,
   });
@@ -53,6 +63,7 @@ await runProcess(log, async () => {
     namespace: config.TEMPORAL_NAMESPACE,
     taskQueue: hostQueue(name),
     activities: counted,
+    dataConverter: payloads.dataConverter,
     maxConcurrentActivityTaskExecutions: 100,
     // A person who cancels waits for the next heartbeat's answer.
     maxHeartbeatThrottleInterval: '200ms',

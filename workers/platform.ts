@@ -13,7 +13,9 @@ import { PLATFORM_QUEUE } from '../domain/names.ts';
 import { connectBus } from '../drivers/bus/mqtt.ts';
 import { createGuardedEvaluator } from '../drivers/expressions/guarded.ts';
 import { createSmtpTransport } from '../drivers/mail/smtp.ts';
+import { createPayloads } from '../drivers/payloads/converter.ts';
 import { createEnvelope } from '../drivers/secrets/envelope.ts';
+import { openStorage } from '../drivers/storage/open.ts';
 import { createLogger } from '../logs.ts';
 import { runProcess } from '../process.ts';
 import { bundleWorkflows } from './bundle.ts';
@@ -40,7 +42,14 @@ await runProcess(log, async () => {
   });
   const connection = await connectWorker(config);
   const clientConnection = await Connection.connect({ address: config.TEMPORAL_ADDRESS ?? '' });
-  const client = new Client({ connection: clientConnection, namespace: config.TEMPORAL_NAMESPACE });
+  const seals = config.VAREON_PAYLOAD_CODEC === 'on';
+  const blobs = await openStorage(config);
+  const { dataConverter } = createPayloads({ keys: keys.payload, seals, blobs });
+  const client = new Client({
+    connection: clientConnection,
+    namespace: config.TEMPORAL_NAMESPACE,
+    dataConverter,
+  });
   const hosts = createHostRepository(database);
   const guarded = createGuardedEvaluator();
   const starter = createStarter({ database, client, sendsMail: config.SMTP_URL !== undefined });
@@ -52,9 +61,10 @@ await runProcess(log, async () => {
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
     taskQueue: PLATFORM_QUEUE,
+    dataConverter,
     workflowBundle: config.VAREON_WORKFLOW_BUNDLE
       ? { codePath: config.VAREON_WORKFLOW_BUNDLE }
-      : { code: await bundleWorkflows() },
+      : { code: await bundleWorkflows({ sealsFailures: seals }) },
     activities: {
       ...createRunActivities({ database, bus, hosts, guarded, defaultHost: config.VAREON_HOST_NAME }),
       ...createVerbActivities({
@@ -79,6 +89,7 @@ await runProcess(log, async () => {
       await working;
       await Promise.all([bus.close(), guarded.close(), connection.close(), clientConnection.close()]);
       await database.close();
+      blobs.close();
     },
   };
 });

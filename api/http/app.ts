@@ -12,6 +12,8 @@ import { createRouter, type RouterDeps, send } from './router.ts';
 export interface AppOptions extends RouterDeps {
   routes: readonly Route[];
   corsOrigins: readonly string[];
+  /** Runs before CORS is answered, for routes with rules of their own. */
+  beforeCors?: (ctx: Context, next: Next) => Promise<unknown>;
   observe?(route: string, method: string, status: number, seconds: number): void;
 }
 
@@ -21,6 +23,7 @@ export function createApp(options: AppOptions): Koa {
   const router = createRouter(options.routes, options);
   app.use(logged(options));
   app.use(guarded(options.log));
+  if (options.beforeCors) app.use(options.beforeCors);
   app.use(cors(options.corsOrigins));
   app.use(securityHeaders);
   app.use(router.routes());

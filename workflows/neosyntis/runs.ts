@@ -9,6 +9,7 @@ import {
 } from '@temporalio/workflow';
 import type { RunActivities } from '../../activities/platform/neosyntis/runs.ts';
 import type { Document } from '../../domain/neosyntis/dsl.ts';
+import type { GuardedExpression } from '../../domain/neosyntis/guarded.ts';
 import type { ProjectionBatch, RunChange } from '../../domain/neosyntis/projection.ts';
 import type { RunProblem } from '../../domain/neosyntis/runs.ts';
 import type { Json } from '../../domain/wire.ts';
@@ -60,10 +61,12 @@ export async function neosyntisRun({ document, input, workflowId, version }: Run
   const recorder = createRecorder(runId, project);
   recorder.run({ status: 'running', startedAt });
   const budget = createBudget(recorder.flush);
+  const guarded = ({ source, input, variables }: GuardedExpression) =>
+    local.evaluateGuarded(source, input, variables);
   const run: RunContext = {
     runId,
     recorder,
-    evaluator: createEvaluator({ engine, guarded: local.evaluateGuarded, budget }),
+    evaluator: createEvaluator({ engine, guarded, budget }),
     budget,
     visits: new Map(),
     code: createCodeRunner(local.place),

@@ -53,7 +53,7 @@ export async function resultOf(
   if (size > VALUE_LIMIT_BYTES || Buffer.byteLength(JSON.stringify(output)) > VALUE_LIMIT_BYTES)
     return failed(
       'runtime',
-      `The step printed ${size} bytes, and its output as JSON may be at most ${VALUE_LIMIT_BYTES} (256 KiB): ` +
+      `The step printed ${size} bytes, and its output as JSON may be at most ${VALUE_LIMIT_BYTES} (8 MiB): ` +
         'print less, write to a file and print its name, or use `return: code` or `none`.',
     );
   return { ...base, outcome: 'ok', output, exitCode };

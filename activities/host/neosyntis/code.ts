@@ -13,6 +13,8 @@ import { resultOf } from './code-result.ts';
 export interface CodeDeps {
   processes: Processes;
   hostName: string;
+  /** Stores a large result while the step still beats: the SDK's own storing of it then finds it there. */
+  keepAhead?: (runId: string, result: CodeResult) => Promise<void>;
   /** Sends a chunk over the bus, which may lose it: readLog() has it too. */
   publishLog: (chunk: LogChunk) => void;
   log: { warn(details: object, message: string): void };
@@ -27,7 +29,7 @@ const LOG_READ_BYTES = 256 * 1024;
 const PIECE_BYTES = 32 * 1024;
 
 /** Code of users on this host. Not idempotent: callers set maximumAttempts to 1 and heartbeatTimeout to seconds. */
-export function createCodeActivities({ processes, hostName, publishLog, log }: CodeDeps) {
+export function createCodeActivities({ processes, hostName, keepAhead, publishLog, log }: CodeDeps) {
   /**
    * Runs a step to its end; what the code does wrong is data in the result.
    * @throws CancelledFailure once everything is ended; ApplicationFailure of a type in `codeFailures`, not
@@ -58,7 +60,9 @@ export function createCodeActivities({ processes, hostName, publishLog, log }: C
       const { end } = result;
       if (end.kind === 'cancelled') throw stopped(signal);
       if (end.kind === 'not_started' && end.cause === 'ran_before') throw ranBefore(step);
-      return await resultOf(step, result, { host: hostName, processes });
+      const told = await resultOf(step, result, { host: hostName, processes });
+      await keepAhead?.(step.runId, told);
+      return told;
     } finally {
       clearInterval(beat);
     }

@@ -2,7 +2,7 @@ import type { Jq } from 'jq-wasm';
 import { isBounded } from '../../../domain/neosyntis/bounded.ts';
 import { builtInVariables, expressionSource, isExpression } from '../../../domain/neosyntis/expressions.ts';
 import type { GuardedExpression, GuardedResult } from '../../../domain/neosyntis/guarded.ts';
-import { VALUE_LIMIT_BYTES } from '../../../domain/neosyntis/runs.ts';
+import { EXPRESSION_LIMIT_BYTES } from '../../../domain/neosyntis/runs.ts';
 import { byteLength } from '../../../domain/neosyntis/shown.ts';
 import { unstorable } from '../../../domain/storable.ts';
 import type { Json } from '../../../domain/wire.ts';
@@ -41,10 +41,10 @@ export function createEvaluator(options: {
     const value = values[0] ?? null;
     const wrong = unstorable(value);
     if (wrong) throw failure('expression', `\${ ${text} } gave a value that ${wrong.what}.`);
-    if (byteLength(value) > VALUE_LIMIT_BYTES)
+    if (byteLength(value) > EXPRESSION_LIMIT_BYTES)
       throw failure(
         'expression',
-        `\${ ${text} } gave more than ${VALUE_LIMIT_BYTES} bytes of JSON, the limit.`,
+        `\${ ${text} } gave more than ${EXPRESSION_LIMIT_BYTES} bytes of JSON, the limit.`,
       );
     return value;
   }
