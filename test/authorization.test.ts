@@ -75,6 +75,9 @@ const mail = async (): Promise<Sent> => {
   return { path: `/api/outbox/${body[0].id}` };
 };
 
+/** For worker hosts alone, whatever a person may do. */
+const blob = (): Sent => ({ path: `/api/host/blobs/runs/${uuidv7()}/${'0'.repeat(64)}` });
+
 const nothing = (): Sent => ({});
 
 const anybody = (status: number) => whos.map(() => status);
@@ -90,6 +93,10 @@ const table: Record<string, Row> = {
   'GET /api/audit': [[401, 403, 403, 403, 200]],
   'GET /api/hosts': [[401, 200, 200, 200, 200]],
   'DELETE /api/hosts/{name}': [[401, 403, 403, 403, 204], offlineHost],
+  'GET /api/host/blobs/runs/{workflow_id}/{sha256}': [anybody(401), blob],
+  'PUT /api/host/blobs/runs/{workflow_id}/{sha256}': [anybody(401), blob],
+  'POST /api/temporal/codec/decode': [[401, 403, 403, 403, 200], () => ({ body: { payloads: [] } })],
+  'POST /api/temporal/codec/session': [[401, 403, 403, 403, 204]],
   'GET /api/outbox': [[401, 403, 403, 403, 200]],
   'GET /api/outbox/{id}': [[401, 403, 403, 403, 200], mail],
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
@@ -28,6 +28,7 @@ describe('Settings', () => {
       ACCESS_TOKEN_EXPIRE_MINUTES: '11',
       DATABASE_URL: 'mysql://user:secret@host/db',
       TEMPORAL_ADDRESS: 'http://host',
+      VAREON_PAYLOAD_CODEC: 'off',
       VAREON_REGISTRATION: 'maybe',
       VAREON_HOST_NAME: 'Not A Name',
     });
@@ -48,6 +49,9 @@ describe('Settings', () => {
     [{ BUS_USERNAME: 'x' }, /belong together/],
     [{ VAREON_PORT: '8233' }, /choose two ports/],
     [{ VAREON_CORS_ORIGINS: 'dash.example.org' }, /is not an origin/],
+    [{ TEMPORAL_ADDRESS: 'temporal.example.org:7233' }, /VAREON_PAYLOAD_CODEC=on to encrypt it, or off/],
+    [{ AWS_ACCESS_KEY_ID: 'AKIA' }, /belong together/],
+    [{ VAREON_STORAGE: 'ftp://blobs' }, /neither a folder nor s3:/],
     [{ VAREON_OUTBOUND_ALLOW: '10.0.0.0' }, /is not a CIDR range/],
     [{ VAREON_OUTBOUND_ALLOW: '10.0.0.0/99' }, /is not a CIDR range/],
   ])('%j do not go together', (env, message) => {
@@ -61,8 +65,19 @@ describe('Keys', () => {
     const keys = readKeys(folder);
     expect(readKeys(folder)).toEqual(keys);
     expect(statSync(join(folder, 'keys')).mode & 0o777).toBe(0o700);
-    for (const name of ['jwt', 'encryption', 'bus'])
+    for (const name of ['jwt', 'encryption', 'bus', 'payload'])
       expect(statSync(join(folder, 'keys', `${name}.key`)).mode & 0o777).toBe(0o600);
+    rmSync(folder, { recursive: true });
+  });
+
+  test('of payloads that were retired still open, after the one that seals', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'vareon-keys-'));
+    const { payload: before } = readKeys(folder);
+    renameSync(join(folder, 'keys', 'payload.key'), join(folder, 'keys', 'payload.2026.key'));
+    const { payload: after } = readKeys(folder);
+    expect(after).toHaveLength(2);
+    expect(after[0].equals(before[0])).toBe(false);
+    expect(after[1]?.equals(before[0])).toBe(true);
     rmSync(folder, { recursive: true });
   });
 

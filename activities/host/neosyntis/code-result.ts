@@ -15,8 +15,17 @@ export async function resultOf(
 ): Promise<CodeResult> {
   const { end, stdoutBytes, stderrBytes } = result;
   const bytes = { stdout: stdoutBytes, stderr: stderrBytes };
-  const read = async (stream: OutputStream, from: number): Promise<string> =>
-    (await processes.readSpool(step.step, stream, from, bytes[stream])).text;
+  // One reading gives at most 1 MiB.
+  const read = async (stream: OutputStream, from: number): Promise<string> => {
+    const texts: string[] = [];
+    for (let at = from; at < bytes[stream]; ) {
+      const piece = await processes.readSpool(step.step, stream, at, bytes[stream]);
+      if (piece.bytes === 0) break;
+      texts.push(piece.text);
+      at = piece.offset + piece.bytes;
+    }
+    return texts.join('');
+  };
   const exitCode = exitCodeOf(end);
   const base = { host, stdoutBytes, stderrBytes };
 
