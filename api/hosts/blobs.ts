@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import type { Client } from '@temporalio/client';
 import { AppError } from '../../domain/errors.ts';
 import { hostQueue, runBlobKey } from '../../domain/names.ts';
@@ -51,7 +51,8 @@ export function createHostBlobRoutes({ blobs, authenticateHost, hasOpenStep }: H
         return {
           status: 200,
           headers: { 'Content-Type': BYTES, 'Content-Length': String(found.sizeBytes) },
-          body: 'content' in found ? found.content : Buffer.alloc(0),
+          // An empty stream lets Content-Length say the size of what HEAD does not send.
+          body: 'content' in found ? found.content : Readable.from([]),
         };
       },
     }),

@@ -164,6 +164,7 @@ export function send(ctx: Pick<Context, 'set' | 'body' | 'status' | 'type'>, rep
   }
   if (reply.body instanceof Readable) {
     ctx.body = reply.body;
+    // Again, for a stream's type and length are taken away.
     for (const [name, value] of Object.entries(reply.headers ?? {})) ctx.set(name, value);
     return;
   }

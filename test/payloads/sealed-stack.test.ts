@@ -97,6 +97,8 @@ describe('With the payload codec on', () => {
       (count) => count > 2,
       5_000,
     );
+    // What stands in clear is found by this search: the run's id.
+    expect(holding(join(dataDir, 'temporal'), failed.id)).not.toEqual([]);
     for (const folder of ['temporal', 'blobs', 'logs'])
       expect({ folder, files: holding(join(dataDir, folder), CANARY) }).toEqual({ folder, files: [] });
     // Base64 would hide it from the search above, at one of three offsets.
