@@ -107,6 +107,15 @@ describe('A value over 256 KiB', () => {
     expect(over.error.detail).toContain(String(8 * MIB));
   }, 150_000);
 
+  test('goes into each of many branches of a fork', async () => {
+    const branches = Array.from({ length: 300 }, (_, n) => ({ [`b${n}`]: { set: { n } } }));
+    const done = await run([
+      { big: print('w', 8_000_000) },
+      { all: { fork: { branches }, output: { as: 'length' } } },
+    ]);
+    expect(done).toMatchObject({ status: 'completed', output: 300 });
+  }, 150_000);
+
   test('can be a variable of an expression that is evaluated outside the workflow', async () => {
     const done = await run([
       { big: { ...print('v', 1_000_000), export: { as: '{ kept: . }' } } },

@@ -4,25 +4,38 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Connection, Client as TemporalClient } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
+import { openStorage } from '../../drivers/storage/open.ts';
+import type { BlobStore } from '../../drivers/storage/port.ts';
+import { readBlob } from '../../drivers/storage/read.ts';
 import { type Stack, startStack } from '../../local/stack.ts';
+import { type S3Server, startS3Server } from '../storage/s3-server.ts';
 import { type Client, createClient, until } from '../support/client.ts';
 import { testEnvironment } from '../support/stack.ts';
 import { expectStatus } from '../support/world.ts';
 
-/** A platform of its own, with the payload codec on. */
+/** A platform of its own, with the payload codec on and its large values in S3. */
 let stack: Stack;
 let dataDir: string;
 let api: Client;
 let admin: string;
 let operator: string;
 let temporal: TemporalClient;
+let s3: S3Server;
+let blobs: BlobStore;
 const password = 'seven quiet herons';
 const CANARY = 'canary-4f1d0c7e';
 
 beforeAll(async () => {
   dataDir = mkdtempSync(join(tmpdir(), 'vareon-sealed-'));
   const env = await testEnvironment(dataDir, password);
-  stack = await startStack({ env: { ...env, VAREON_PAYLOAD_CODEC: 'on' } });
+  s3 = await startS3Server();
+  const storage = {
+    VAREON_STORAGE: s3.setting,
+    AWS_ACCESS_KEY_ID: s3.credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: s3.credentials.secretAccessKey,
+  };
+  blobs = await openStorage({ dataDir, ...storage });
+  stack = await startStack({ env: { ...env, ...storage, VAREON_PAYLOAD_CODEC: 'on' } });
   api = createClient(stack.apiUrl);
   admin = await logIn('admin', password);
   const account = { username: 'olga', email: 'olga@example.org', password: 'a long walk to the sea' };
@@ -36,6 +49,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await temporal?.connection.close();
   await stack?.close();
+  blobs?.close();
+  await s3?.[Symbol.asyncDispose]();
   rmSync(dataDir, { recursive: true, force: true });
 }, 60_000);
 
@@ -92,14 +107,12 @@ describe('With the payload codec on', () => {
     ];
     const failed = await run(steps, { text: `${CANARY} ${'x'.repeat(400_000)}` });
     expect(failed).toMatchObject({ status: 'failed', error: { detail: expect.stringContaining(CANARY) } });
-    await until(
-      async () => holding(join(dataDir, 'blobs'), '').length,
-      (count) => count > 2,
-      5_000,
-    );
+    const { blobs: kept } = await blobs.list(`runs/${failed.id}/`);
+    expect(kept.length).toBeGreaterThan(1);
+    for (const { key } of kept) expect((await readBlob(blobs, key, 16_000_000)).includes(CANARY)).toBe(false);
     // What stands in clear is found by this search: the run's id.
     expect(holding(join(dataDir, 'temporal'), failed.id)).not.toEqual([]);
-    for (const folder of ['temporal', 'blobs', 'logs'])
+    for (const folder of ['temporal', 'logs'])
       expect({ folder, files: holding(join(dataDir, folder), CANARY) }).toEqual({ folder, files: [] });
     // Base64 would hide it from the search above, at one of three offsets.
     const history = JSON.stringify(await inputOf(failed.id));

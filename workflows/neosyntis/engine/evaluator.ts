@@ -30,7 +30,9 @@ export function createEvaluator(options: {
 }) {
   async function source(text: string, input: Json, variables: Variables): Promise<Json> {
     const named = referenced(text, { ...unbound, ...variables });
-    const isSmall = JSON.stringify([input, named]).length <= INLINE_BYTES;
+    // Measured once a value: what has four times as many bytes is longer, too.
+    const isSmall =
+      byteLength(input) <= 4 * INLINE_BYTES && JSON.stringify([input, named]).length <= INLINE_BYTES;
     const values =
       isSmall && isBounded(text) ? await inline(text, input, named) : await outside(text, input, named);
     if (values.length > 1)
