@@ -1,11 +1,20 @@
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { RetentionPolicy } from './domain/system/retention.ts';
 import { type Keyring, openKeyring } from './drivers/secrets/keyring.ts';
+import { storageProblem } from './drivers/storage/open.ts';
 import { readSecretFiles } from './secret-files.ts';
 
 /**
@@ -77,6 +86,11 @@ const Settings = Type.Object(
     BUS_USERNAME: Type.Optional(text()),
     BUS_PASSWORD: Type.Optional(Type.String({ minLength: 1, ...secret })),
     VAREON_WORKFLOW_BUNDLE: Type.Optional(text()),
+    VAREON_STORAGE: Type.Optional(text()),
+    AWS_ACCESS_KEY_ID: Type.Optional(Type.String({ minLength: 1, ...secret })),
+    AWS_SECRET_ACCESS_KEY: Type.Optional(Type.String({ minLength: 1, ...secret })),
+    /** Without it: off, and refused where TEMPORAL_ADDRESS names a server. The supervisor says it to its processes. */
+    VAREON_PAYLOAD_CODEC: Type.Optional(Type.Enum(['on', 'off'])),
   },
   { additionalProperties: false },
 );
@@ -152,7 +166,7 @@ export const retentionPolicy = (config: Config): RetentionPolicy => ({
 const describe = (name: string, value: string | undefined) =>
   value === undefined
     ? 'nothing'
-    : isSecret(name) || /PASSWORD|URL|CREDENTIAL|API_KEY/.test(name)
+    : isSecret(name) || /PASSWORD|URL|KEY|SECRET|CREDENTIAL/.test(name)
       ? 'a value that is not shown'
       : JSON.stringify(value);
 
@@ -164,6 +178,15 @@ function conflicts(config: Config): string[] {
     problems.push(`VAREON_PORT and TEMPORAL_UI_PORT are both ${config.VAREON_PORT}: choose two ports`);
   if (Boolean(config.BUS_USERNAME) !== Boolean(config.BUS_PASSWORD))
     problems.push('BUS_USERNAME and BUS_PASSWORD belong together: set both or neither');
+  if (config.TEMPORAL_ADDRESS && !config.VAREON_PAYLOAD_CODEC)
+    problems.push(
+      'TEMPORAL_ADDRESS names a server of your own, where what runs read and give would stand in clear: ' +
+        'set VAREON_PAYLOAD_CODEC=on to encrypt it, or off to leave it so',
+    );
+  if (Boolean(config.AWS_ACCESS_KEY_ID) !== Boolean(config.AWS_SECRET_ACCESS_KEY))
+    problems.push('AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY belong together: set both or neither');
+  const storage = config.VAREON_STORAGE && storageProblem(config.VAREON_STORAGE);
+  if (storage) problems.push(`VAREON_STORAGE: ${storage}`);
   for (const origin of list(config.VAREON_CORS_ORIGINS))
     if (!/^https?:\/\/[^/]+$/.test(origin))
       problems.push(`VAREON_CORS_ORIGINS: "${origin}" is not an origin such as https://dash.example.org`);
@@ -191,6 +214,8 @@ export interface Keys {
   jwt: Buffer;
   encryption: Keyring;
   bus: Buffer;
+  /** Seal what goes into Temporal. The first seals, all open. */
+  payload: readonly [Buffer, ...Buffer[]];
 }
 
 /**
@@ -205,8 +230,21 @@ export function readKeys({ keysDir }: Pick<Config, 'keysDir'>, { make = false } 
   }
   const read = (name: string) => key(keysDir, name, make);
   read('encryption');
-  return { jwt: read('jwt'), encryption: openKeyring(keysDir), bus: read('bus') };
+  const payload = read('payload');
+  return {
+    jwt: read('jwt'),
+    encryption: openKeyring(keysDir),
+    bus: read('bus'),
+    payload: [payload, ...retired(keysDir, 'payload')],
+  };
 }
+
+/** Keys of earlier times, `<name>.<label>.key`: they open what they sealed, and seal nothing more. */
+const retired = (folder: string, name: string): Buffer[] =>
+  readdirSync(folder)
+    .filter((file) => file.startsWith(`${name}.`) && file.endsWith('.key') && file !== `${name}.key`)
+    .sort()
+    .map((file) => key(folder, file.slice(0, -'.key'.length), false));
 
 function key(folder: string, name: string, make: boolean): Buffer {
   const file = join(folder, `${name}.key`);

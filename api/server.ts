@@ -6,6 +6,8 @@ import { startBroker } from '../drivers/bus/broker.ts';
 import { busClientId, busPassword } from '../drivers/bus/credentials.ts';
 import { connectBus } from '../drivers/bus/mqtt.ts';
 import { createExpressionCheck } from '../drivers/expressions/check.ts';
+import { createPayloads } from '../drivers/payloads/converter.ts';
+import { openStorage } from '../drivers/storage/open.ts';
 import type { Logger } from '../logs.ts';
 import { seedAdministrator } from './auth/seed.ts';
 import { createApp, createServer } from './http/app.ts';
@@ -15,7 +17,8 @@ import { createEventStream } from './live/events.ts';
 import { createRunStreams } from './live/runs.ts';
 import { createSurface } from './surface.ts';
 import { createHostAuthenticator } from './system/host-authenticator.ts';
-import { connectTemporal } from './temporal.ts';
+import { connectTemporal } from './temporal/client.ts';
+import { codecOrigin, uiOrigins } from './temporal/codec-origin.ts';
 
 export interface ApiOptions {
   config: Config;
@@ -49,7 +52,18 @@ export async function startApi({ config, keys, tls, log }: ApiOptions) {
   const adminCreated = config.VAREON_ADMIN_PASSWORD
     ? await seedAdministrator(database, config.VAREON_ADMIN_PASSWORD)
     : false;
-  const temporal = connectTemporal(config.TEMPORAL_ADDRESS ?? '', config.TEMPORAL_NAMESPACE, log);
+  const blobs = await openStorage(config);
+  const { dataConverter } = createPayloads({
+    keys: keys.payload,
+    seals: config.VAREON_PAYLOAD_CODEC === 'on',
+    blobs,
+  });
+  const temporal = connectTemporal({
+    address: config.TEMPORAL_ADDRESS ?? '',
+    namespace: config.TEMPORAL_NAMESPACE,
+    dataConverter,
+    log,
+  });
   const streams = {
     runs: createRunStreams({ bus, database, log }),
     events: createEventStream({ bus, database, log }),
@@ -61,12 +75,19 @@ export async function startApi({ config, keys, tls, log }: ApiOptions) {
     bus,
     temporal,
     hostAuthenticator,
+    blobs,
     streams,
     checkExpressions: await createExpressionCheck(),
     log,
   });
   const origins = list(config.VAREON_CORS_ORIGINS);
-  const app = createApp({ ...surface, corsOrigins: origins, proxies: config.VAREON_TRUST_PROXY, log });
+  const app = createApp({
+    ...surface,
+    corsOrigins: origins,
+    proxies: config.VAREON_TRUST_PROXY,
+    beforeCors: codecOrigin(uiOrigins(config.TEMPORAL_UI_URL), list(config.VAREON_PUBLIC_URL)),
+    log,
+  });
   const server = createServer(tls, withTarget(app.callback()));
   const sockets = attachSockets(server, { ...surface, origins, log });
   surface.countSockets(sockets.count);
@@ -87,6 +108,7 @@ export async function startApi({ config, keys, tls, log }: ApiOptions) {
       server.closeIdleConnections();
       await closed;
       await Promise.all([temporal.close(), bus.close(), database.close()]);
+      blobs.close();
       await broker?.close();
     },
   };

@@ -18,11 +18,15 @@ import type { StoredEvent } from '../domain/events.ts';
 import { mailWorkflowId, PLATFORM_QUEUE, topics, workflowTypes } from '../domain/names.ts';
 import type { CheckExpressions } from '../domain/neosyntis/definition.ts';
 import type { Bus } from '../drivers/bus/port.ts';
+import { createPayloadCodec } from '../drivers/payloads/codec.ts';
+import { createPayloadDecoder } from '../drivers/payloads/decoder.ts';
 import { createEnvelope } from '../drivers/secrets/envelope.ts';
+import type { BlobStore } from '../drivers/storage/port.ts';
 import type { Logger } from '../logs.ts';
 import { VERSION } from '../version.ts';
 import { createAuthenticator } from './auth/authenticator.ts';
 import { createAuthRoutes } from './auth/routes.ts';
+import { createHostBlobRoutes, createOpenSteps } from './host/blobs.ts';
 import { createHostSecretRoutes } from './host/secrets.ts';
 import { createOpenApi } from './http/openapi.ts';
 import type { createEventStream } from './live/events.ts';
@@ -48,7 +52,8 @@ import { createHostRoutes } from './system/hosts.ts';
 import { createMetrics, createMetricsRoutes } from './system/metrics.ts';
 import { createReadiness } from './system/readiness.ts';
 import { createStatusRoutes } from './system/status.ts';
-import type { Temporal } from './temporal.ts';
+import type { Temporal } from './temporal/client.ts';
+import { createCodecRoutes } from './temporal/codec.ts';
 
 export interface SurfaceDeps {
   config: Config;
@@ -57,6 +62,7 @@ export interface SurfaceDeps {
   bus: Bus;
   temporal: Temporal;
   hostAuthenticator: HostAuthenticator;
+  blobs: BlobStore;
   streams: { runs: ReturnType<typeof createRunStreams>; events: ReturnType<typeof createEventStream> };
   checkExpressions: CheckExpressions;
   log: Logger;
@@ -64,7 +70,7 @@ export interface SurfaceDeps {
 
 /** Every route and socket of the API, with what they need: the one place where modules meet. */
 export function createSurface(deps: SurfaceDeps) {
-  const { config, keys, database, bus, temporal, hostAuthenticator, streams, log } = deps;
+  const { config, keys, database, bus, temporal, hostAuthenticator, blobs, streams, log } = deps;
   const authenticator = createAuthenticator({ database, keys, config });
   const audit = createAuditLog(database);
   const envelope = createEnvelope(keys.encryption);
@@ -151,6 +157,15 @@ export function createSurface(deps: SurfaceDeps) {
       settings: createHostSettings(config, keys),
       authenticator: hostAuthenticator,
       audit: audit.write,
+    }),
+    ...createHostBlobRoutes({
+      blobs,
+      hasOpenStep: createOpenSteps(temporal.client),
+    }),
+    ...createCodecRoutes({
+      decode: createPayloadDecoder(blobs, createPayloadCodec(keys.payload, { seals: false })),
+      namespace: config.TEMPORAL_NAMESPACE,
+      isSecure: config.VAREON_TLS_CERT !== undefined,
     }),
     ...createMetricsRoutes({ metrics }),
     ...createDocsRoutes({ document: () => document }),

@@ -19,6 +19,11 @@ export const workflowTypes = {
 
 export const mailWorkflowId = (mailId: string): string => `mail-${mailId}`;
 
+/** Where a workflow's large values are: all below one prefix, named by their hash. */
+export const runBlobPrefix = (workflowId: string): string => `runs/${workflowId}/`;
+export const runBlobKey = (workflowId: string, sha256: string): string =>
+  `${runBlobPrefix(workflowId)}${sha256}`;
+
 export const RECONCILER_SCHEDULE = 'vareon-reconciler';
 
 export const RETENTION_SCHEDULE = 'vareon-retention';

@@ -5,7 +5,14 @@ import { runOnce } from './child/run-once.ts';
 import { StartError } from './events.ts';
 
 /** Everything that can end in the workflows' bundle, relative to the repository. */
-const sources = ['workflows', 'domain', 'drivers/expressions', 'workers/bundle.ts', 'package-lock.json'];
+const sources = [
+  'workflows',
+  'domain',
+  'drivers/expressions',
+  'drivers/payloads/failure-converter.ts',
+  'workers/bundle.ts',
+  'package-lock.json',
+];
 const KEEP = 5;
 
 export interface BundleOptions {
@@ -13,6 +20,8 @@ export interface BundleOptions {
   /** Where bundles are kept between starts. */
   cacheDir: string;
   env: Record<string, string | undefined>;
+  /** With the payload codec on, what failures say is sealed too. */
+  sealsFailures: boolean;
   signal: AbortSignal;
   onBuild(): void;
 }
@@ -22,15 +31,20 @@ export async function prepareBundle({
   root,
   cacheDir,
   env,
+  sealsFailures,
   signal,
   onBuild,
 }: BundleOptions): Promise<string> {
-  const file = join(cacheDir, `workflows-${hashOf(root)}.js`);
+  const file = join(cacheDir, `workflows-${hashOf(root)}${sealsFailures ? 'sealed' : ''}.js`);
   if (existsSync(file)) return file;
   onBuild();
   // A process of its own: the bundler's memory goes with it.
   const script = join(root, 'local', 'build-bundle.ts');
-  const { code, output } = await runOnce(process.execPath, [script, file], { env, signal });
+  const { code, output } = await runOnce(
+    process.execPath,
+    [script, file, ...(sealsFailures ? ['sealed'] : [])],
+    { env, signal },
+  );
   signal.throwIfAborted();
   if (code !== 0) throw new StartError('The workflows cannot be bundled', output.trim());
   removeOld(cacheDir);

@@ -34,6 +34,7 @@ export function childEnvironments({ env, config, keys, places, compileCache }: E
     NODE_COMPILE_CACHE: compileCache,
     TEMPORAL_ADDRESS: places.temporalAddress,
     TEMPORAL_NAMESPACE: config.TEMPORAL_NAMESPACE,
+    VAREON_PAYLOAD_CODEC: config.VAREON_PAYLOAD_CODEC ?? 'off',
     BUS_URL: places.busUrl,
     VAREON_HOST_NAME: config.VAREON_HOST_NAME,
   };

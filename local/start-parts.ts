@@ -91,6 +91,7 @@ async function bundle({ root, config, env, parts, report }: StartContext): Promi
     root,
     cacheDir: cacheFolder(root, config.dataDir),
     env,
+    sealsFailures: config.VAREON_PAYLOAD_CODEC === 'on',
     signal: parts.signal,
     onBuild: () => report({ type: 'progress', part: 'bundle', text: 'bundling the workflows' }),
   });

@@ -93,6 +93,9 @@ const mail = async (): Promise<Sent> => {
   return { path: `/api/outbox/${body[0].id}` };
 };
 
+/** For worker hosts alone, whatever a person may do. */
+const blob = (): Sent => ({ path: `/api/host/blobs/runs/${uuidv7()}/${'0'.repeat(64)}` });
+
 const nothing = (): Sent => ({});
 
 const anybody = (status: number) => whos.map(() => status);
@@ -118,6 +121,10 @@ const table: Record<string, Row> = {
   'GET /api/host/settings': [anybody(401)],
   'POST /api/host/lease': [anybody(401), () => ({ body: { place: 'here', machine: 'this' } })],
   'PUT /api/host/lease': [anybody(401), () => ({ body: { generation: 1 } })],
+  'GET /api/host/blobs/runs/{workflow_id}/{sha256}': [anybody(401), blob],
+  'PUT /api/host/blobs/runs/{workflow_id}/{sha256}': [anybody(401), blob],
+  'POST /api/temporal/codec/decode': [[401, 403, 403, 403, 200], () => ({ body: { payloads: [] } })],
+  'POST /api/temporal/codec/session': [[401, 403, 403, 403, 204]],
   'GET /api/outbox': [[401, 403, 403, 403, 200]],
   'GET /api/outbox/{id}': [[401, 403, 403, 403, 200], mail],
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
@@ -35,6 +35,7 @@ describe('Settings', () => {
       ACCESS_TOKEN_EXPIRE_MINUTES: '11',
       DATABASE_URL: 'mysql://user:secret@host/db',
       TEMPORAL_ADDRESS: 'http://host',
+      VAREON_PAYLOAD_CODEC: 'off',
       VAREON_REGISTRATION: 'maybe',
       VAREON_HOST_NAME: 'Not A Name',
     });
@@ -55,6 +56,9 @@ describe('Settings', () => {
     [{ BUS_USERNAME: 'x' }, /belong together/],
     [{ VAREON_PORT: '8233' }, /choose two ports/],
     [{ VAREON_CORS_ORIGINS: 'dash.example.org' }, /is not an origin/],
+    [{ TEMPORAL_ADDRESS: 'temporal.example.org:7233' }, /VAREON_PAYLOAD_CODEC=on to encrypt it, or off/],
+    [{ AWS_ACCESS_KEY_ID: 'AKIA' }, /belong together/],
+    [{ VAREON_STORAGE: 'ftp://blobs' }, /neither a folder nor s3:/],
     [{ VAREON_OUTBOUND_ALLOW: '10.0.0.0' }, /is not a CIDR range/],
     [{ VAREON_OUTBOUND_ALLOW: '10.0.0.0/99' }, /is not a CIDR range/],
   ])('%j do not go together', (env, message) => {
@@ -136,8 +140,18 @@ describe('Keys', () => {
       expect(again.encryption.current()).toEqual(keys.encryption.current());
     }
     expect(statSync(keysDir).mode & 0o777).toBe(0o700);
-    for (const name of ['jwt', 'encryption', 'bus'])
+    for (const name of ['jwt', 'encryption', 'bus', 'payload'])
       expect(statSync(join(keysDir, `${name}.key`)).mode & 0o777).toBe(0o600);
+  });
+
+  test('of payloads that were retired still open, after the one that seals', () => {
+    const keysDir = join(folder, 'retired');
+    const { payload: before } = readKeys({ keysDir }, { make: true });
+    renameSync(join(keysDir, 'payload.key'), join(keysDir, 'payload.2026.key'));
+    const { payload: after } = readKeys({ keysDir }, { make: true });
+    expect(after).toHaveLength(2);
+    expect(after[0].equals(before[0])).toBe(false);
+    expect(after[1]?.equals(before[0])).toBe(true);
   });
 
   test('that are damaged stop the start rather than being made anew', () => {

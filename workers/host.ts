@@ -72,6 +72,7 @@ await runProcess(log, async (end) => {
       generation: lease.generation,
       processes,
       open,
+      blobs: identity.blobs,
       capabilities: { ...capabilities, cpus: cpus().length, memory_bytes: totalmem(), ...given.labels },
       onSuperseded: () => stop('another machine has its name by now.'),
       log,

@@ -1,4 +1,4 @@
-import { type NativeConnection, Worker } from '@temporalio/worker';
+import { Worker, type WorkerOptions } from '@temporalio/worker';
 import type { VerbActivities } from '../activities/platform/neosyntis/verbs.ts';
 import { OUTBOUND_QUEUE } from '../domain/names.ts';
 
@@ -7,13 +7,11 @@ const AT_ONCE = 40;
 
 /** Runs what waits for other servers, apart from the platform's own work: a slow server keeps nobody else waiting. */
 export async function startOutboundWorker(
-  connection: NativeConnection,
-  namespace: string,
+  options: Pick<WorkerOptions, 'connection' | 'namespace' | 'dataConverter'>,
   activities: VerbActivities,
 ): Promise<{ close(): Promise<void> }> {
   const worker = await Worker.create({
-    connection,
-    namespace,
+    ...options,
     taskQueue: OUTBOUND_QUEUE,
     activities,
     maxConcurrentActivityTaskExecutions: AT_ONCE,

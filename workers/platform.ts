@@ -15,14 +15,17 @@ import { migrate, openDatabase } from '../db/orm.ts';
 import { createHostGrantRepository } from '../db/system/host-grants.ts';
 import { createHostRepository } from '../db/system/hosts.ts';
 import { createOutbox } from '../db/system/outbox.ts';
-import { PLATFORM_QUEUE } from '../domain/names.ts';
+import { PLATFORM_QUEUE, runBlobPrefix } from '../domain/names.ts';
 import { busClientId } from '../drivers/bus/credentials.ts';
 import { connectBus } from '../drivers/bus/mqtt.ts';
 import { createGuardedEvaluator } from '../drivers/expressions/guarded.ts';
 import { createSmtpTransport } from '../drivers/mail/smtp.ts';
 import { createOutboundClient } from '../drivers/outbound/client.ts';
+import { createPayloads } from '../drivers/payloads/converter.ts';
 import { createEnvelope } from '../drivers/secrets/envelope.ts';
 import { createKnownSecrets } from '../drivers/secrets/known.ts';
+import { openStorage } from '../drivers/storage/open.ts';
+import { deleteBlobs } from '../drivers/storage/read.ts';
 import { createLogger } from '../logs.ts';
 import { runProcess } from '../process.ts';
 import { VERSION } from '../version.ts';
@@ -54,7 +57,14 @@ await runProcess(log, async () => {
   });
   const connection = await connectWorker(config);
   const clientConnection = await Connection.connect({ address: config.TEMPORAL_ADDRESS ?? '' });
-  const client = new Client({ connection: clientConnection, namespace: config.TEMPORAL_NAMESPACE });
+  const seals = config.VAREON_PAYLOAD_CODEC === 'on';
+  const blobs = await openStorage(config);
+  const { dataConverter } = createPayloads({ keys: keys.payload, seals, blobs });
+  const client = new Client({
+    connection: clientConnection,
+    namespace: config.TEMPORAL_NAMESPACE,
+    dataConverter,
+  });
   const hosts = createHostRepository(database);
   const guarded = createGuardedEvaluator();
   const starter = createStarter({ database, client, sendsMail: config.SMTP_URL !== undefined });
@@ -87,16 +97,22 @@ await runProcess(log, async () => {
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
     taskQueue: PLATFORM_QUEUE,
+    dataConverter,
     workflowBundle: config.VAREON_WORKFLOW_BUNDLE
       ? { codePath: config.VAREON_WORKFLOW_BUNDLE }
-      : { code: await bundleWorkflows() },
+      : { code: await bundleWorkflows({ sealsFailures: seals }) },
     activities: {
       ...runActivities,
       ...verbActivities,
       ...createSecretActivities({ values: secretValues }),
       ...createMailActivities({ outbox, transport }),
       ...createReconcileActivities({ database, bus, hosts, client, ...starter, log }),
-      ...createRetentionActivities({ database, policy: retentionPolicy(config), log }),
+      ...createRetentionActivities({
+        database,
+        policy: retentionPolicy(config),
+        removeBlobs: async (runId) => void (await deleteBlobs(blobs, runBlobPrefix(runId))),
+        log,
+      }),
     },
     reuseV8Context: true,
     maxCachedWorkflows: 1_000,
@@ -105,7 +121,10 @@ await runProcess(log, async () => {
     shutdownForceTime: '4s',
   });
   const working = worker.run();
-  const outboundWorker = await startOutboundWorker(connection, config.TEMPORAL_NAMESPACE, verbActivities);
+  const outboundWorker = await startOutboundWorker(
+    { connection, namespace: config.TEMPORAL_NAMESPACE, dataConverter },
+    verbActivities,
+  );
   const collector = await collectFromHosts({ bus, database, hosts, log });
   await ensureSchedule(client, reconcilerSchedule);
   await ensureSchedule(client, retentionSchedule);
@@ -124,6 +143,7 @@ await runProcess(log, async () => {
       await Promise.all([working, outboundWorker.close()]);
       await Promise.all([bus.close(), guarded.close(), connection.close(), clientConnection.close()]);
       await database.close();
+      blobs.close();
     },
   };
 });

@@ -14,6 +14,8 @@ export interface AppOptions extends RouterDeps {
   corsOrigins: readonly string[];
   /** Reverse proxies in front that each add to X-Forwarded-For; with none the header is not looked at. */
   proxies?: number;
+  /** Runs before CORS is answered, for routes with rules of their own. */
+  beforeCors?: (ctx: Context, next: Next) => Promise<unknown>;
   observe?(route: string, method: string, status: number, seconds: number): void;
 }
 
@@ -25,6 +27,7 @@ export function createApp(options: AppOptions): Koa {
   const router = createRouter(options.routes, options);
   app.use(logged(options));
   app.use(guarded(options.log));
+  if (options.beforeCors) app.use(options.beforeCors);
   app.use(cors(options.corsOrigins));
   app.use(securityHeaders);
   app.use(router.routes());

@@ -8,12 +8,15 @@ export const BODY_LIMIT_BYTES = 1024 * 1024;
 
 /**
  * Reads a request's body of JSON (or a form).
- * @throws AppError `too_large` over 1 MiB, `unsupported_media_type`, `bad_request` for what is not JSON,
+ * @throws AppError `too_large` over the limit (1 MiB unless the route has another), `unsupported_media_type`, `bad_request` for what is not JSON,
  * `invalid` for text that no store can hold (NUL, lone surrogates) or nesting over 100 levels.
  */
-export async function readBody(request: IncomingMessage, accepts: { form: boolean }): Promise<unknown> {
+export async function readBody(
+  request: IncomingMessage,
+  accepts: { form: boolean; limitBytes?: number | undefined },
+): Promise<unknown> {
   const type = (request.headers['content-type'] ?? 'application/json').split(';')[0]?.trim().toLowerCase();
-  const text = await readText(request);
+  const text = await readText(request, accepts.limitBytes ?? BODY_LIMIT_BYTES);
   if (text === '') return undefined;
   if (accepts.form && type === 'application/x-www-form-urlencoded')
     return storable(Object.fromEntries(new URLSearchParams(text)));
@@ -22,23 +25,18 @@ export async function readBody(request: IncomingMessage, accepts: { form: boolea
   return storable(parseJson(text));
 }
 
-async function readText(request: IncomingMessage): Promise<string> {
+async function readText(request: IncomingMessage, limit: number): Promise<string> {
   try {
     const length = request.headers['content-length'];
     return await getRawBody(request, {
-      limit: BODY_LIMIT_BYTES,
+      limit,
       encoding: 'utf8',
       ...(length ? { length } : {}),
     });
   } catch (error) {
     const { type } = error as { type?: string }; // raw-body's errors carry a type
     if (type === 'entity.too.large')
-      throw new AppError(
-        'too_large',
-        `The body is larger than ${BODY_LIMIT_BYTES} bytes.`,
-        {},
-        { cause: error },
-      );
+      throw new AppError('too_large', `The body is larger than ${limit} bytes.`, {}, { cause: error });
     throw new AppError('bad_request', 'The body could not be read to its end.', {}, { cause: error });
   }
 }

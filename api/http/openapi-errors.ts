@@ -4,12 +4,15 @@ import { problemType } from './problems.ts';
 import type { Route } from './route.ts';
 
 /** Codes that a route can answer with: those that its shape brings about, and those that it declares. */
-export function errorsOf(route: Pick<Route, 'access' | 'params' | 'body' | 'errors'>): ErrorCode[] {
+export function errorsOf(
+  route: Pick<Route, 'access' | 'params' | 'body' | 'binaryBody' | 'errors'>,
+): ErrorCode[] {
   const codes = new Set<ErrorCode>([
     ...(route.access === 'public' ? [] : (['unauthenticated'] as const)),
     ...(route.access === 'public' || route.access === 'host' ? [] : (['forbidden'] as const)),
     ...(route.params ? (['not_found'] as const) : []),
     ...(route.body ? (['bad_request', 'too_large', 'unsupported_media_type'] as const) : []),
+    ...(route.binaryBody ? (['too_large'] as const) : []),
     // A query that a route does not know is refused too.
     'invalid',
     'internal',

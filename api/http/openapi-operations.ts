@@ -101,7 +101,16 @@ function parameters(
 const describedBy = (schema: Json): string | undefined =>
   isObject(schema) && typeof schema.description === 'string' ? schema.description : undefined;
 
-function requestBody({ body, bodyOptional, form }: DocumentedRoute, components: Components): JsonObject {
+function requestBody(route: DocumentedRoute, components: Components): JsonObject {
+  const { body, bodyOptional, form, binaryBody } = route;
+  if (binaryBody)
+    return {
+      requestBody: {
+        required: true,
+        description: `at most ${binaryBody.limitBytes} bytes`,
+        content: { 'application/octet-stream': { schema: { type: 'string' }, example: 'bytes' } },
+      },
+    };
   if (!body) return {};
   const content = { schema: components.use(body), example: exampleOf(body, 'required') };
   return {

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { Static, TObject, TSchema } from 'typebox';
 import type { Permission } from '../../domain/auth/permissions.ts';
 import type { Principal } from '../../domain/auth/principal.ts';
@@ -19,7 +20,11 @@ export interface RequestInfo {
   requestId: string;
   ip: string;
   path: string;
+  /** GET routes are asked with HEAD, too. */
+  method: string;
   header(name: string): string;
+  /** The body, for a route with `binaryBody`. */
+  stream: Readable;
   /** Aborts when the client went away. */
   signal: AbortSignal;
 }
@@ -46,6 +51,12 @@ export interface RouteDefinition<A extends Access, P, Q, B> {
   params?: P;
   query?: Q;
   body?: B;
+  /** The most that a body may have; 1 MiB without it. */
+  bodyLimitBytes?: number;
+  /** Takes bytes of any kind, which the handler reads from `request.stream`, and no `body`. */
+  binaryBody?: { limitBytes: number };
+  /** A cookie that may hold the bearer token, for a caller that is a web page of another program. */
+  tokenCookie?: string;
   /** A body may be left out (or be empty); it is then `{}`. */
   bodyOptional?: boolean;
   /** Also accepts `application/x-www-form-urlencoded`. */

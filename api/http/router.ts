@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import Router, { type RouterContext } from '@koa/router';
 import type { Context } from 'koa';
 import type { Principal } from '../../domain/auth/principal.ts';
@@ -62,7 +63,7 @@ function handle(route: Route, checker: ReturnType<typeof createChecker>, deps: R
     let outcome = 'ok';
     try {
       if (route.access === 'host') host = await callingHost(ctx, deps);
-      else user = await caller(ctx, route.access, deps.authenticator);
+      else user = await caller(ctx, route.access, route.tokenCookie, deps.authenticator);
       ctx.state.user = user;
       const input = await readInput(ctx, route, checks);
       reply = await route.handler({ user, host, request, ...input });
@@ -84,8 +85,14 @@ function handle(route: Route, checker: ReturnType<typeof createChecker>, deps: R
   };
 }
 
-async function caller(ctx: RouterContext, access: Exclude<Access, 'host'>, authenticator: Authenticator) {
-  const authorization = ctx.get('Authorization');
+async function caller(
+  ctx: RouterContext,
+  access: Exclude<Access, 'host'>,
+  tokenCookie: string | undefined,
+  authenticator: Authenticator,
+) {
+  const kept = tokenCookie && ctx.cookies.get(tokenCookie);
+  const authorization = ctx.get('Authorization') || (kept ? `Bearer ${kept}` : '');
   if (access === 'public')
     return authorization ? ifKnown(authenticator.authenticate(authorization)) : undefined;
   if (!authorization)
@@ -142,7 +149,8 @@ async function readInput(ctx: RouterContext, route: Route, checks: Checks) {
     });
   if (!checks.body) return { params, query, body: undefined };
   const body =
-    (await readBody(ctx.req, { form: route.form === true })) ?? (route.bodyOptional ? {} : undefined);
+    (await readBody(ctx.req, { form: route.form === true, limitBytes: route.bodyLimitBytes })) ??
+    (route.bodyOptional ? {} : undefined);
   if (body === undefined) throw new AppError('bad_request', 'This needs a JSON body; none was sent.');
   checks.body(body);
   return { params, query, body };
@@ -153,7 +161,9 @@ function requestInfo(ctx: RouterContext): RequestInfo {
     requestId: ctx.state.requestId,
     ip: ctx.ip,
     path: ctx.path,
+    method: ctx.method,
     header: (name) => ctx.get(name),
+    stream: ctx.req,
     // Made for those who ask: aborting one is as dear as all the checks of a request.
     get signal() {
       const gone = new AbortController();
@@ -170,6 +180,12 @@ export function send(ctx: Pick<Context, 'set' | 'body' | 'status' | 'type'>, rep
   if (reply.body === undefined) {
     ctx.body = null;
     ctx.status = reply.status;
+    return;
+  }
+  if (reply.body instanceof Readable) {
+    ctx.body = reply.body;
+    // Again, for a stream's type and length are taken away.
+    for (const [name, value] of Object.entries(reply.headers ?? {})) ctx.set(name, value);
     return;
   }
   const isText = typeof reply.body === 'string' || Buffer.isBuffer(reply.body);

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Client, WorkflowExecutionAlreadyStartedError, WorkflowFailedError } from '@temporalio/client';
+import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import proto from '@temporalio/proto';
 import { v7 as uuidv7 } from 'uuid';
 import type { RunRepository } from '../../db/neosyntis/runs.ts';
 import type { WorkflowRepository } from '../../db/neosyntis/workflows.ts';
@@ -105,14 +106,27 @@ export function createTrigger(deps: TriggerDeps) {
   };
 }
 
-/** Temporal answers the moment the run closes. @returns whether it did. */
+const CLOSE_EVENT = proto.temporal.api.enums.v1.HistoryEventFilterType.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT;
+
+/**
+ * Temporal answers the moment the run closes. The SDK's `result()` would fetch and open the output besides, which
+ * is read from the row. @returns whether it did.
+ */
 async function ended(client: Client, runId: string, withinMs: number): Promise<boolean> {
+  const request = {
+    namespace: client.options.namespace,
+    execution: { workflowId: runId },
+    waitNewEvent: true,
+    historyEventFilterType: CLOSE_EVENT,
+    skipArchival: true,
+  };
   try {
-    await client.withDeadline(Date.now() + withinMs, () => client.workflow.getHandle(runId).result());
-    return true;
-  } catch (error) {
-    // Failed and cancelled runs have closed; others cannot be reached or found yet.
-    return error instanceof WorkflowFailedError;
+    const { history } = await client.withDeadline(Date.now() + withinMs, () =>
+      client.workflowService.getWorkflowExecutionHistory(request),
+    );
+    return (history?.events ?? []).length > 0;
+  } catch {
+    return false; // it cannot be reached, or found yet, or did not close: the row is looked at again
   }
 }
 

@@ -8,6 +8,7 @@ export type HostSettingsConfig = Pick<
   | 'TEMPORAL_NAMESPACE'
   | 'BUS_URL'
   | 'VAREON_BUS_PORT'
+  | 'VAREON_PAYLOAD_CODEC'
   | 'VAREON_HOST_TEMPORAL_ADDRESS'
   | 'VAREON_HOST_TEMPORAL_TLS'
   | 'VAREON_HOST_TEMPORAL_API_KEY'
@@ -16,7 +17,7 @@ export type HostSettingsConfig = Pick<
 >;
 
 /** What a host is told: where Temporal and the bus are for hosts, which may be elsewhere than for the API. */
-export function createHostSettings(config: HostSettingsConfig, keys: Pick<Keys, 'bus'>) {
+export function createHostSettings(config: HostSettingsConfig, keys: Pick<Keys, 'bus' | 'payload'>) {
   return (name: string): HostSettings => {
     const username = `host-${name}`;
     return {
@@ -37,7 +38,10 @@ export function createHostSettings(config: HostSettingsConfig, keys: Pick<Keys, 
           ? null
           : (config.VAREON_HOST_BUS_PASSWORD ?? busPassword(keys.bus, username)),
       },
-      payload_keys: [],
+      payloads: {
+        seals: config.VAREON_PAYLOAD_CODEC === 'on',
+        keys: keys.payload.map((key) => key.toString('base64')),
+      },
     };
   };
 }

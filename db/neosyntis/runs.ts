@@ -11,6 +11,7 @@ import type {
   StepStatus,
   StepSummary,
 } from '../../domain/neosyntis/runs.ts';
+import { SHOWN_VALUE_LIMIT_BYTES } from '../../domain/neosyntis/runs.ts';
 import type { Json } from '../../domain/wire.ts';
 import type { Database, Sql } from '../orm.ts';
 import { ownedBy } from '../owned.ts';
@@ -61,6 +62,15 @@ export const RunStepEntity = defineEntity({
 
 const runColumns = `r.id, r.workflow_id, r.version, j.status, round(j.progress::numeric, 1)::float8 as progress,
   r.input, r.output, r.error, ${iso('j.created_at')}, ${iso('j.started_at')}, ${iso('j.ended_at')}`;
+
+/** A list has many runs, and each may have large values: there they are as beside a step. */
+const shortened = (column: string) => `case when octet_length(${column}::text) <= ${SHOWN_VALUE_LIMIT_BYTES}
+  then ${column} else json_build_object('truncated', true, 'size_bytes', octet_length(${column}::text),
+    'preview', left(${column}::text, 1024)) end`;
+
+const listColumns = runColumns
+  .replace('r.input', `${shortened('r.input')} as input`)
+  .replace('r.output', `${shortened('r.output')} as output`);
 
 const stepColumns = `s.path, s.iteration, s.name, s.kind, s.status, s.attempt, s.host,
   ${iso('s.started_at')}, ${iso('s.ended_at')}, s.error`;
@@ -127,7 +137,7 @@ export function createRunRepository({ em }: Database) {
       const { where, params, tail } = pageClause(page, 'r.id');
       return rows<RunSummary>(
         em,
-        `select ${runColumns} from ${tables} where r.workflow_id = ? and ${owned.where}
+        `select ${listColumns} from ${tables} where r.workflow_id = ? and ${owned.where}
          ${page.status ? 'and j.status = ?' : ''} ${where} ${tail}`,
         [workflowId, ...owned.params, ...(page.status ? [page.status] : []), ...params],
       );

@@ -9,6 +9,7 @@ export const permissions = [
   'system:mail:read',
   'system:audit:read',
   'system:metrics:read',
+  'system:payloads:decode',
   'neosyntis:workflows:read',
   'neosyntis:workflows:write',
   'neosyntis:workflows:run',

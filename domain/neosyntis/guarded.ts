@@ -10,5 +10,14 @@ export interface GuardedExpression {
 
 export type GuardedResult = { values: Json[] } | { problem: string };
 
+/** What the thread is asked: values as JSON text. */
+export interface ThreadQuestion {
+  source: string;
+  input: string;
+  variables: Record<string, string>;
+  /** What all values of the answer may have. */
+  limitBytes: number;
+}
+
 /** The thread's answer; after a fatal one its jq cannot be trusted. */
 export type ThreadAnswer = GuardedResult & { fatal?: true };

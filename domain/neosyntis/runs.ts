@@ -110,8 +110,11 @@ export const RunEnded = Type.Object(
   { $id: 'RunEnded' },
 );
 
-/** A value larger than this does not go through a run; storage by reference is for those. */
-export const VALUE_LIMIT_BYTES = 256 * 1024;
+/** A value of more JSON than this does not go through a run; from 256 KiB on it goes by reference. */
+export const VALUE_LIMIT_BYTES = 8 * 1024 * 1024;
+
+/** What one expression may give: jq has it in memory several times over. */
+export const EXPRESSION_LIMIT_BYTES = 1024 * 1024;
 
 /** A step's input and output are shown whole up to this size. */
 export const SHOWN_VALUE_LIMIT_BYTES = 64 * 1024;

@@ -60,9 +60,10 @@ export const HostSettings = Type.Object(
       username: Type.String({ examples: ['host-lathe'] }),
       password: nullable(Type.String({ description: 'null: the host’s credential is its password' })),
     }),
-    payload_keys: Type.Array(Type.String(), {
-      description: 'keys of the codec of Temporal’s payloads, the newest first',
-    }),
+    payloads: Type.Object(
+      { seals: Type.Boolean(), keys: Type.Array(Type.String()) },
+      { description: 'whether what goes into Temporal is sealed; keys in base64, the one that seals first' },
+    ),
   },
   { $id: 'HostSettings' },
 );

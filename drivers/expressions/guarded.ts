@@ -1,6 +1,12 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import type { GuardedExpression, GuardedResult, ThreadAnswer } from '../../domain/neosyntis/guarded.ts';
+import type {
+  GuardedExpression,
+  GuardedResult,
+  ThreadAnswer,
+  ThreadQuestion,
+} from '../../domain/neosyntis/guarded.ts';
+import { EXPRESSION_LIMIT_BYTES } from '../../domain/neosyntis/runs.ts';
 
 export interface GuardedEvaluator {
   /** Evaluates jq that may take long; ends it after its time or memory. Never throws for an expression's fault. */
@@ -8,9 +14,10 @@ export interface GuardedEvaluator {
   close(): Promise<void>;
 }
 
+/** jq reads a few MiB a second, so that much data has more time. */
 const LIMIT_MS = 1_000;
+const LIMIT_MS_PER_MIB = 500;
 const LIMIT_MB = 256;
-const RESULT_BYTES = 1024 * 1024;
 
 /**
  * jq in threads of their own, which can be ended from outside: WebAssembly cannot be interrupted. An idle
@@ -61,11 +68,13 @@ export function createGuardedEvaluator({ threads = 2 } = {}): GuardedEvaluator {
 
   return {
     async evaluate(expression) {
+      const question = questionOf(expression);
+      const limitMs = limitOf(question);
       const worker = await acquire();
-      const result = await ask(worker, expression);
+      const result = await ask(worker, question, limitMs);
       if (result === 'ended') {
         await replace(worker);
-        return { problem: `it took more than ${LIMIT_MS} ms or ${LIMIT_MB} MiB, the limits` };
+        return { problem: `it took more than ${limitMs} ms or ${LIMIT_MB} MiB, the limits` };
       }
       const { fatal, ...answer } = result;
       if (fatal) await replace(worker);
@@ -79,12 +88,31 @@ export function createGuardedEvaluator({ threads = 2 } = {}): GuardedEvaluator {
 }
 
 /** Never rejects: a thread that ends, whatever for, has no answer. */
-async function ask(worker: Worker, expression: GuardedExpression): Promise<ThreadAnswer | 'ended'> {
-  worker.postMessage({ ...expression, limitBytes: RESULT_BYTES });
+async function ask(
+  worker: Worker,
+  question: ThreadQuestion,
+  limitMs: number,
+): Promise<ThreadAnswer | 'ended'> {
+  worker.postMessage(question);
   try {
-    const [result] = await once(worker, 'message', { signal: AbortSignal.timeout(LIMIT_MS) });
+    const [result] = await once(worker, 'message', { signal: AbortSignal.timeout(limitMs) });
     return result as ThreadAnswer; // guarded-thread.ts answers with one
   } catch {
     return 'ended';
   }
+}
+
+const questionOf = ({ source, input, variables }: GuardedExpression): ThreadQuestion => ({
+  source,
+  input: JSON.stringify(input),
+  variables: Object.fromEntries(
+    Object.entries(variables).map(([name, value]) => [name, JSON.stringify(value)]),
+  ),
+  limitBytes: EXPRESSION_LIMIT_BYTES,
+});
+
+/** @returns whole milliseconds: 1,000 for little data. */
+function limitOf({ input, variables }: ThreadQuestion): number {
+  const length = Object.values(variables).reduce((sum, value) => sum + value.length, input.length);
+  return LIMIT_MS + LIMIT_MS_PER_MIB * Math.floor(length / 2 ** 20);
 }

@@ -52,6 +52,7 @@ test('servers of others that do not answer are named, and not started', async ()
     VAREON_PORT: String(await freePort()),
     DATABASE_URL: 'postgres://nobody:secret@127.0.0.1:1/none',
     TEMPORAL_ADDRESS: '127.0.0.1:2',
+    VAREON_PAYLOAD_CODEC: 'off',
     BUS_URL: 'mqtt://127.0.0.1:3',
   });
   expect(code).toBe(1);
@@ -73,6 +74,7 @@ test('a part that cannot start ends the whole with one reason, and nothing runs 
     VAREON_PORT: String(await freePort()),
     DATABASE_URL: `postgres://nobody:secret@127.0.0.1:${port}/none`,
     TEMPORAL_ADDRESS: `127.0.0.1:${port}`,
+    VAREON_PAYLOAD_CODEC: 'off',
     BUS_URL: `mqtt://127.0.0.1:${port}`,
   });
   silent.close();

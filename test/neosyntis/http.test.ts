@@ -264,7 +264,7 @@ describe('call: http', () => {
   });
 
   test('with a content that is too large, or no JSON though it says so, fails and says why', async () => {
-    served.on('/large', (_request, response) => response.end('x'.repeat(300 * 1024)));
+    served.on('/large', (_request, response) => response.end('"'.repeat(5 * 1024 * 1024)));
     served.on('/huge', (_request, response) => response.end('x'.repeat(9 * 1024 * 1024)));
     served.on('/wrong', (_request, response) =>
       response.setHeader('content-type', 'application/json').end('{"secret":'),
@@ -275,7 +275,7 @@ describe('call: http', () => {
     expect(details).toMatchObject([
       {
         type: expect.stringMatching(/communication$/),
-        detail: expect.stringContaining('262144 is the limit'),
+        detail: expect.stringContaining('8388608 is the limit'),
       },
       {
         type: expect.stringMatching(/communication$/),

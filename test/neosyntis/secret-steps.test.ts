@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { supervisedHostCredential } from '../../drivers/bus/credentials.ts';
+import { until } from '../support/client.ts';
 import { testStack } from '../support/stack.ts';
 import { enterWorld, type TestUser, type World } from '../support/world.ts';
 
@@ -204,6 +205,12 @@ describe('A worker host', () => {
     await world.untilRun(user, started.run_id, (run) => run.steps[0]?.status === 'running');
     const local = supervisedHostCredential(key, 'local');
     const elsewhere = await otherHost();
+    // The grant follows within a moment.
+    await until(
+      () => ask(local, [name]),
+      ({ status }) => status === 200,
+      5_000,
+    );
     expect(await ask(local, [name])).toMatchObject({
       status: 200,
       body: { secrets: { [name]: 'for the host' } },

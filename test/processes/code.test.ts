@@ -120,13 +120,13 @@ describe('A code step', () => {
       undefined,
     ],
     ['the output limit', shell('yes'), 'runtime', 500, /10485760.*y\ny$/s, undefined],
-    ['a long output', shell('head -c 300000 /dev/zero | tr "\\0" x'), 'runtime', 500, /300000.*256 KiB/s, 0],
+    ['a long output', shell('head -c 9000000 /dev/zero | tr "\\0" x'), 'runtime', 500, /9000000.*8 MiB/s, 0],
     [
       'JSON longer than it looks',
-      shell('head -c 200000 /dev/zero | tr "\\0" "\\""'),
+      shell('head -c 5000000 /dev/zero | tr "\\0" "\\""'),
       'runtime',
       500,
-      /256 KiB/,
+      /8 MiB/,
       0,
     ],
     [

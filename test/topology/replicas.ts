@@ -44,6 +44,7 @@ export async function startReplicas(servers: Servers, folder: string, root = rep
     : await prepareBundle({
         root: repository,
         cacheDir,
+        sealsFailures: true,
         env: process.env,
         signal: AbortSignal.timeout(60_000),
         onBuild: () => {},
@@ -59,9 +60,14 @@ export async function startReplicas(servers: Servers, folder: string, root = rep
       instead: {
         PATH: PATH ?? '',
         HOME: HOME ?? '',
-        TEMPORAL_ADDRESS: servers.temporalAddress,
-        TEMPORAL_NAMESPACE: servers.temporalNamespace,
-        BUS_URL: servers.busUrl,
+        // A host is told where the servers are.
+        ...(service === 'host'
+          ? {}
+          : {
+              TEMPORAL_ADDRESS: servers.temporalAddress,
+              TEMPORAL_NAMESPACE: servers.temporalNamespace,
+              BUS_URL: servers.busUrl,
+            }),
         VAREON_DATA_DIR: dataDir,
         VAREON_HEALTH_FILE: join(dataDir, 'health'),
         VAREON_WORKFLOW_BUNDLE: bundle,
@@ -106,13 +112,7 @@ export async function startReplicas(servers: Servers, folder: string, root = rep
   const platform = (name: string) =>
     kept(run(name, 'workers/platform.ts', environment('platform', name, {})));
   const host = () =>
-    kept(
-      run(
-        'host',
-        'workers/host.ts',
-        environment('host', 'host', { BUS_URL: servers.hostBusUrl, VAREON_HOST_API: front.url }),
-      ),
-    );
+    kept(run('host', 'workers/host.ts', environment('host', 'host', { VAREON_HOST_API: front.url })));
   const close = async (): Promise<void> => {
     await Promise.all(started.filter(({ name }) => !name.startsWith('api')).map((one) => one.stop()));
     await Promise.all(started.map((one) => one.stop()));

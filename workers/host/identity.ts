@@ -4,6 +4,8 @@ import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { Enrolled, HostSettings } from '../../domain/system/host-access.ts';
 import { ApiRefusal, createPlatformApi, type PlatformApi } from '../../drivers/platform-api/client.ts';
+import type { BlobExchange } from '../../drivers/storage/port.ts';
+import { createRemoteBlobs } from '../../drivers/storage/remote.ts';
 import type { HostOptions } from './options.ts';
 
 /** What a host keeps from its enrolment, so that a restart needs neither a token nor, for a while, the API. */
@@ -19,6 +21,8 @@ export interface Identity {
   name: string;
   credential: string;
   api: PlatformApi;
+  /** Large values, by way of the API. */
+  blobs: BlobExchange;
   /** Where Temporal and the bus are now, or were when the API last answered. @throws ApiRefusal */
   settings(): Promise<HostSettings>;
 }
@@ -68,6 +72,7 @@ function identify(
   return {
     name,
     credential,
+    blobs: createRemoteBlobs({ apiUrl: known.api, credential, certificate }),
     api,
     async settings() {
       try {

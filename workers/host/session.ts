@@ -7,7 +7,9 @@ import type { HostSettings } from '../../domain/system/host-access.ts';
 import type { Capabilities } from '../../domain/system/hosts.ts';
 import { busClientId } from '../../drivers/bus/credentials.ts';
 import { connectBus } from '../../drivers/bus/mqtt.ts';
+import { createPayloads } from '../../drivers/payloads/converter.ts';
 import type { Processes } from '../../drivers/processes/port.ts';
+import type { BlobExchange } from '../../drivers/storage/port.ts';
 import type { Logger } from '../../logs.ts';
 import { announceHost } from '../host-status.ts';
 import { serveLogRequests } from '../log-requests.ts';
@@ -20,6 +22,8 @@ export interface SessionOptions {
   processes: Processes;
   /** Puts secrets into a step. */
   open: StepOpener;
+  /** Where large values are. */
+  blobs: BlobExchange;
   capabilities: Capabilities;
   /** A step was placed with a later holder of the name. */
   onSuperseded(): void;
@@ -61,6 +65,11 @@ export async function startSession(options: SessionOptions): Promise<Session> {
     will: { topic: topics.hostStatus(name), message: { name, status: 'offline', generation } },
     onError: (error) => log.warn({ err: error }, 'bus'),
   });
+  const payloads = createPayloads({
+    keys: settings.payloads.keys.map((key) => Buffer.from(key, 'base64')),
+    seals: settings.payloads.seals,
+    blobs: options.blobs,
+  });
   try {
     const code = createCodeActivities({
       processes,
@@ -68,6 +77,8 @@ export async function startSession(options: SessionOptions): Promise<Session> {
       generation,
       onSuperseded: options.onSuperseded,
       open: options.open,
+      keepAhead: (runId, result) =>
+        payloads.keepAhead(result, { namespace: settings.temporal.namespace, workflowId: runId }),
       publishLog: (chunk) => bus.publish(topics.hostLogs(name), chunk),
       log,
     });
@@ -80,6 +91,7 @@ export async function startSession(options: SessionOptions): Promise<Session> {
       connection,
       namespace: settings.temporal.namespace,
       taskQueue: hostQueue(name),
+      dataConverter: payloads.dataConverter,
       activities,
       maxConcurrentActivityTaskExecutions: 100,
       // A person who cancels waits for the next heartbeat's answer.

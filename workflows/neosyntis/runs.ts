@@ -10,6 +10,7 @@ import {
 import type { RunActivities } from '../../activities/platform/neosyntis/runs.ts';
 import type { SecretActivities } from '../../activities/platform/neosyntis/secrets.ts';
 import type { Document } from '../../domain/neosyntis/dsl.ts';
+import type { GuardedExpression } from '../../domain/neosyntis/guarded.ts';
 import type { RunChange } from '../../domain/neosyntis/projection.ts';
 import type { RunProblem } from '../../domain/neosyntis/runs.ts';
 import type { Json } from '../../domain/wire.ts';
@@ -69,10 +70,12 @@ export async function neosyntisRun({ document, input, workflowId, version }: Run
   const recorder = createRecorder(runId, { quick: quick.project, patient: project });
   recorder.run({ status: 'running', startedAt });
   const budget = createBudget(() => recorder.flush());
+  const guarded = ({ source, input, variables }: GuardedExpression) =>
+    local.evaluateGuarded(source, input, variables);
   const run: RunContext = {
     runId,
     recorder,
-    evaluator: createEvaluator({ engine, guarded: local.evaluateGuarded, budget }),
+    evaluator: createEvaluator({ engine, guarded, budget }),
     budget,
     visits: new Map(),
     code: createCodeRunner(createPlacer(local.place), local.grantSecrets),

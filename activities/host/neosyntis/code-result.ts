@@ -15,8 +15,17 @@ export async function resultOf(
 ): Promise<CodeResult> {
   const { end, stdoutBytes, stderrBytes } = result;
   const bytes = { stdout: stdoutBytes, stderr: stderrBytes };
-  const read = async (stream: OutputStream, from: number): Promise<string> =>
-    (await processes.readSpool(step.step, stream, from, bytes[stream])).text;
+  // One reading gives at most 1 MiB.
+  const read = async (stream: OutputStream, from: number): Promise<string> => {
+    const texts: string[] = [];
+    for (let at = from; at < bytes[stream]; ) {
+      const piece = await processes.readSpool(step.step, stream, at, bytes[stream]);
+      if (piece.bytes === 0) break;
+      texts.push(piece.text);
+      at = piece.offset + piece.bytes;
+    }
+    return texts.join('');
+  };
   const exitCode = exitCodeOf(end);
   const base = { host, stdoutBytes, stderrBytes };
 
@@ -53,7 +62,7 @@ export async function resultOf(
   if (size > VALUE_LIMIT_BYTES || Buffer.byteLength(JSON.stringify(output)) > VALUE_LIMIT_BYTES)
     return failed(
       'runtime',
-      `The step printed ${size} bytes, and its output as JSON may be at most ${VALUE_LIMIT_BYTES} (256 KiB): ` +
+      `The step printed ${size} bytes, and its output as JSON may be at most ${VALUE_LIMIT_BYTES} (8 MiB): ` +
         'print less, write to a file and print its name, or use `return: code` or `none`.',
     );
   return { ...base, outcome: 'ok', output, exitCode };

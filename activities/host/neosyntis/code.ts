@@ -21,6 +21,8 @@ export interface CodeDeps {
   generation?: number;
   /** A step came that was placed with a later holder of the name. */
   onSuperseded?: () => void;
+  /** Stores a large result while the step still beats: the SDK's own storing of it then finds it there. */
+  keepAhead?: (runId: string, result: CodeResult) => Promise<void>;
   /** Sends a chunk over the bus, which may lose it: readLog() has it too. */
   publishLog: (chunk: LogChunk) => void;
   /** Puts secrets into a step. */
@@ -42,6 +44,7 @@ export function createCodeActivities({
   hostName,
   generation = 0,
   onSuperseded,
+  keepAhead,
   publishLog,
   open,
   log,
@@ -84,7 +87,9 @@ export function createCodeActivities({
         if (end.kind === 'cancelled') throw stopped(signal);
         if (end.kind === 'not_started' && end.cause === 'ran_before') throw ranBefore(step);
         const told = await resultOf(step, result, { host: hostName, processes });
-        return masker ? masked(told, masker) : told;
+        const shown = masker ? masked(told, masker) : told;
+        await keepAhead?.(step.runId, shown);
+        return shown;
       } catch (error) {
         throw masker ? maskedFailure(error, masker) : error;
       } finally {

@@ -79,7 +79,12 @@ export function createRunActivities({ database, bus, hostGrants, guarded, defaul
     /** The host for a step of a run, or why there is none now. */
     place: (runId: string, wanted: Wanted): Promise<Placement> => place(runId, wanted),
 
-    evaluateGuarded: (expression: GuardedExpression): Promise<GuardedResult> => guarded.evaluate(expression),
+    /** In arguments of their own, so that a large input of many expressions is the same payload each time. */
+    evaluateGuarded: (
+      source: string,
+      input: GuardedExpression['input'],
+      variables: GuardedExpression['variables'],
+    ): Promise<GuardedResult> => guarded.evaluate({ source, input, variables }),
   };
 }
 

@@ -3,7 +3,7 @@ import { isBounded } from '../../../domain/neosyntis/bounded.ts';
 import { expressionSource, mentioned, unbound } from '../../../domain/neosyntis/expressions.ts';
 import type { GuardedExpression, GuardedResult } from '../../../domain/neosyntis/guarded.ts';
 import { pathValue } from '../../../domain/neosyntis/paths.ts';
-import { VALUE_LIMIT_BYTES } from '../../../domain/neosyntis/runs.ts';
+import { EXPRESSION_LIMIT_BYTES } from '../../../domain/neosyntis/runs.ts';
 import { byteLength } from '../../../domain/neosyntis/shown.ts';
 import { unstorable } from '../../../domain/storable.ts';
 import type { Json } from '../../../domain/wire.ts';
@@ -122,7 +122,8 @@ export function createEvaluator(options: {
 }
 
 const isSmall = (input: Json, variables: Variables): boolean =>
-  JSON.stringify([input, variables]).length <= INLINE_BYTES;
+  // Measured once a value: what has four times as many bytes is longer, too.
+  byteLength(input) <= 4 * INLINE_BYTES && JSON.stringify([input, variables]).length <= INLINE_BYTES;
 
 /** The one value of an expression. */
 function limited(text: string, values: readonly Json[]): Json {
@@ -131,10 +132,10 @@ function limited(text: string, values: readonly Json[]): Json {
   const value = values[0] ?? null;
   const wrong = unstorable(value);
   if (wrong) throw failure('expression', `\${ ${text} } gave a value that ${wrong.what}.`);
-  if (byteLength(value) > VALUE_LIMIT_BYTES)
+  if (byteLength(value) > EXPRESSION_LIMIT_BYTES)
     throw failure(
       'expression',
-      `\${ ${text} } gave more than ${VALUE_LIMIT_BYTES} bytes of JSON, the limit.`,
+      `\${ ${text} } gave more than ${EXPRESSION_LIMIT_BYTES} bytes of JSON, the limit.`,
     );
   return value;
 }

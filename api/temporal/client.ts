@@ -1,6 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
-import type { Logger } from '../logs.ts';
-import { every } from './live/every.ts';
+import type { DataConverter } from '@temporalio/common';
+import type { Logger } from '../../logs.ts';
+import { every } from '../live/every.ts';
 
 /** Temporal as the API uses it. */
 export interface Temporal {
@@ -16,9 +17,15 @@ const LOOK_EVERY_MS = 1_000;
 const ANSWER_WITHIN_MS = 2_000;
 
 /** Connects lazily: the API starts and serves what it can while Temporal is away. */
-export function connectTemporal(address: string, namespace: string, log: Logger): Temporal {
+export function connectTemporal(options: {
+  address: string;
+  namespace: string;
+  dataConverter: DataConverter;
+  log: Logger;
+}): Temporal {
+  const { address, namespace, dataConverter, log } = options;
   const connection = Connection.lazy({ address, connectTimeout: '3s' });
-  const client = new Client({ connection, namespace });
+  const client = new Client({ connection, namespace, dataConverter });
   let up = true;
 
   async function check(): Promise<void> {

@@ -1,0 +1,164 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Connection, Client as TemporalClient } from '@temporalio/client';
+import type { Payload } from '@temporalio/common';
+import { openStorage } from '../../drivers/storage/open.ts';
+import type { BlobStore } from '../../drivers/storage/port.ts';
+import { readBlob } from '../../drivers/storage/read.ts';
+import { type Stack, startStack } from '../../local/stack.ts';
+import { type S3Server, startS3Server } from '../storage/s3-server.ts';
+import { type Client, createClient, until } from '../support/client.ts';
+import { testEnvironment } from '../support/stack.ts';
+import { expectStatus } from '../support/world.ts';
+
+/** A platform of its own, with the payload codec on and its large values in S3. */
+let stack: Stack;
+let dataDir: string;
+let api: Client;
+let admin: string;
+let operator: string;
+let temporal: TemporalClient;
+let s3: S3Server;
+let blobs: BlobStore;
+const password = 'seven quiet herons';
+const CANARY = 'canary-4f1d0c7e';
+
+beforeAll(async () => {
+  dataDir = mkdtempSync(join(tmpdir(), 'vareon-sealed-'));
+  const env = await testEnvironment(dataDir, password);
+  s3 = await startS3Server();
+  const storage = {
+    VAREON_STORAGE: s3.setting,
+    AWS_ACCESS_KEY_ID: s3.credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: s3.credentials.secretAccessKey,
+  };
+  blobs = await openStorage({ dataDir, ...storage });
+  stack = await startStack({ env: { ...env, ...storage, VAREON_PAYLOAD_CODEC: 'on' } });
+  api = createClient(stack.apiUrl);
+  admin = await logIn('admin', password);
+  const account = { username: 'olga', email: 'olga@example.org', password: 'a long walk to the sea' };
+  const user = await expectStatus(201, api('POST', '/api/register', { token: admin, body: account }));
+  const role = { role: 'operator', is_verified: true };
+  await expectStatus(200, api('PUT', `/api/users/${user.id}`, { token: admin, body: role }));
+  operator = await logIn('olga', account.password);
+  temporal = new TemporalClient({ connection: await Connection.connect({ address: stack.temporalAddress }) });
+}, 240_000);
+
+afterAll(async () => {
+  await temporal?.connection.close();
+  await stack?.close();
+  blobs?.close();
+  await s3?.[Symbol.asyncDispose]();
+  rmSync(dataDir, { recursive: true, force: true });
+}, 60_000);
+
+const logIn = async (username: string, secret: string): Promise<string> =>
+  (await expectStatus(200, api('POST', '/api/token', { body: { username, password: secret } }))).access_token;
+
+async function run(steps: unknown[], input: unknown) {
+  const { id } = await expectStatus(
+    201,
+    api('POST', '/api/neosyntis/workflows', { token: admin, body: { name: CANARY, steps } }),
+  );
+  const path = `/api/neosyntis/workflows/${id}/trigger`;
+  const { run_id } = await expectStatus(202, api('POST', path, { token: admin, body: { input } }));
+  return until(
+    async () => (await api('GET', `/api/neosyntis/runs/${run_id}`, { token: admin })).body,
+    ({ status }) => ['completed', 'failed'].includes(status),
+    120_000,
+  );
+}
+
+const proto = ({ metadata, data }: Payload) => ({
+  metadata: Object.fromEntries(
+    Object.entries(metadata ?? {}).map(([name, value]) => [name, Buffer.from(value).toString('base64')]),
+  ),
+  data: Buffer.from(data ?? []).toString('base64'),
+});
+
+/** The payloads with which a run began, as Temporal has them. */
+async function inputOf(runId: string) {
+  const { events } = await temporal.workflow.getHandle(runId).fetchHistory();
+  const payloads = events?.[0]?.workflowExecutionStartedEventAttributes?.input?.payloads ?? [];
+  return { payloads: payloads.map((payload) => proto(payload as Payload)) };
+}
+
+const decode = (body: unknown, options: { token?: string; headers?: Record<string, string> } = {}) =>
+  api('POST', '/api/temporal/codec/decode', { ...options, body });
+
+const textOf = (answer: { body: { payloads: { data: string }[] } }) =>
+  answer.body.payloads.map(({ data }) => Buffer.from(data, 'base64').toString()).join();
+
+/** Every file below a folder that holds a text. */
+const holding = (folder: string, text: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((file) => readFileSync(file).includes(text));
+
+describe('With the payload codec on', () => {
+  test('nothing of a run’s data or failures can be read at Temporal, in storage or in logs', async () => {
+    const steps = [
+      { take: { set: { text: '${ .text }' }, export: { as: '.' } } },
+      { shell: { run: { shell: { command: 'cat', stdin: '${ .text }' } } } },
+      { fail: { run: { shell: { command: `echo ${CANARY} >&2; exit 3` } } } },
+    ];
+    const failed = await run(steps, { text: `${CANARY} ${'x'.repeat(400_000)}` });
+    expect(failed).toMatchObject({ status: 'failed', error: { detail: expect.stringContaining(CANARY) } });
+    const { blobs: kept } = await blobs.list(`runs/${failed.id}/`);
+    expect(kept.length).toBeGreaterThan(1);
+    for (const { key } of kept) expect((await readBlob(blobs, key, 16_000_000)).includes(CANARY)).toBe(false);
+    // What stands in clear is found by this search: the run's id.
+    expect(holding(join(dataDir, 'temporal'), failed.id)).not.toEqual([]);
+    for (const folder of ['temporal', 'logs'])
+      expect({ folder, files: holding(join(dataDir, folder), CANARY) }).toEqual({ folder, files: [] });
+    // Base64 would hide it from the search above, at one of three offsets.
+    const history = JSON.stringify(await inputOf(failed.id));
+    expect(history).not.toContain(Buffer.from(CANARY).toString('base64').slice(0, 12));
+  }, 180_000);
+
+  test('an administrator reads it by the decode route, from storage too, and nobody else does', async () => {
+    const small = await inputOf((await run([{ a: { set: { n: 1 } } }], { text: CANARY })).id);
+    const large = await inputOf((await run([{ a: { set: { n: 1 } } }], [CANARY, 'y'.repeat(400_000)])).id);
+    for (const body of [small, large]) {
+      expect(textOf(await decode(body, { token: admin }))).toContain(CANARY);
+      expect((await decode(body, { token: operator })).status).toBe(403);
+      expect((await decode(body)).status).toBe(401);
+    }
+    const { body: audit } = await api('GET', '/api/audit?limit=50', { token: admin });
+    expect(audit).toContainEqual(
+      expect.objectContaining({ action: 'POST /api/temporal/codec/decode', outcome: 'ok' }),
+    );
+    const other = { token: admin, headers: { 'X-Namespace': 'another' } };
+    expect((await decode(small, other)).status).toBe(422);
+    const broken = structuredClone(small);
+    for (const payload of broken.payloads) payload.data = `AAAA${payload.data.slice(4)}`;
+    expect((await decode(broken, { token: admin })).status).toBe(422);
+  }, 180_000);
+
+  test('the UI’s pages decode by a cookie of their own, and pages of other origins are refused', async () => {
+    const body = await inputOf((await run([{ a: { set: { n: 1 } } }], { text: CANARY })).id);
+    const ui = (stack.temporalUiUrl ?? '').replace('127.0.0.1', 'localhost');
+    const preflight = await api('OPTIONS', '/api/temporal/codec/decode', { headers: { Origin: ui } });
+    expect(preflight.status).toBe(204);
+    expect(preflight.headers).toMatchObject({
+      'access-control-allow-origin': ui,
+      'access-control-allow-credentials': 'true',
+      'access-control-allow-headers': expect.stringContaining('X-Namespace'),
+    });
+    const session = await api('POST', '/api/temporal/codec/session', { token: admin });
+    expect(session.status).toBe(204);
+    const [cookie = ''] = [session.headers['set-cookie']].flat();
+    expect(cookie).toMatch(/HttpOnly; SameSite=Strict/);
+    const headers = { Cookie: cookie.split(';')[0] ?? '' };
+    expect(textOf(await decode(body, { headers: { ...headers, Origin: ui } }))).toContain(CANARY);
+    for (const origin of ['http://evil.example', 'null', 'http://localhost:1', `${ui}.evil.example`])
+      expect((await decode(body, { headers: { ...headers, Origin: origin } })).status).toBe(403);
+    const foreign = { token: admin, headers: { Origin: ui } };
+    expect((await api('POST', '/api/temporal/codec/session', foreign)).status).toBe(403);
+    // The cookie is for this route alone.
+    expect((await api('GET', '/api/users/me', { headers })).status).toBe(401);
+  }, 180_000);
+});
