@@ -57,24 +57,25 @@ export function createSurface(deps: SurfaceDeps) {
   const jobs = createJobRepository(database);
   const hosts = createHostRepository(database);
   const definitions = createDefinitions(deps.checkExpressions);
-  const cancel = createCancel(temporal.client);
+  const cancel = createCancel(temporal);
   const publish = (events: readonly StoredEvent[]) => {
     for (const event of events) bus.publish(topics.events, event);
   };
   const trigger = createTrigger({
     workflows,
     runs,
-    client: temporal.client,
-    isTemporalUp: temporal.isUp,
+    temporal,
     publish,
     log,
   });
   const startMail = (mailId: string, expiresAt: string) =>
-    temporal.client.workflow.start(workflowTypes.deliverMail, {
-      workflowId: mailWorkflowId(mailId),
-      taskQueue: PLATFORM_QUEUE,
-      args: [{ mailId, expiresAt }],
-    });
+    temporal.call((client) =>
+      client.workflow.start(workflowTypes.deliverMail, {
+        workflowId: mailWorkflowId(mailId),
+        taskQueue: PLATFORM_QUEUE,
+        args: [{ mailId, expiresAt }],
+      }),
+    );
 
   const counts = createStatusCounts(database);
   let openSockets = () => 0;

@@ -1,0 +1,96 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from '../../local/ports.ts';
+import { type Stack, startStack } from '../../local/stack.ts';
+import { type Answer, type Client, createClient, type RequestOptions } from '../support/client.ts';
+import { testEnvironment } from '../support/stack.ts';
+import { type ExternalBus, startBus } from './bus.ts';
+
+/** What can be killed: every process of an installation, a broker of one's own among them. */
+export const victims = ['api', 'platform', 'host', 'postgres', 'temporal', 'bus'] as const;
+export type Victim = (typeof victims)[number];
+
+export interface Platform {
+  stack: Stack;
+  bus: ExternalBus;
+  token: string;
+  /** One request as an administrator's API token; undefined when there was no answer. */
+  ask(method: string, path: string, options?: Pick<RequestOptions, 'body' | 'headers'>): Promise<Asked>;
+  socketUrl(path: string): URL;
+  /** Kills it and resolves once it is back. @returns when it was killed and back, in ms since the epoch. */
+  kill(victim: Victim): Promise<{ at: number; back: number }>;
+  /** Stops everything; the data folder goes too, unless somebody wants to look into it. */
+  close(options?: { keep?: boolean }): Promise<void>;
+}
+
+export type Asked = Answer | undefined;
+
+const PASSWORD = 'seven quiet herons';
+const ANSWER_WITHIN_MS = 15_000;
+
+/** A whole installation of its own, to be killed. */
+export async function startPlatform(): Promise<Platform> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'vareon-kills-'));
+  const bus = await startBus(await freePort());
+  const env = { ...(await testEnvironment(dataDir, PASSWORD)), BUS_URL: bus.url };
+  const stack = await startStack({ env }).catch((error) => {
+    bus.close();
+    throw error;
+  });
+  const api = createClient(stack.apiUrl);
+  const token = await apiToken(api);
+
+  return {
+    stack,
+    bus,
+    token,
+    ask: (method, path, options) => answered(api(method, path, { token, ...options })),
+    socketUrl: (path) => new URL(path, stack.apiUrl.replace('http', 'ws')),
+    async kill(victim) {
+      const part = victim === 'bus' ? bus : stack.part(victim);
+      const up = part.nextUp();
+      const at = Date.now();
+      part.kill('SIGKILL');
+      await up;
+      return { at, back: Date.now() };
+    },
+    async close({ keep = false } = {}) {
+      await stack.close();
+      bus.close();
+      if (!keep) rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Outlives the access tokens' ten minutes. */
+async function apiToken(api: Client): Promise<string> {
+  const login = await api('POST', '/api/token', { body: { username: 'admin', password: PASSWORD } });
+  const { status, text, body } = await api('POST', '/api/api-tokens', {
+    token: login.body.access_token,
+    body: {
+      name: 'kills',
+      permissions: [
+        'system:events:read',
+        'system:mail:read',
+        'neosyntis:workflows:read',
+        'neosyntis:workflows:write',
+        'neosyntis:workflows:run',
+        'neosyntis:workflows:execute_code',
+      ],
+    },
+  });
+  if (status !== 201) throw new Error(`no API token: ${status} ${text}`);
+  return body.token;
+}
+
+/** A connection that a killed process leaves open is no answer. */
+async function answered(answer: Promise<Answer>): Promise<Asked> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ANSWER_WITHIN_MS);
+  });
+  const result = await Promise.race([answer.catch(() => undefined), late]);
+  clearTimeout(timer);
+  return result;
+}
