@@ -1,10 +1,12 @@
 import { AuthAndSystem } from './migrations/0001-auth-and-system.ts';
 import { WorkflowsAndRuns } from './migrations/0002-workflows-and-runs.ts';
 import { Hosts } from './migrations/0003-hosts.ts';
+import { RunExecutions } from './migrations/0023-run-executions.ts';
 
 /** Every migration in order. One that has been released is never changed; a new one follows it. */
 export const migrations = [
   { name: '0001-auth-and-system', class: AuthAndSystem },
   { name: '0002-workflows-and-runs', class: WorkflowsAndRuns },
   { name: '0003-hosts', class: Hosts },
+  { name: '0023-run-executions', class: RunExecutions },
 ] as const;

@@ -1,6 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import { createNotifyEmail } from '../activities/platform/neosyntis/notify-email.ts';
+import { createResets } from '../activities/platform/neosyntis/resets.ts';
 import { createRunActivities } from '../activities/platform/neosyntis/runs.ts';
 import { createVerbActivities } from '../activities/platform/neosyntis/verbs.ts';
 import { createMailActivities } from '../activities/platform/system/mail.ts';
@@ -43,6 +44,7 @@ await runProcess(log, async () => {
   const client = new Client({ connection: clientConnection, namespace: config.TEMPORAL_NAMESPACE });
   const hosts = createHostRepository(database);
   const guarded = createGuardedEvaluator();
+  const resets = createResets({ database, client, log });
   const starter = createStarter({ database, client, sendsMail: config.SMTP_URL !== undefined });
   const outbox = createOutbox(database, createEnvelope([keys.encryption]));
   const transport = config.SMTP_URL
@@ -56,12 +58,19 @@ await runProcess(log, async () => {
       ? { codePath: config.VAREON_WORKFLOW_BUNDLE }
       : { code: await bundleWorkflows() },
     activities: {
-      ...createRunActivities({ database, bus, hosts, guarded, defaultHost: config.VAREON_HOST_NAME }),
+      ...createRunActivities({
+        database,
+        bus,
+        hosts,
+        guarded,
+        resets,
+        defaultHost: config.VAREON_HOST_NAME,
+      }),
       ...createVerbActivities({
         'notify.email': createNotifyEmail({ database, outbox, startMail: starter.startMail }),
       }),
       ...createMailActivities({ outbox, transport }),
-      ...createReconcileActivities({ database, bus, hosts, client, ...starter, log }),
+      ...createReconcileActivities({ database, bus, hosts, client, resets, ...starter, log }),
     },
     reuseV8Context: true,
     maxCachedWorkflows: 1_000,

@@ -1,7 +1,7 @@
 import { isEnded } from '../../domain/neosyntis/runs.ts';
 import type { Platform, Victim } from './platform.ts';
 import { programs } from './programs.ts';
-import { createTraffic, type Ordered, pause } from './traffic.ts';
+import { createTraffic, pause } from './traffic.ts';
 import { judge, type Kill, type Verdict } from './verdict.ts';
 import { type Watcher, watch, watchRun } from './watchers.ts';
 
@@ -22,8 +22,9 @@ export interface Ordeal {
 }
 
 export interface OrdealOptions {
-  /** Runs open at once. */
-  width: number;
+  /** Runs that are triggered as fast as they are taken, before the first kill. */
+  burst: number;
+  /** Runs that are triggered from then on. */
   perSecond: number;
   /** Runs that are watched at once. */
   watched: number;
@@ -50,13 +51,9 @@ export async function beginOrdeal(platform: Platform, options: OrdealOptions): P
       if (/run\.(completed|failed|cancelled)$/.test(event.type)) open.delete(event.subject);
     },
   });
-  const isOpen = ({ runIds }: Ordered) => [...runIds].some((id) => open.has(id));
-  traffic.flow({ ...options, isOpen });
-  await seen(
-    () => open.size >= options.width * 0.8,
-    60_000,
-    () => `${open.size} runs open`,
-  );
+  await traffic.burst(options.burst);
+  // A platform that cannot keep up gets no more than this to do.
+  traffic.flow(options.perSecond, () => open.size < 2 * options.burst);
 
   /** Ready as the API says, and a new run with code in it ends. */
   async function recovered(): Promise<void> {

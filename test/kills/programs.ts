@@ -37,12 +37,12 @@ export const programs: Program[] = [
   },
   {
     name: 'wait',
-    steps: [{ short: { wait: { seconds: 1 } } }, 'wait 3s', last],
+    steps: [{ short: { wait: { seconds: 1 } } }, 'wait 7s', last],
     marks: [],
     mails: false,
   },
   { name: 'code', steps: [mark('a', 0.3), mark('b', 0), last], marks: ['a', 'b'], mails: false },
-  { name: 'long', steps: [mark('a', 3), last], marks: ['a'], mails: false },
+  { name: 'long', steps: [mark('a', 4), last], marks: ['a'], mails: false },
   {
     name: 'fork',
     steps: [

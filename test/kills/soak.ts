@@ -13,7 +13,7 @@ const { values } = parseArgs({
   options: {
     kills: { type: 'string', default: '30' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
-    width: { type: 'string', default: '50' },
+    burst: { type: 'string', default: '50' },
     rate: { type: 'string', default: '8' },
     only: { type: 'string', default: victims.join() },
   },
@@ -41,7 +41,7 @@ const platform = await startPlatform();
 let isRight = false;
 try {
   const ordeal = await beginOrdeal(platform, {
-    width: Number(values.width),
+    burst: Number(values.burst),
     perSecond: Number(values.rate),
     watched: 8,
   });

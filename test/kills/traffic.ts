@@ -26,13 +26,18 @@ export interface Traffic {
   repeats(): number;
   /** Orders one run and repeats it until it is acknowledged. */
   order(program: Program): Promise<Ordered>;
-  /** Goes on ordering, `perSecond` at most, while fewer than `width` are open. */
-  flow(options: { width: number; perSecond: number; isOpen(run: Ordered): boolean }): void;
+  /** Orders so many, of all programs, all at once. */
+  burst(number: number): Promise<void>;
+  /** Goes on ordering, `perSecond` at most, while there is room. */
+  flow(perSecond: number, hasRoom: () => boolean): void;
   /** Ends the flow and resolves when what was ordered is acknowledged. */
   stop(): Promise<void>;
 }
 
 const PAUSE_MS = 100;
+
+/** Orders that wait for their acknowledgement, in an outage too. */
+const AT_ONCE = 40;
 
 export async function createTraffic(
   platform: Platform,
@@ -80,14 +85,17 @@ export async function createTraffic(
     }
   }
 
-  async function flow({ width, perSecond, isOpen }: Parameters<Traffic['flow']>[0]): Promise<void> {
-    for (let next = 0; flowing; next++) {
-      const program = programs[next % programs.length];
-      const open = acknowledged.filter(isOpen).length + ordering.size;
-      if (program && open < width) {
-        const ordered = order(program).finally(() => ordering.delete(ordered));
-        ordering.add(ordered);
-      }
+  let turn = 0;
+  function orderNext(): void {
+    const program = programs[turn++ % programs.length];
+    if (!program) return;
+    const ordered = order(program).finally(() => ordering.delete(ordered));
+    ordering.add(ordered);
+  }
+
+  async function flow(perSecond: number, hasRoom: () => boolean): Promise<void> {
+    while (flowing) {
+      if (hasRoom() && ordering.size < AT_ONCE) orderNext();
       await pause(1000 / perSecond);
     }
   }
@@ -99,8 +107,12 @@ export async function createTraffic(
     refused,
     repeats: () => repeats,
     order,
-    flow(options) {
-      flows = flow(options);
+    async burst(number) {
+      for (let index = 0; index < number; index++) orderNext();
+      await Promise.all(ordering);
+    },
+    flow(perSecond, hasRoom) {
+      flows = flow(perSecond, hasRoom);
     },
     async stop() {
       flowing = false;

@@ -7,8 +7,9 @@ import {
   type LogRange,
   stepId,
 } from '../../../domain/neosyntis/code.ts';
-import type { OutputPiece, Processes, ProcessSpec } from '../../../drivers/processes/port.ts';
+import type { OutputPiece, Processes, ProcessResult, ProcessSpec } from '../../../drivers/processes/port.ts';
 import { resultOf } from './code-result.ts';
+import { createHolds } from './holds.ts';
 
 export interface CodeDeps {
   processes: Processes;
@@ -20,7 +21,6 @@ export interface CodeDeps {
 
 export type CodeActivities = ReturnType<typeof createCodeActivities>;
 
-const HEARTBEAT_MS = 150;
 const KILL_GRACE_MS = 2_000;
 const OUTPUT_LIMIT_BYTES = 10 * 1024 * 1024;
 const LOG_READ_BYTES = 256 * 1024;
@@ -28,16 +28,15 @@ const PIECE_BYTES = 32 * 1024;
 
 /** Code of users on this host. Not idempotent: callers set maximumAttempts to 1 and heartbeatTimeout to seconds. */
 export function createCodeActivities({ processes, hostName, publishLog, log }: CodeDeps) {
+  const holds = createHolds();
+
   /**
    * Runs a step to its end; what the code does wrong is data in the result.
    * @throws CancelledFailure once everything is ended; ApplicationFailure of a type in `codeFailures`, not
    *   retryable, when nobody knows what the step did.
    */
   async function runCode(step: CodeStep): Promise<CodeResult> {
-    const context = Context.current();
-    if (context.info.attempt > 1) throw ranBefore(step);
-    let pid: number | undefined;
-    const beat = setInterval(() => context.heartbeat({ pid }), HEARTBEAT_MS);
+    if (Context.current().info.attempt > 1) throw ranBefore(step);
     const onOutput = (piece: OutputPiece): void => {
       try {
         publishLog(chunkOf(step, piece));
@@ -48,20 +47,28 @@ export function createCodeActivities({ processes, hostName, publishLog, log }: C
         );
       }
     };
-    try {
-      const signal = context.cancellationSignal;
-      const result = await processes.run(specOf(step), {
-        signal,
-        onOutput,
-        onStarted: (started) => (pid = started),
-      });
-      const { end } = result;
-      if (end.kind === 'cancelled') throw stopped(signal);
-      if (end.kind === 'not_started' && end.cause === 'ran_before') throw ranBefore(step);
-      return await resultOf(step, result, { host: hostName, processes });
-    } finally {
-      clearInterval(beat);
-    }
+    const result = await holds.begin(step.step, (options) =>
+      processes.run(specOf(step), { ...options, onOutput }),
+    );
+    return answer(step, result);
+  }
+
+  /**
+   * Says what became of a step whose `runCode` Temporal lost sight of: stays with it when it still runs, and reads
+   * how it ended when it has. It starts nothing, so it may be asked again and again.
+   * @throws as `runCode` does; `ranBefore` when this host died in the middle and nobody knows.
+   */
+  async function settleCode(step: CodeStep): Promise<CodeResult> {
+    const result = (await holds.join(step.step)) ?? (await processes.outcome(step.step));
+    if (!result) throw ranBefore(step);
+    return answer(step, result);
+  }
+
+  async function answer(step: CodeStep, result: ProcessResult): Promise<CodeResult> {
+    const { end } = result;
+    if (end.kind === 'cancelled') throw stopped(Context.current().cancellationSignal);
+    if (end.kind === 'not_started' && end.cause === 'ran_before') throw ranBefore(step);
+    return resultOf(step, result, { host: hostName, processes });
   }
 
   /** What a stream holds from a byte on, at most 256 KiB of it; empty where there is nothing. */
@@ -77,7 +84,7 @@ export function createCodeActivities({ processes, hostName, publishLog, log }: C
     return chunks;
   }
 
-  return { runCode, readLog };
+  return { runCode, settleCode, readLog };
 }
 
 const ranBefore = ({ step }: CodeStep): ApplicationFailure =>

@@ -2,12 +2,14 @@ import {
   ActivityCancellationType,
   ActivityFailure,
   ApplicationFailure,
+  isCancellation,
+  patched,
   proxyActivities,
   TimeoutFailure,
 } from '@temporalio/workflow';
 import type { CodeActivities } from '../../../activities/host/neosyntis/code.ts';
 import { hostQueue } from '../../../domain/names.ts';
-import { type CodeStep, codeFailures, stepId } from '../../../domain/neosyntis/code.ts';
+import { type CodeResult, type CodeStep, codeFailures, stepId } from '../../../domain/neosyntis/code.ts';
 import { failure, TaskFailure } from './problem.ts';
 import type { Outcome } from './scope.ts';
 
@@ -19,32 +21,60 @@ export type CodeRunner = (step: Without<CodeStep>) => Promise<Outcome>;
 /** A host that does not take a step for this long has it failed, with nothing run. */
 const TAKEN_WITHIN_MS = 60_000;
 
+/** A host that is back, or never was away, says within this time what became of a step. */
+const SETTLED_WITHIN_MS = 20_000;
+
+/** A host that dies is noticed within this time; a Temporal that is away for longer looks the same from here. */
+const HEARTBEAT_WITHIN_MS = 5_000;
+
 /**
- * Runs code on a worker host at most once: what it did cannot be known when the host dies in the middle, so it
- * is not tried again, and says so.
+ * Runs code on a worker host at most once. A host that cannot be seen for a while is asked what became of the step;
+ * when it died in the middle nobody knows what the step did, so it is not tried again, and says so.
  */
 export function createCodeRunner(place: () => Promise<{ host: string }>): CodeRunner {
   return async (given) => {
     const { host } = await place();
-    const { runCode } = proxyActivities<CodeActivities>({
+    const options = {
       taskQueue: hostQueue(host),
-      scheduleToStartTimeout: TAKEN_WITHIN_MS,
       // The process has its own limit; this one is for a host that forgot to enforce it.
       startToCloseTimeout: given.timeoutMs + 30_000,
-      // A host that dies is noticed within this time.
-      heartbeatTimeout: 5_000,
-      retry: { maximumAttempts: 1 },
+      heartbeatTimeout: HEARTBEAT_WITHIN_MS,
       cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    };
+    const { runCode } = proxyActivities<CodeActivities>({
+      ...options,
+      scheduleToStartTimeout: TAKEN_WITHIN_MS,
+      retry: { maximumAttempts: 1 },
     });
-    const step = stepId(given.runId, given.path, given.iteration);
-    const result = await runCode({ ...given, step }).catch((error: unknown) => {
-      throw described(error, host);
+    // It starts nothing, so it may be tried again.
+    const { settleCode } = proxyActivities<CodeActivities>({
+      ...options,
+      scheduleToStartTimeout: SETTLED_WITHIN_MS,
+      retry: { initialInterval: 200, maximumInterval: '2 seconds' },
     });
+    const step = { ...given, step: stepId(given.runId, given.path, given.iteration) };
+
+    async function settled(error: unknown): Promise<CodeResult> {
+      if (!isOutOfSight(error) || !patched('settle-code')) throw described(error, host);
+      try {
+        return await settleCode(step);
+      } catch (unsettled) {
+        throw isCancellation(unsettled) ? unsettled : described(error, host);
+      }
+    }
+
+    const result = await runCode(step).catch(settled);
     const logs = { host, stdoutBytes: result.stdoutBytes, stderrBytes: result.stderrBytes };
     if (result.outcome === 'problem') throw new TaskFailure(result.problem, false, logs);
     return { output: result.output, ...logs };
   };
 }
+
+/** The step was taken, and neither its end nor a sign of life came in time. */
+const isOutOfSight = (error: unknown): boolean =>
+  error instanceof ActivityFailure &&
+  error.cause instanceof TimeoutFailure &&
+  error.cause.timeoutType !== 'SCHEDULE_TO_START';
 
 function described(error: unknown, host: string): unknown {
   if (!(error instanceof ActivityFailure)) return error;
@@ -53,6 +83,13 @@ function described(error: unknown, host: string): unknown {
     return failure(
       'communication',
       `Host ${host} did not take the step within ${TAKEN_WITHIN_MS / 1000} s; nothing ran.`,
+    );
+  if (cause instanceof ApplicationFailure && cause.type === codeFailures.ranBefore)
+    return failure(
+      'runtime',
+      `Host ${host} ran this step before, in an execution of this run that was reset in Temporal, and runs no step ` +
+        'twice. What it did then is unknown here; trigger a new run to run it again.',
+      true,
     );
   if (
     cause instanceof TimeoutFailure ||
