@@ -30,7 +30,7 @@ export interface OrdealOptions {
   watched: number;
 }
 
-const RECOVERED_WITHIN_MS = 90_000;
+const RECOVERED_WITHIN_MS = 180_000;
 
 /** Runs of all kinds, more of them all the time, with people who watch: what kills happen to. */
 export async function beginOrdeal(platform: Platform, options: OrdealOptions): Promise<Ordeal> {

@@ -23,7 +23,7 @@ export interface Verdict {
 }
 
 /** Runs that were in flight go on within this time after the last recovery. */
-const ENDED_WITHIN_MS = 120_000;
+const ENDED_WITHIN_MS = 180_000;
 
 const PAGE = 200;
 

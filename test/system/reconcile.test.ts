@@ -41,14 +41,14 @@ const isStatus =
     run.status === status;
 
 describe('The reconciler', () => {
-  test('starts a run that was written and never started', async () => {
+  test.concurrent('starts a run that was written and never started', async () => {
     const workflowId = await world.newWorkflow(user, [{ a: { set: { done: true } } }]);
     const id = await written(workflowId);
     const run = await world.untilRun(user, id, ({ status }) => status === 'completed', RIGHT_WITHIN_MS);
     expect(run.output).toEqual({ done: true });
   }, 40_000);
 
-  test('closes a run that was terminated in Temporal, and tells those who watch', async () => {
+  test.concurrent('closes a run that was terminated in Temporal, and tells those who watch', async () => {
     const workflowId = await world.newWorkflow(user, [{ long: { wait: { hours: 1 } } }]);
     const { body } = await world.api('POST', `/api/neosyntis/workflows/${workflowId}/trigger`, {
       token: user.token,
@@ -66,7 +66,7 @@ describe('The reconciler', () => {
     socket.close();
   }, 40_000);
 
-  test('closes a run that timed out in Temporal', async () => {
+  test.concurrent('closes a run that timed out in Temporal', async () => {
     const workflowId = await world.newWorkflow(user, [{ long: { wait: { hours: 1 } } }]);
     const id = await written(workflowId);
     const [version] = await world.sql<{ document: unknown }>(
@@ -85,7 +85,7 @@ describe('The reconciler', () => {
     expect(run.steps).toMatchObject([{ status: 'unknown' }]);
   }, 40_000);
 
-  test('closes a run that was deleted in Temporal, and does not start it again', async () => {
+  test.concurrent('closes a run that was deleted in Temporal, and does not start it again', async () => {
     const id = await trigger([{ long: { wait: { hours: 1 } } }]);
     await world.untilRun(user, id, ({ steps }) => steps[0]?.status === 'waiting');
     await world.temporal.workflowService.deleteWorkflowExecution({
@@ -115,7 +115,7 @@ async function reset(workflowId: string, task: number): Promise<void> {
 }
 
 describe('A run that is reset in Temporal', () => {
-  test('is open again after it had ended, and ends again with its steps as they went', async () => {
+  test.concurrent('is open again after it had ended, and ends again with its steps as they went', async () => {
     const id = await trigger([
       { first: { set: { n: 1 } } },
       { pause: { wait: { milliseconds: 300 } } },
@@ -149,7 +149,7 @@ describe('A run that is reset in Temporal', () => {
     socket.close();
   }, 40_000);
 
-  test('shows what it waits for, though it has nothing new to tell', async () => {
+  test.concurrent('shows what it waits for, though it has nothing new to tell', async () => {
     const id = await trigger([{ first: { wait: { seconds: 2 } } }, { second: { wait: { hours: 1 } } }]);
     await world.untilRun(user, id, ({ steps }) => steps[1]?.status === 'waiting');
     // Back to where it waited for the first time: the timer, of an hour now gone, begins anew.
@@ -166,7 +166,7 @@ describe('A run that is reset in Temporal', () => {
     await world.untilRun(user, id, isStatus('cancelled'));
   }, 60_000);
 
-  test('that would run a code step again is told that its host ran it before', async () => {
+  test.concurrent('that would run a code step again is told that its host ran it before', async () => {
     const id = await trigger([{ code: { run: { shell: { command: 'echo once' } } } }]);
     await world.untilRun(user, id, isStatus('completed'));
     await reset(id, 0);
@@ -175,7 +175,7 @@ describe('A run that is reset in Temporal', () => {
     expect(run.steps).toMatchObject([{ status: 'unknown' }]);
   }, 40_000);
 
-  test('and then ended there without a word is closed with what it had told', async () => {
+  test.concurrent('and then ended there without a word is closed with what it had told', async () => {
     const id = await trigger([{ first: { set: { n: 1 } } }, { long: { wait: { hours: 1 } } }]);
     await world.untilRun(user, id, ({ steps }) => steps[1]?.status === 'waiting');
     await reset(id, 0);
