@@ -7,6 +7,7 @@ import { connectBus } from '../drivers/bus/mqtt.ts';
 import { createExpressionCheck } from '../drivers/expressions/check.ts';
 import type { Logger } from '../logs.ts';
 import { seedAdministrator } from './auth/seed.ts';
+import { watchDatabase } from './database-watch.ts';
 import { createApp, createServer } from './http/app.ts';
 import { attachSockets } from './http/sockets.ts';
 import { withTarget } from './http/target.ts';
@@ -43,6 +44,8 @@ export async function startApi({ config, keys, tls, log }: ApiOptions) {
   const adminCreated = config.VAREON_ADMIN_PASSWORD
     ? await seedAdministrator(database, config.VAREON_ADMIN_PASSWORD)
     : false;
+  const watch = watchDatabase(config.DATABASE_URL ?? '', log);
+  const { during } = watch;
   const temporal = connectTemporal(config.TEMPORAL_ADDRESS ?? '', config.TEMPORAL_NAMESPACE, log);
   const streams = {
     runs: createRunStreams({ bus, database, log }),
@@ -53,15 +56,16 @@ export async function startApi({ config, keys, tls, log }: ApiOptions) {
     keys,
     database,
     bus,
+    watch,
     temporal,
     streams,
     checkExpressions: await createExpressionCheck(),
     log,
   });
   const origins = list(config.VAREON_CORS_ORIGINS);
-  const app = createApp({ ...surface, corsOrigins: origins, log });
+  const app = createApp({ ...surface, during, corsOrigins: origins, log });
   const server = createServer(tls, withTarget(app.callback()));
-  const sockets = attachSockets(server, { ...surface, origins, log });
+  const sockets = attachSockets(server, { ...surface, during, origins, log });
   surface.countSockets(sockets.count);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -79,7 +83,7 @@ export async function startApi({ config, keys, tls, log }: ApiOptions) {
       setTimeout(() => server.closeAllConnections(), 2_000).unref();
       server.closeIdleConnections();
       await closed;
-      await Promise.all([temporal.close(), bus.close(), database.close()]);
+      await Promise.all([temporal.close(), bus.close(), watch.close(), database.close()]);
       await broker?.close();
     },
   };

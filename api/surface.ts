@@ -17,6 +17,7 @@ import type { Logger } from '../logs.ts';
 import { VERSION } from '../version.ts';
 import { createAuthenticator } from './auth/authenticator.ts';
 import { createAuthRoutes } from './auth/routes.ts';
+import type { DatabaseWatch } from './database-watch.ts';
 import { createOpenApi } from './http/openapi.ts';
 import type { createEventStream } from './live/events.ts';
 import type { createRunStreams } from './live/runs.ts';
@@ -41,6 +42,7 @@ export interface SurfaceDeps {
   keys: Keys;
   database: Database;
   bus: Bus;
+  watch: DatabaseWatch;
   temporal: Temporal;
   streams: { runs: ReturnType<typeof createRunStreams>; events: ReturnType<typeof createEventStream> };
   checkExpressions: CheckExpressions;
@@ -49,7 +51,7 @@ export interface SurfaceDeps {
 
 /** Every route and socket of the API, with what they need: the one place where modules meet. */
 export function createSurface(deps: SurfaceDeps) {
-  const { config, keys, database, bus, temporal, streams, log } = deps;
+  const { config, keys, database, bus, watch, temporal, streams, log } = deps;
   const authenticator = createAuthenticator({ database, keys, config });
   const audit = createAuditLog(database);
   const workflows = createWorkflowRepository(database);
@@ -87,7 +89,10 @@ export function createSurface(deps: SurfaceDeps) {
   });
   const readiness = createReadiness(
     {
-      database: async () => void (await rows(database.em, 'select 1')),
+      database: async () => {
+        await rows(database.em, 'select 1');
+        watch.hasAnswered();
+      },
       temporal: temporal.check,
       bus: bus.check,
     },

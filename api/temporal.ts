@@ -40,6 +40,8 @@ export function connectTemporal(address: string, namespace: string, log: Logger)
 
   async function check(withinMs = ANSWER_WITHIN_MS): Promise<void> {
     await connection.withDeadline(Date.now() + withinMs, () => connection.workflowService.getSystemInfo({}));
+    if (!up) log.info('Temporal is back');
+    up = true;
   }
 
   function away(error: unknown) {
@@ -47,12 +49,7 @@ export function connectTemporal(address: string, namespace: string, log: Logger)
     up = false;
   }
 
-  async function look(): Promise<void> {
-    await check();
-    if (!up) log.warn('Temporal is back');
-    up = true;
-  }
-  const looking = every(LOOK_EVERY_MS, look, away);
+  const looking = every(LOOK_EVERY_MS, check, away);
 
   async function ask(): Promise<void> {
     try {

@@ -32,6 +32,8 @@ export interface AuditEntry {
 export interface RouterDeps {
   authenticator: Authenticator;
   audit(entry: AuditEntry): Promise<void>;
+  /** Gives work up when the database goes away meanwhile. */
+  during<T>(work: () => Promise<T>): Promise<T>;
   log: Logger;
 }
 
@@ -52,13 +54,13 @@ function handle(route: Route, checker: ReturnType<typeof createChecker>, deps: R
     query: route.query && checker.text(route.query),
     body: route.body && checker.body(route.body),
   };
-  return async (ctx: RouterContext) => {
+  const answer = async (ctx: RouterContext) => {
     const request = requestInfo(ctx);
     let user: Principal | undefined;
     let reply: Reply;
     let outcome = 'ok';
     try {
-      user = await caller(ctx, route.access, deps.authenticator);
+      user = route.withoutDatabase ? undefined : await caller(ctx, route.access, deps.authenticator);
       ctx.state.user = user;
       const input = await readInput(ctx, route, checks);
       reply = await route.handler({ user, request, ...input });
@@ -78,6 +80,7 @@ function handle(route: Route, checker: ReturnType<typeof createChecker>, deps: R
       });
     send(ctx, reply);
   };
+  return route.withoutDatabase ? answer : (ctx: RouterContext) => deps.during(() => answer(ctx));
 }
 
 async function caller(ctx: RouterContext, access: Access, authenticator: Authenticator) {

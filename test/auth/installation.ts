@@ -77,7 +77,14 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
       audit: audit.write,
       log,
     });
-    const app = createApp({ routes, authenticator, audit: audit.write, log, corsOrigins: [] });
+    const app = createApp({
+      routes,
+      authenticator,
+      audit: audit.write,
+      log,
+      corsOrigins: [],
+      during: (work) => work(),
+    });
     const server = createServer(undefined, app.callback());
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo; // it listens on TCP

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../local/ports.ts';
@@ -20,6 +20,8 @@ export interface Platform {
   socketUrl(path: string): URL;
   /** Kills it and resolves once it is back. @returns when it was killed and back, in ms since the epoch. */
   kill(victim: Victim): Promise<{ at: number; back: number }>;
+  /** Signals it with all that it has started: a frozen server takes connections and does not answer. */
+  signalAll(victim: Victim, signal: NodeJS.Signals): void;
   /** Stops everything; the data folder goes too, unless somebody wants to look into it. */
   close(options?: { keep?: boolean }): Promise<void>;
 }
@@ -55,12 +57,23 @@ export async function startPlatform(): Promise<Platform> {
       await up;
       return { at, back: Date.now() };
     },
+    signalAll(victim, signal) {
+      const pid = victim === 'bus' ? bus.pid() : stack.part(victim).pid;
+      if (pid === undefined) throw new Error(`${victim} does not run`);
+      for (const one of withDescendants(pid)) process.kill(one, signal);
+    },
     async close({ keep = false } = {}) {
       await stack.close();
       bus.close();
       if (!keep) rmSync(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+/** A process and those that it started: PostgreSQL answers with one for each connection. */
+function withDescendants(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
+  return [pid, ...children.flatMap((child) => withDescendants(Number(child)))];
 }
 
 /** Outlives the access tokens' ten minutes. */
@@ -77,6 +90,7 @@ async function apiToken(api: Client): Promise<string> {
         'neosyntis:workflows:write',
         'neosyntis:workflows:run',
         'neosyntis:workflows:execute_code',
+        'myntrix:jobs:write',
       ],
     },
   });

@@ -72,6 +72,12 @@ function timesOf(
   return program.mails ? [...times, ['mail', mails.get(token) ?? 0]] : times;
 }
 
+/**
+ * Of a step that Temporal gave to nobody when it was killed itself, a host can only tell that it never came when it
+ * has been there for a while.
+ */
+const HOST_KNOWS_AFTER_MS = 30_000;
+
 /** A run may fail for one reason only: a code step that was in flight when the host was killed, and says so. */
 async function isHonest(
   platform: Platform,
@@ -86,7 +92,9 @@ async function isHonest(
       status === 'unknown' &&
       kills.some(
         ({ victim, at, back }) =>
-          victim === 'host' && Date.parse(started_at ?? '') <= back && Date.parse(ended_at ?? '') >= at,
+          victim === 'host' &&
+          Date.parse(started_at ?? '') <= back + HOST_KNOWS_AFTER_MS &&
+          Date.parse(ended_at ?? '') >= at,
       ),
   );
 }

@@ -42,7 +42,15 @@ export async function serve(
       return userOf(role);
     },
   };
-  const app = createApp({ routes, authenticator, audit: async () => {}, log, corsOrigins: [], observe });
+  const app = createApp({
+    routes,
+    authenticator,
+    audit: async () => {},
+    log,
+    corsOrigins: [],
+    during: (work) => work(),
+    observe,
+  });
   const server = createServer(undefined, app.callback());
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`; // it listens on TCP

@@ -5,6 +5,8 @@ import {
   codeFailures,
   type LogChunk,
   type LogRange,
+  SETTLED_WITHIN_MS,
+  type SettledStep,
   stepId,
 } from '../../../domain/neosyntis/code.ts';
 import type { OutputPiece, Processes, ProcessResult, ProcessSpec } from '../../../drivers/processes/port.ts';
@@ -17,6 +19,10 @@ export interface CodeDeps {
   /** Sends a chunk over the bus, which may lose it: readLog() has it too. */
   publishLog: (chunk: LogChunk) => void;
   log: { warn(details: object, message: string): void };
+  /** How long this life of the host has lasted. */
+  uptimeMs?: () => number;
+  /** How long a process that Temporal lost sight of waits for somebody to ask for it. */
+  orphanAfterMs?: number;
 }
 
 export type CodeActivities = ReturnType<typeof createCodeActivities>;
@@ -27,8 +33,15 @@ const LOG_READ_BYTES = 256 * 1024;
 const PIECE_BYTES = 32 * 1024;
 
 /** Code of users on this host. Not idempotent: callers set maximumAttempts to 1 and heartbeatTimeout to seconds. */
-export function createCodeActivities({ processes, hostName, publishLog, log }: CodeDeps) {
-  const holds = createHolds();
+export function createCodeActivities({
+  processes,
+  hostName,
+  publishLog,
+  log,
+  uptimeMs = () => process.uptime() * 1000,
+  orphanAfterMs,
+}: CodeDeps) {
+  const holds = createHolds(orphanAfterMs);
 
   /**
    * Runs a step to its end; what the code does wrong is data in the result.
@@ -37,6 +50,10 @@ export function createCodeActivities({ processes, hostName, publishLog, log }: C
    */
   async function runCode(step: CodeStep): Promise<CodeResult> {
     if (Context.current().info.attempt > 1) throw ranBefore(step);
+    return runNow(step);
+  }
+
+  async function runNow(step: CodeStep): Promise<CodeResult> {
     const onOutput = (piece: OutputPiece): void => {
       try {
         publishLog(chunkOf(step, piece));
@@ -55,13 +72,18 @@ export function createCodeActivities({ processes, hostName, publishLog, log }: C
 
   /**
    * Says what became of a step whose `runCode` Temporal lost sight of: stays with it when it still runs, and reads
-   * how it ended when it has. It starts nothing, so it may be asked again and again.
-   * @throws as `runCode` does; `ranBefore` when this host died in the middle and nobody knows.
+   * how it ended when it has. One that never came to this host, which was there all the time, is run now. It may be
+   * asked again and again: a step of one id is started once.
+   * @throws as `runCode` does; `ranBefore` when a host died in the middle and nobody knows.
    */
-  async function settleCode(step: CodeStep): Promise<CodeResult> {
-    const result = (await holds.join(step.step)) ?? (await processes.outcome(step.step));
-    if (!result) throw ranBefore(step);
-    return answer(step, result);
+  async function settleCode({ step, wasSeen, scheduledAtMs }: SettledStep): Promise<CodeResult> {
+    const known = (await holds.join(step.step)) ?? (await processes.outcome(step.step));
+    if (known) return answer(step, known);
+    const { currentAttemptScheduledTimestampMs: askedAtMs } = Context.current().info;
+    // Both times are Temporal's, so clocks need not agree; an activity is not older than the limit when it comes.
+    const wasHere = uptimeMs() > askedAtMs - scheduledAtMs + SETTLED_WITHIN_MS;
+    if (wasSeen || !wasHere) throw ranBefore(step);
+    return runNow(step);
   }
 
   async function answer(step: CodeStep, result: ProcessResult): Promise<CodeResult> {

@@ -9,7 +9,7 @@ import {
 } from '@temporalio/workflow';
 import type { CodeActivities } from '../../../activities/host/neosyntis/code.ts';
 import { hostQueue } from '../../../domain/names.ts';
-import { type CodeResult, type CodeStep, codeFailures, stepId } from '../../../domain/neosyntis/code.ts';
+import { type CodeStep, codeFailures, SETTLED_WITHIN_MS, stepId } from '../../../domain/neosyntis/code.ts';
 import { failure, TaskFailure } from './problem.ts';
 import type { Outcome } from './scope.ts';
 
@@ -20,9 +20,6 @@ export type CodeRunner = (step: Without<CodeStep>) => Promise<Outcome>;
 
 /** A host that does not take a step for this long has it failed, with nothing run. */
 const TAKEN_WITHIN_MS = 60_000;
-
-/** A host that is back, or never was away, says within this time what became of a step. */
-const SETTLED_WITHIN_MS = 20_000;
 
 /** A host that dies is noticed within this time; a Temporal that is away for longer looks the same from here. */
 const HEARTBEAT_WITHIN_MS = 5_000;
@@ -46,7 +43,7 @@ export function createCodeRunner(place: () => Promise<{ host: string }>): CodeRu
       scheduleToStartTimeout: TAKEN_WITHIN_MS,
       retry: { maximumAttempts: 1 },
     });
-    // It starts nothing, so it may be tried again.
+    // A host starts a step of one id once, so it may be asked again.
     const { settleCode } = proxyActivities<CodeActivities>({
       ...options,
       scheduleToStartTimeout: SETTLED_WITHIN_MS,
@@ -54,27 +51,26 @@ export function createCodeRunner(place: () => Promise<{ host: string }>): CodeRu
     });
     const step = { ...given, step: stepId(given.runId, given.path, given.iteration) };
 
-    async function settled(error: unknown): Promise<CodeResult> {
-      if (!isOutOfSight(error) || !patched('settle-code')) throw described(error, host);
-      try {
-        return await settleCode(step);
-      } catch (unsettled) {
+    const scheduledAtMs = Date.now();
+    const result = await runCode(step).catch(async (error: unknown) => {
+      const timeout = outOfSight(error);
+      if (!timeout || !patched('settle-code')) throw described(error, host);
+      const wasSeen = timeout.lastHeartbeatDetails !== undefined;
+      return settleCode({ step, wasSeen, scheduledAtMs }).catch((unsettled: unknown) => {
         throw isCancellation(unsettled) ? unsettled : described(error, host);
-      }
-    }
-
-    const result = await runCode(step).catch(settled);
+      });
+    });
     const logs = { host, stdoutBytes: result.stdoutBytes, stderrBytes: result.stderrBytes };
     if (result.outcome === 'problem') throw new TaskFailure(result.problem, false, logs);
     return { output: result.output, ...logs };
   };
 }
 
-/** The step was taken, and neither its end nor a sign of life came in time. */
-const isOutOfSight = (error: unknown): boolean =>
-  error instanceof ActivityFailure &&
-  error.cause instanceof TimeoutFailure &&
-  error.cause.timeoutType !== 'SCHEDULE_TO_START';
+/** That the step was taken, and neither its end nor a sign of life came in time. */
+function outOfSight(error: unknown): TimeoutFailure | undefined {
+  if (!(error instanceof ActivityFailure && error.cause instanceof TimeoutFailure)) return undefined;
+  return error.cause.timeoutType === 'SCHEDULE_TO_START' ? undefined : error.cause;
+}
 
 function described(error: unknown, host: string): unknown {
   if (!(error instanceof ActivityFailure)) return error;
