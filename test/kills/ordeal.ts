@@ -1,5 +1,5 @@
 import { isEnded } from '../../domain/neosyntis/runs.ts';
-import type { Platform, Victim } from './platform.ts';
+import type { Away, Platform, Victim } from './platform.ts';
 import { programs } from './programs.ts';
 import { createTraffic, pause } from './traffic.ts';
 import { judge, type Kill, type Verdict } from './verdict.ts';
@@ -17,6 +17,8 @@ export interface OrdealResult extends Verdict {
 export interface Ordeal {
   /** Kills it, waits until it is back and until everything is ready again. */
   kill(victim: Victim): Promise<Kill>;
+  /** The same with one that is frozen for so long and then goes on. */
+  freeze(victim: Victim, forMs: number): Promise<Kill>;
   /** Ends the traffic and judges all of it. */
   end(): Promise<OrdealResult>;
 }
@@ -64,15 +66,18 @@ export async function beginOrdeal(platform: Platform, options: OrdealOptions): P
     await answers(platform, `/api/neosyntis/runs/${id}`, (_status, body) => isEnded(body?.status));
   }
 
+  async function after(victim: Victim, how: Kill['how'], away: Promise<Away>): Promise<Kill> {
+    const { at, back } = await away;
+    const kill: Kill = { victim, how, at, back, recoveredMs: 0 };
+    kills.push(kill);
+    await recovered();
+    kill.recoveredMs = Date.now() - back;
+    return kill;
+  }
+
   return {
-    async kill(victim) {
-      const { at, back } = await platform.kill(victim);
-      const kill: Kill = { victim, at, back, recoveredMs: 0 };
-      kills.push(kill);
-      await recovered();
-      kill.recoveredMs = Date.now() - back;
-      return kill;
-    },
+    kill: (victim) => after(victim, 'killed', platform.kill(victim)),
+    freeze: (victim, forMs) => after(victim, 'frozen', platform.freeze(victim, forMs)),
     async end() {
       await traffic.stop();
       const verdict = await judge(platform, traffic, kills);

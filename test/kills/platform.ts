@@ -18,12 +18,20 @@ export interface Platform {
   /** One request as an administrator's API token; undefined when there was no answer. */
   ask(method: string, path: string, options?: Pick<RequestOptions, 'body' | 'headers'>): Promise<Asked>;
   socketUrl(path: string): URL;
-  /** Kills it and resolves once it is back. @returns when it was killed and back, in ms since the epoch. */
-  kill(victim: Victim): Promise<{ at: number; back: number }>;
+  /** Kills it and resolves once it is back. */
+  kill(victim: Victim): Promise<Away>;
+  /** Freezes it for so long: it loses nothing, and goes on where it was as if no time had passed. */
+  freeze(victim: Victim, forMs: number): Promise<Away>;
   /** Signals it with all that it has started: a frozen server takes connections and does not answer. */
   signalAll(victim: Victim, signal: NodeJS.Signals): void;
   /** Stops everything; the data folder goes too, unless somebody wants to look into it. */
   close(options?: { keep?: boolean }): Promise<void>;
+}
+
+/** From when to when it was away, in ms since the epoch. */
+export interface Away {
+  at: number;
+  back: number;
 }
 
 export type Asked = Answer | undefined;
@@ -43,6 +51,12 @@ export async function startPlatform(): Promise<Platform> {
   const api = createClient(stack.apiUrl);
   const token = await apiToken(api);
 
+  function signalAll(victim: Victim, signal: NodeJS.Signals): void {
+    const pid = victim === 'bus' ? bus.pid() : stack.part(victim).pid;
+    if (pid === undefined) throw new Error(`${victim} does not run`);
+    for (const one of withDescendants(pid)) process.kill(one, signal);
+  }
+
   return {
     stack,
     bus,
@@ -57,11 +71,14 @@ export async function startPlatform(): Promise<Platform> {
       await up;
       return { at, back: Date.now() };
     },
-    signalAll(victim, signal) {
-      const pid = victim === 'bus' ? bus.pid() : stack.part(victim).pid;
-      if (pid === undefined) throw new Error(`${victim} does not run`);
-      for (const one of withDescendants(pid)) process.kill(one, signal);
+    async freeze(victim, forMs) {
+      const at = Date.now();
+      signalAll(victim, 'SIGSTOP');
+      await new Promise((resolve) => setTimeout(resolve, forMs));
+      signalAll(victim, 'SIGCONT');
+      return { at, back: Date.now() };
     },
+    signalAll,
     async close({ keep = false } = {}) {
       await stack.close();
       bus.close();

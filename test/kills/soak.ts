@@ -5,9 +5,10 @@ import { pause } from './traffic.ts';
 import type { Kill } from './verdict.ts';
 
 /**
- * `npm run soak -- --kills 200 [--seed 7] [--only temporal,host]`: kills random processes at random moments while
+ * `npm run soak -- --kills 200 [--seed 7] [--only temporal,host] [--frozen 0.2]`: kills random processes at random moments while
  * runs are under way, and counts. Progress goes to standard error; the result is one line of JSON, and the exit code
- * says whether all was right. The same seed kills the same processes after the same pauses.
+ * says whether all was right. Of the kills a share (`--frozen`) is a process that is stopped for 1 to 15 s and goes on.
+ * The same seed kills the same processes after the same pauses.
  */
 const { values } = parseArgs({
   options: {
@@ -15,6 +16,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     burst: { type: 'string', default: '50' },
     rate: { type: 'string', default: '8' },
+    frozen: { type: 'string', default: '0' },
     only: { type: 'string', default: victims.join() },
   },
 });

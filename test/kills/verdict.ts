@@ -5,6 +5,7 @@ import { type Ordered, pause, type Traffic } from './traffic.ts';
 
 export interface Kill {
   victim: Victim;
+  how: 'killed' | 'frozen';
   at: number;
   back: number;
   /** From being back until everything is ready and a new run has ended. */
@@ -91,8 +92,9 @@ async function isHonest(
       kind === 'run' &&
       status === 'unknown' &&
       kills.some(
-        ({ victim, at, back }) =>
+        ({ victim, how, at, back }) =>
           victim === 'host' &&
+          how === 'killed' &&
           Date.parse(started_at ?? '') <= back + HOST_KNOWS_AFTER_MS &&
           Date.parse(ended_at ?? '') >= at,
       ),
