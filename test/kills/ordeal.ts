@@ -15,6 +15,8 @@ export interface OrdealResult extends Verdict {
 }
 
 export interface Ordeal {
+  /** How long a new run with code in it takes now, with everything there, in ms. */
+  probe(): Promise<number>;
   /** Kills it, waits until it is back and until everything is ready again. */
   kill(victim: Victim): Promise<Kill>;
   /** The same with one that is frozen for so long and then goes on. */
@@ -76,6 +78,11 @@ export async function beginOrdeal(platform: Platform, options: OrdealOptions): P
   }
 
   return {
+    async probe() {
+      const startedAt = Date.now();
+      await recovered();
+      return Date.now() - startedAt;
+    },
     kill: (victim) => after(victim, 'killed', platform.kill(victim)),
     freeze: (victim, forMs) => after(victim, 'frozen', platform.freeze(victim, forMs)),
     async end() {

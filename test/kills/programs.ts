@@ -73,3 +73,9 @@ export const programs: Program[] = [
     mails: true,
   },
 ];
+
+/** In which order they are triggered: what waits costs little, so that many runs are open at once. */
+export const mix: string[] = [
+  ...['wait', 'code', 'pure', 'wait', 'long', 'verb'],
+  ...['wait', 'fork', 'pure', 'wait', 'verb'],
+];

@@ -3,7 +3,7 @@ import { chmodSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Asked, Platform } from './platform.ts';
-import { type Program, programs } from './programs.ts';
+import { mix, type Program, programs } from './programs.ts';
 
 /** One run that was asked for; its token is its Idempotency-Key, its input and what it leaves behind. */
 export interface Ordered {
@@ -87,8 +87,9 @@ export async function createTraffic(
 
   let turn = 0;
   function orderNext(): void {
-    const program = programs[turn++ % programs.length];
-    if (!program) return;
+    const name = mix[turn++ % mix.length];
+    const program = programs.find((one) => one.name === name);
+    if (!program) throw new Error(`there is no program "${name}"`);
     const ordered = order(program).finally(() => ordering.delete(ordered));
     ordering.add(ordered);
   }

@@ -33,6 +33,8 @@ const LOGS_WITHIN_MS = 10_000;
 const NEVER_STARTED_AFTER_MS = 3_000;
 const HOST_GONE_AFTER_MS = 12_000;
 
+const HEARTBEAT_MS = 1_000;
+
 /** Visibility may list a run as running for a while after it has ended. */
 const LISTED_FOR_MS = 5_000;
 
@@ -84,21 +86,20 @@ export function createReconcileActivities(deps: ReconcileDeps) {
      * Starts runs that were never started, closes those that Temporal ended without telling, and follows those
      * that were reset there.
      */
-    async reconcileRuns(): Promise<void> {
+    reconcileRuns: beating(async () => {
       const open = await intents.open(NEVER_STARTED_AFTER_MS);
       const running = await runningExecutions(client);
       for (const run of open) {
-        heartbeat();
         const execution = running.get(run.id);
         if (execution === undefined) await reconcileOpen(run);
         else if (run.execution !== null && run.execution !== execution) await followReset(run);
       }
       for (const run of await intents.endedAmong([...running.keys()], LISTED_FOR_MS))
         if (run.execution !== running.get(run.id)) await followReset(run);
-    },
+    }),
 
     /** Asks hosts again for what their steps printed and never arrived. */
-    async reconcileLogs(): Promise<void> {
+    reconcileLogs: beating(async () => {
       const ask = createLogRequests(bus);
       await waitUntil(
         async () => {
@@ -109,19 +110,29 @@ export function createReconcileActivities(deps: ReconcileDeps) {
         LOGS_WITHIN_MS,
         300,
       );
-    },
+    }),
 
-    reconcileAccounts: () => deps.reconcileAccounts(),
+    reconcileAccounts: beating(() => deps.reconcileAccounts()),
 
     /** Hosts that have not been heard of for too long are offline, whatever their last will said. */
-    async expireHosts(): Promise<void> {
+    expireHosts: beating(async () => {
       for (const name of await hosts.expire(HOST_GONE_AFTER_MS))
         await publishHostChange({ database, bus }, name, 'offline');
-    },
+    }),
   };
 }
 
 export type ReconcileActivities = ReturnType<typeof createReconcileActivities>;
+
+/** A worker that dies in the middle is missed within seconds, and the next pass is not held up. */
+const beating = (work: () => Promise<void>) => async (): Promise<void> => {
+  const beat = setInterval(() => heartbeat(), HEARTBEAT_MS);
+  try {
+    await work();
+  } finally {
+    clearInterval(beat);
+  }
+};
 
 const isReset = (run: OpenRun, found: Execution | undefined): found is Execution =>
   found !== undefined && run.execution !== null && run.execution !== found.id;
@@ -136,7 +147,6 @@ async function runningExecutions(client: Client): Promise<Map<string, string>> {
     query: "WorkflowType = 'neosyntisRun' AND ExecutionStatus = 'Running'",
     pageSize: 1000,
   })) {
-    heartbeat();
     executions.set(workflowId, runId);
   }
   return executions;
