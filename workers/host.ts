@@ -9,7 +9,7 @@ import { runProcess } from '../process.ts';
 import { prepareProcesses, SPOOL_KEPT_MS } from './host-processes.ts';
 import { announceHost } from './host-status.ts';
 import { serveLogRequests } from './log-requests.ts';
-import { connectWorker, installRuntime } from './temporal.ts';
+import { answers, connectWorker, installRuntime } from './temporal.ts';
 
 const PRUNE_EVERY_MS = 3_600_000;
 
@@ -29,11 +29,13 @@ await runProcess(log, async () => {
     will: { topic: topics.hostStatus(name), message: { name, status: 'offline' } },
     onError: (error) => log.warn({ err: error }, 'bus'),
   });
+  const connection = await connectWorker(config);
   let running = 0;
   const code = createCodeActivities({
     processes,
     hostName: name,
     publishLog: (chunk) => bus.publish(topics.hostLogs(name), chunk),
+    temporalAnswers: () => answers(connection),
     log,
   });
   const counted = {
@@ -47,7 +49,6 @@ await runProcess(log, async () => {
       }
     },
   };
-  const connection = await connectWorker(config);
   const worker = await Worker.create({
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
@@ -69,6 +70,7 @@ await runProcess(log, async () => {
   const pruning = setInterval(() => void processes.pruneSpools(SPOOL_KEPT_MS), PRUNE_EVERY_MS);
   await serveLogRequests(bus, name, code, log);
   return {
+    working,
     async close() {
       clearInterval(pruning);
       status.stop();

@@ -82,6 +82,7 @@ await runProcess(log, async () => {
   const collector = await collectFromHosts({ bus, database, hosts, log });
   await ensureReconciler(client);
   return {
+    working,
     async close() {
       await collector.close();
       worker.shutdown();

@@ -39,12 +39,14 @@ const RECOVERED_WITHIN_MS = 180_000;
 /** Runs of all kinds, more of them all the time, with people who watch: what kills happen to. */
 export async function beginOrdeal(platform: Platform, options: OrdealOptions): Promise<Ordeal> {
   const open = new Set<string>();
+  // A run may end before the repeated request that acknowledges it is answered.
+  const ended = new Set<string>();
   const kills: Kill[] = [];
   const watchers: (Watcher & { hasEnded(): boolean })[] = [];
   const traffic = await createTraffic(platform, (run) => {
     const [id] = run.runIds;
     if (id === undefined) return;
-    open.add(id);
+    if (!ended.delete(id)) open.add(id);
     if (watchers.filter((watcher) => !watcher.hasEnded()).length < options.watched)
       watchers.push(watchRun(platform, id));
   });
@@ -52,7 +54,8 @@ export async function beginOrdeal(platform: Platform, options: OrdealOptions): P
   const events = watch(platform, {
     path: '/ws/events',
     onFrame: ({ event }) => {
-      if (/run\.(completed|failed|cancelled)$/.test(event.type)) open.delete(event.subject);
+      if (!/run\.(completed|failed|cancelled)$/.test(event.type)) return;
+      if (!open.delete(event.subject)) ended.add(event.subject);
     },
   });
   await traffic.burst(options.burst);

@@ -11,9 +11,9 @@ import {
 } from '../../../domain/neosyntis/code.ts';
 import type { OutputPiece, Processes, ProcessResult, ProcessSpec } from '../../../drivers/processes/port.ts';
 import { resultOf } from './code-result.ts';
-import { createHolds } from './holds.ts';
+import { createHolds, type HoldsOptions } from './holds.ts';
 
-export interface CodeDeps {
+export interface CodeDeps extends HoldsOptions {
   processes: Processes;
   hostName: string;
   /** Sends a chunk over the bus, which may lose it: readLog() has it too. */
@@ -21,8 +21,6 @@ export interface CodeDeps {
   log: { warn(details: object, message: string): void };
   /** How long this life of the host has lasted. */
   uptimeMs?: () => number;
-  /** How long a process that Temporal lost sight of waits for somebody to ask for it. */
-  orphanAfterMs?: number;
 }
 
 export type CodeActivities = ReturnType<typeof createCodeActivities>;
@@ -39,9 +37,9 @@ export function createCodeActivities({
   publishLog,
   log,
   uptimeMs = () => process.uptime() * 1000,
-  orphanAfterMs,
+  ...holding
 }: CodeDeps) {
-  const holds = createHolds(orphanAfterMs);
+  const holds = createHolds(holding);
 
   /**
    * Runs a step to its end; what the code does wrong is data in the result.

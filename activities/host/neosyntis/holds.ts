@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { CancelledFailure, Context } from '@temporalio/activity';
 import type { ProcessResult, RunOptions } from '../../../drivers/processes/port.ts';
 
@@ -6,6 +7,7 @@ interface Held {
   result: Promise<ProcessResult>;
   end: AbortController;
   holders: number;
+  hasEnded: boolean;
   pid?: number;
 }
 
@@ -13,15 +15,35 @@ type Start = (options: Pick<RunOptions, 'signal' | 'onStarted'>) => Promise<Proc
 
 const HEARTBEAT_MS = 150;
 
+export interface HoldsOptions {
+  /** Whether Temporal can be asked now: while it is away nobody can say that a process is still wanted. */
+  temporalAnswers?: (() => Promise<boolean>) | undefined;
+  orphanAfterMs?: number | undefined;
+}
+
 /**
  * A process whose activity Temporal has forgotten (it was away for longer than the heartbeat's time limit, or the run
- * was terminated) goes on for so long without one: its run asks for it again, or nobody wants it.
+ * was terminated) goes on for so long without one while Temporal is there: its run asks for it, or nobody wants it.
  */
 const ORPHAN_AFTER_MS = 7_000;
 
 /** Processes with the activities that hold them: who asks for one that runs already stays with it. */
-export function createHolds(orphanAfterMs = ORPHAN_AFTER_MS) {
+export function createHolds({
+  temporalAnswers = async () => true,
+  orphanAfterMs = ORPHAN_AFTER_MS,
+}: HoldsOptions = {}) {
   const all = new Map<string, Held>();
+
+  /** Ends a process that nobody has asked for in time. */
+  async function endOrphan(held: Held, reason: unknown): Promise<void> {
+    const roundMs = Math.min(1_000, orphanAfterMs);
+    for (let waitedMs = 0; waitedMs < orphanAfterMs; ) {
+      await delay(roundMs, undefined, { ref: false });
+      if (held.holders > 0 || held.hasEnded) return;
+      if (await temporalAnswers()) waitedMs += roundMs;
+    }
+    held.end.abort(reason);
+  }
 
   /** Stays until the process has ended, heartbeating; what cancels the activity ends the process. */
   async function stay(held: Held): Promise<ProcessResult> {
@@ -31,8 +53,7 @@ export function createHolds(orphanAfterMs = ORPHAN_AFTER_MS) {
     held.holders++;
     const onCancel = (): void => {
       held.holders--;
-      const endIt = () => held.holders === 0 && held.end.abort(signal.reason);
-      if (isForgotten(signal.reason)) setTimeout(endIt, orphanAfterMs).unref();
+      if (isForgotten(signal.reason)) void endOrphan(held, signal.reason);
       else held.end.abort(signal.reason);
     };
     if (signal.aborted) onCancel();
@@ -52,11 +73,13 @@ export function createHolds(orphanAfterMs = ORPHAN_AFTER_MS) {
       const onStarted = (pid: number) => {
         held.pid = pid;
       };
-      const held: Held = { result: start({ signal: end.signal, onStarted }), end, holders: 0 };
+      const result = start({ signal: end.signal, onStarted });
+      const held: Held = { result, end, holders: 0, hasEnded: false };
       all.set(id, held);
       try {
         return await stay(held);
       } finally {
+        held.hasEnded = true;
         if (all.get(id) === held) all.delete(id);
       }
     },
