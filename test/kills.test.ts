@@ -31,17 +31,17 @@ describe('kill -9 in the middle of 50 runs', () => {
   );
 
   test('or a platform worker that sleeps longer than its work may take: it goes on as well', async () => {
-    // Local activities, such as a run's last projection, have 10 s.
-    const limitMs = await recoveredWithinMs();
+    // Local activities, such as a run's last projection, have 10 s; what was given to it meanwhile comes again.
     const { recoveredMs } = await ordeal.freeze('platform', 12_000);
-    expect(recoveredMs).toBeLessThan(limitMs);
+    expect(recoveredMs).toBeLessThan(60_000);
   }, 200_000);
 
   test('loses no acknowledged run, does nothing twice, and who watches misses and repeats nothing', async () => {
-    const { acknowledged, right, unknown, kills, frames, resumes, ...rest } = await ordeal.end();
+    const { acknowledged, right, unknown, unknownToNewHost, kills, frames, resumes, ...rest } =
+      await ordeal.end();
     expect(rest).toMatchObject({ lost: [], doubled: [], wrong: [], gaps: [] });
     expect(kills.map(({ victim }) => victim)).toEqual([...victims, 'platform']);
-    expect(right + unknown).toBe(acknowledged);
+    expect(right + unknown + unknownToNewHost).toBe(acknowledged);
     expect(acknowledged).toBeGreaterThan(50);
     // The API was away once: whoever watched then came back.
     expect(resumes).toBeGreaterThan(0);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { type Asked, type Platform, startPlatform, type Victim } from './kills/platform.ts';
+import { ANSWER_WITHIN_MS, expectUnavailable, outages, timed } from './kills/outage.ts';
+import { type Platform, startPlatform } from './kills/platform.ts';
 import { until } from './support/client.ts';
 import { openSocket } from './support/socket.ts';
 
@@ -16,8 +17,6 @@ beforeAll(async () => {
 
 afterAll(() => platform?.close(), 30_000);
 
-const ANSWER_WITHIN_MS = 3_000;
-
 async function newWorkflow(steps: unknown[]): Promise<string> {
   const answer = await platform.ask('POST', '/api/neosyntis/workflows', { body: { name: 'outage', steps } });
   return answer?.body.id;
@@ -27,25 +26,6 @@ const trigger = (workflowId: string, headers: Record<string, string> = {}) =>
   timed(() => platform.ask('POST', `/api/neosyntis/workflows/${workflowId}/trigger`, { headers }));
 
 const read = (path: string) => timed(() => platform.ask('GET', path));
-
-async function timed(ask: () => Promise<Asked>) {
-  const startedAt = performance.now();
-  const answer = await ask();
-  return { answer, ms: performance.now() - startedAt };
-}
-
-/** 503 as problem details that say when to come again, in time. */
-function expectUnavailable({ answer, ms }: Awaited<ReturnType<typeof timed>>, part: RegExp): void {
-  expect(answer).toMatchObject({
-    status: 503,
-    headers: {
-      'content-type': expect.stringMatching(/^application\/problem\+json/),
-      'retry-after': expect.stringMatching(/^[1-9]\d*$/),
-    },
-    body: { code: 'unavailable', detail: expect.stringMatching(part) },
-  });
-  expect(ms).toBeLessThan(ANSWER_WITHIN_MS);
-}
 
 async function runningRun(): Promise<string> {
   await untilReady();
@@ -68,27 +48,6 @@ const untilReady = () =>
     60_000,
   );
 
-/** Takes a server away; what is given brings it back. */
-type Outage = [name: string, begin: (victim: Victim) => Promise<() => Promise<void>>];
-
-const outages: Outage[] = [
-  [
-    'killed',
-    async (victim) => {
-      const killed = platform.kill(victim);
-      return async () => void (await killed);
-    },
-  ],
-  [
-    'frozen',
-    async (victim) => {
-      const signal = (name: 'SIGSTOP' | 'SIGCONT') => platform.signalAll(victim, name);
-      signal('SIGSTOP');
-      return async () => signal('SIGCONT');
-    },
-  ],
-];
-
 describe('While Temporal is', () => {
   test.each(outages)(
     '%s, what needs it is refused at once and nothing is kept of it; the rest works',
@@ -97,7 +56,7 @@ describe('While Temporal is', () => {
       const latest = (await read(`/api/neosyntis/workflows/${pure}/runs`)).answer?.body.length;
       const events = await openSocket(platform.socketUrl('/ws/events'), platform.token);
       await events.next(({ type }) => type === 'snapshot');
-      const end = await begin('temporal');
+      const end = begin(platform, 'temporal');
 
       // At once, before anybody can have noticed.
       const refused = await Promise.all([
@@ -204,7 +163,7 @@ describe('While PostgreSQL is', () => {
         platform.token,
       );
       await watching.next(({ type, step }) => type === 'step' && step.status === 'waiting');
-      const end = await begin('postgres');
+      const end = begin(platform, 'postgres');
       const down = until(
         () => platform.ask('GET', '/ready'),
         (ready) => ready?.status === 503,
@@ -248,7 +207,7 @@ describe('While the bus is', () => {
         platform.token,
       );
       await watching.next(({ type, step }) => type === 'step' && step.status === 'waiting');
-      const end = await begin('bus');
+      const end = begin(platform, 'bus');
       const code = await newWorkflow([{ speak: { run: { shell: { command: 'echo heard' } } } }]);
       const { answer } = await trigger(code);
       await untilRun(answer?.body.run_id, hasCompleted);

@@ -17,6 +17,8 @@ export interface Verdict {
   right: number;
   /** Runs that failed because a code step was in flight on a host that was killed. */
   unknown: number;
+  /** Runs that failed because Temporal, killed itself, gave a code step to nobody, and its host was too young to say. */
+  unknownToNewHost: number;
   /** What must not be, each in words. */
   lost: string[];
   doubled: string[];
@@ -37,6 +39,7 @@ export async function judge(platform: Platform, traffic: Traffic, kills: readonl
     acknowledged: traffic.acknowledged.length,
     right: 0,
     unknown: 0,
+    unknownToNewHost: 0,
     lost: [],
     doubled: [],
     wrong: [...traffic.refused],
@@ -51,11 +54,16 @@ export async function judge(platform: Platform, traffic: Traffic, kills: readonl
     if (!run || !isEnded(run.status)) verdict.lost.push(`${what}: ${run?.status ?? 'no run'}`);
     else if (isRight(ordered, run) && timesOf(ordered, marks, mails).every(([, times]) => times === 1))
       verdict.right++;
-    else if (await isHonest(platform, run, kills)) verdict.unknown++;
-    else
-      verdict.wrong.push(
-        `${what}: ${run.status} ${JSON.stringify(run.error ?? run.output)} ${JSON.stringify(timesOf(ordered, marks, mails))}`,
+    else {
+      const honest = await unknownBecause(platform, run, kills, (name) =>
+        marks.get(`${ordered.token} ${name}`),
       );
+      if (honest) verdict[honest]++;
+      else
+        verdict.wrong.push(
+          `${what}: ${run.status} ${JSON.stringify(run.error ?? run.output)} ${JSON.stringify(timesOf(ordered, marks, mails))}`,
+        );
+    }
   }
   return verdict;
 }
@@ -73,32 +81,25 @@ function timesOf(
   return program.mails ? [...times, ['mail', mails.get(token) ?? 0]] : times;
 }
 
-/**
- * Of a step that Temporal gave to nobody when it was killed itself, a host can only tell that it never came when it
- * has been there for a while.
- */
+/** A host that has been there for less than this cannot say that a step never came to it. */
 const HOST_KNOWS_AFTER_MS = 30_000;
 
-/** A run may fail for one reason only: a code step that was in flight when the host was killed, and says so. */
-async function isHonest(
+/** A run may fail for one reason only: a code step in it says that what it did is unknown, and nobody can know. */
+async function unknownBecause(
   platform: Platform,
   { id, status }: RunSummary,
   kills: readonly Kill[],
-): Promise<boolean> {
-  if (status !== 'failed') return false;
+  timesOf: (mark: string) => number | undefined,
+): Promise<'unknown' | 'unknownToNewHost' | undefined> {
+  if (status !== 'failed') return undefined;
   const run = (await read(platform, `/api/neosyntis/runs/${id}`)) as Run; // as its schema says
-  return run.steps.some(
-    ({ kind, status, started_at, ended_at }) =>
-      kind === 'run' &&
-      status === 'unknown' &&
-      kills.some(
-        ({ victim, how, at, back }) =>
-          victim === 'host' &&
-          how === 'killed' &&
-          Date.parse(started_at ?? '') <= back + HOST_KNOWS_AFTER_MS &&
-          Date.parse(ended_at ?? '') >= at,
-      ),
-  );
+  const step = run.steps.find(({ kind, status }) => kind === 'run' && status === 'unknown');
+  if (!step) return undefined;
+  const [began, ended] = [Date.parse(step.started_at ?? ''), Date.parse(step.ended_at ?? '')];
+  const hosts = kills.filter(({ victim, how, at }) => victim === 'host' && how === 'killed' && at <= ended);
+  if (hosts.some(({ back }) => began <= back)) return 'unknown';
+  const isNew = hosts.some(({ back }) => began <= back + HOST_KNOWS_AFTER_MS);
+  return isNew && !timesOf(step.name.replace('mark-', '')) ? 'unknownToNewHost' : undefined;
 }
 
 /** Waits until no run is open any more, or the time is up. @returns all runs there are, by their token. */
