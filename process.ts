@@ -4,6 +4,14 @@ import type { Logger } from './logs.ts';
 const STOP_WITHIN_MS = 5_000;
 const HEALTH_EVERY_MS = 5_000;
 
+interface Running {
+  close(): Promise<void>;
+  ready?: Record<string, unknown>;
+  /** What the process is there for. */
+  ended?: Promise<void>;
+  healthFile?: string | undefined;
+}
+
 /**
  * The life of a process: starts, says over IPC that it is ready, and stops on SIGTERM, SIGINT or when its
  * supervisor is gone. What `start` gives is closed in the end; a start that fails ends the process with why. So do
@@ -12,12 +20,7 @@ const HEALTH_EVERY_MS = 5_000;
  */
 export async function runProcess(
   log: Logger,
-  start: (end: (why: Error) => void) => Promise<{
-    close(): Promise<void>;
-    ready?: Record<string, unknown>;
-    ended?: Promise<void>;
-    healthFile?: string | undefined;
-  }>,
+  start: (end: (why: Error) => void) => Promise<Running>,
 ): Promise<void> {
   process.on('unhandledRejection', (error) => {
     log.error({ err: error }, 'unhandled rejection');

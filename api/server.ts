@@ -10,6 +10,7 @@ import { createPayloads } from '../drivers/payloads/converter.ts';
 import { openStorage } from '../drivers/storage/open.ts';
 import type { Logger } from '../logs.ts';
 import { seedAdministrator } from './auth/seed.ts';
+import { watchDatabase } from './database-watch.ts';
 import { createApp, createServer } from './http/app.ts';
 import { attachSockets } from './http/sockets.ts';
 import { withTarget } from './http/target.ts';
@@ -64,6 +65,8 @@ export async function startApi({ config, keys, tls, log }: ApiOptions) {
     dataConverter,
     log,
   });
+  const watch = watchDatabase(config.DATABASE_URL ?? '', log);
+  const { during } = watch;
   const streams = {
     runs: createRunStreams({ bus, database, log }),
     events: createEventStream({ bus, database, log }),
@@ -73,6 +76,7 @@ export async function startApi({ config, keys, tls, log }: ApiOptions) {
     keys,
     database,
     bus,
+    watch,
     temporal,
     hostAuthenticator,
     blobs,
@@ -83,13 +87,14 @@ export async function startApi({ config, keys, tls, log }: ApiOptions) {
   const origins = list(config.VAREON_CORS_ORIGINS);
   const app = createApp({
     ...surface,
+    during,
     corsOrigins: origins,
     proxies: config.VAREON_TRUST_PROXY,
     beforeCors: codecOrigin(uiOrigins(config.TEMPORAL_UI_URL), list(config.VAREON_PUBLIC_URL)),
     log,
   });
   const server = createServer(tls, withTarget(app.callback()));
-  const sockets = attachSockets(server, { ...surface, origins, log });
+  const sockets = attachSockets(server, { ...surface, during, origins, log });
   surface.countSockets(sockets.count);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -107,7 +112,7 @@ export async function startApi({ config, keys, tls, log }: ApiOptions) {
       setTimeout(() => server.closeAllConnections(), 2_000).unref();
       server.closeIdleConnections();
       await closed;
-      await Promise.all([temporal.close(), bus.close(), database.close()]);
+      await Promise.all([temporal.close(), bus.close(), watch.close(), database.close()]);
       blobs.close();
       await broker?.close();
     },

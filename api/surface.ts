@@ -26,6 +26,7 @@ import type { Logger } from '../logs.ts';
 import { VERSION } from '../version.ts';
 import { createAuthenticator } from './auth/authenticator.ts';
 import { createAuthRoutes } from './auth/routes.ts';
+import type { DatabaseWatch } from './database-watch.ts';
 import { createHostBlobRoutes, createOpenSteps } from './host/blobs.ts';
 import { createHostSecretRoutes } from './host/secrets.ts';
 import { createOpenApi } from './http/openapi.ts';
@@ -60,6 +61,7 @@ export interface SurfaceDeps {
   keys: Keys;
   database: Database;
   bus: Bus;
+  watch: DatabaseWatch;
   temporal: Temporal;
   hostAuthenticator: HostAuthenticator;
   blobs: BlobStore;
@@ -70,7 +72,7 @@ export interface SurfaceDeps {
 
 /** Every route and socket of the API, with what they need: the one place where modules meet. */
 export function createSurface(deps: SurfaceDeps) {
-  const { config, keys, database, bus, temporal, hostAuthenticator, blobs, streams, log } = deps;
+  const { config, keys, database, bus, watch, temporal, hostAuthenticator, blobs, streams, log } = deps;
   const authenticator = createAuthenticator({ database, keys, config });
   const audit = createAuditLog(database);
   const envelope = createEnvelope(keys.encryption);
@@ -81,25 +83,26 @@ export function createSurface(deps: SurfaceDeps) {
   const enrolments = createEnrolmentRepository(database);
   const secretValues = createSecretValues(database, envelope);
   const definitions = createDefinitions(deps.checkExpressions);
-  const cancel = createCancel(temporal.client);
+  const cancel = createCancel(temporal);
   const publish = (events: readonly StoredEvent[]) => {
     for (const event of events) bus.publish(topics.events, event);
   };
   const trigger = createTrigger({
     workflows,
     runs,
-    client: temporal.client,
-    isTemporalUp: temporal.isUp,
+    temporal,
     publish,
     log,
   });
   const removeHost = createHostRemoval({ database, hosts, bus, publish, authenticator: hostAuthenticator });
   const startMail = (mailId: string, expiresAt: string) =>
-    temporal.client.workflow.start(workflowTypes.deliverMail, {
-      workflowId: mailWorkflowId(mailId),
-      taskQueue: PLATFORM_QUEUE,
-      args: [{ mailId, expiresAt }],
-    });
+    temporal.call((client) =>
+      client.workflow.start(workflowTypes.deliverMail, {
+        workflowId: mailWorkflowId(mailId),
+        taskQueue: PLATFORM_QUEUE,
+        args: [{ mailId, expiresAt }],
+      }),
+    );
 
   const counts = createStatusCounts(database);
   let openSockets = () => 0;
@@ -112,7 +115,10 @@ export function createSurface(deps: SurfaceDeps) {
   });
   const readiness = createReadiness(
     {
-      database: async () => void (await rows(database.em, 'select 1')),
+      database: async () => {
+        await rows(database.em, 'select 1');
+        watch.hasAnswered();
+      },
       temporal: temporal.check,
       bus: bus.check,
     },

@@ -4,6 +4,7 @@ import { Hosts } from './migrations/0003-hosts.ts';
 import { HostsEnrolment } from './migrations/0004-hosts-enrolment.ts';
 import { Secrets } from './migrations/0005-secrets.ts';
 import { Retention } from './migrations/0006-retention.ts';
+import { RunExecutions } from './migrations/0007-run-executions.ts';
 
 /** Every migration in order. One that has been released is never changed; a new one follows it. */
 export const migrations = [
@@ -13,4 +14,5 @@ export const migrations = [
   { name: '0004-hosts-enrolment', class: HostsEnrolment },
   { name: '0005-secrets', class: Secrets },
   { name: '0006-retention', class: Retention },
+  { name: '0007-run-executions', class: RunExecutions },
 ] as const;

@@ -27,7 +27,7 @@ export async function openDatabase({ databaseUrl, poolSize, log }: DatabaseOptio
     pool: { min: 0, max: poolSize },
     driverOptions: {
       application_name: 'vareon',
-      connectionTimeoutMillis: 3_000,
+      connectionTimeoutMillis: 2_500,
       statement_timeout: 15_000,
       idle_in_transaction_session_timeout: 15_000,
       keepAlive: true,

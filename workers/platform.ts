@@ -3,6 +3,7 @@ import { Worker } from '@temporalio/worker';
 import { createHttp } from '../activities/platform/neosyntis/http.ts';
 import { createNotifyEmail } from '../activities/platform/neosyntis/notify-email.ts';
 import { createNotifyWebhook } from '../activities/platform/neosyntis/notify-webhook.ts';
+import { createResets } from '../activities/platform/neosyntis/resets.ts';
 import { createRunActivities } from '../activities/platform/neosyntis/runs.ts';
 import { createOpener, createSecretActivities } from '../activities/platform/neosyntis/secrets.ts';
 import { createVerbActivities } from '../activities/platform/neosyntis/verbs.ts';
@@ -21,7 +22,9 @@ import { connectBus } from '../drivers/bus/mqtt.ts';
 import { createGuardedEvaluator } from '../drivers/expressions/guarded.ts';
 import { createSmtpTransport } from '../drivers/mail/smtp.ts';
 import { createOutboundClient } from '../drivers/outbound/client.ts';
+import { createPayloadCodec } from '../drivers/payloads/codec.ts';
 import { createPayloads } from '../drivers/payloads/converter.ts';
+import { createPayloadDecoder } from '../drivers/payloads/decoder.ts';
 import { createEnvelope } from '../drivers/secrets/envelope.ts';
 import { createKnownSecrets } from '../drivers/secrets/known.ts';
 import { openStorage } from '../drivers/storage/open.ts';
@@ -67,6 +70,12 @@ await runProcess(log, async () => {
   });
   const hosts = createHostRepository(database);
   const guarded = createGuardedEvaluator();
+  const resets = createResets({
+    database,
+    client,
+    decode: createPayloadDecoder(blobs, createPayloadCodec(keys.payload, { seals: false })),
+    log,
+  });
   const starter = createStarter({ database, client, sendsMail: config.SMTP_URL !== undefined });
   const envelope = createEnvelope(keys.encryption);
   const secretValues = createSecretValues(database, envelope);
@@ -79,6 +88,7 @@ await runProcess(log, async () => {
     bus,
     hostGrants: createHostGrantRepository(database),
     guarded,
+    resets,
     defaultHost: config.VAREON_HOST_NAME,
   });
   const outbound = createOutboundClient({
@@ -106,7 +116,7 @@ await runProcess(log, async () => {
       ...verbActivities,
       ...createSecretActivities({ values: secretValues }),
       ...createMailActivities({ outbox, transport }),
-      ...createReconcileActivities({ database, bus, hosts, client, ...starter, log }),
+      ...createReconcileActivities({ database, bus, hosts, client, resets, ...starter, log }),
       ...createRetentionActivities({
         database,
         policy: retentionPolicy(config),

@@ -33,3 +33,13 @@ export async function connectWorker(
     }
   }
 }
+
+/** Whether Temporal answers within a second. */
+export async function answers(connection: NativeConnection): Promise<boolean> {
+  try {
+    await connection.withDeadline(Date.now() + 1_000, () => connection.workflowService.getSystemInfo({}));
+    return true;
+  } catch {
+    return false; // whatever the reason, it is not to be asked now
+  }
+}

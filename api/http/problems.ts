@@ -54,8 +54,10 @@ function isDatabaseDown(error: unknown): boolean {
   return cause !== undefined && cause !== error && isDatabaseDown(cause);
 }
 
-/** gRPC's UNAVAILABLE (14), DEADLINE_EXCEEDED (4) and CANCELLED by a closed channel (1). */
+/** gRPC's UNAVAILABLE (14), DEADLINE_EXCEEDED (4), RESOURCE_EXHAUSTED (8) and CANCELLED by a closed channel (1). */
 function isTemporalDown(error: unknown): boolean {
   const { name, cause } = (error ?? {}) as { name?: unknown; cause?: { code?: unknown } };
-  return (name === 'ServiceError' || name === 'GrpcServiceError') && [1, 4, 14].includes(Number(cause?.code));
+  return (
+    (name === 'ServiceError' || name === 'GrpcServiceError') && [1, 4, 8, 14].includes(Number(cause?.code))
+  );
 }

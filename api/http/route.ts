@@ -69,6 +69,8 @@ export interface RouteDefinition<A extends Access, P, Q, B> {
   errors?: readonly ErrorCode[];
   /** Changes of state are written to the audit log; a route that only reads or checks says false. */
   audit?: false;
+  /** A public route that answers whatever the database does, and does not know who asks. */
+  withoutDatabase?: true;
   handler(input: RouteInput<A, P, Q, B>): Promise<Reply>;
 }
 

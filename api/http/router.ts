@@ -35,6 +35,8 @@ export interface RouterDeps {
   /** The host that a credential belongs to, if it counts. */
   authenticateHost(credential: string): Promise<string | undefined>;
   audit(entry: AuditEntry): Promise<void>;
+  /** Gives work up when the database goes away meanwhile. */
+  during<T>(work: () => Promise<T>): Promise<T>;
   log: Logger;
 }
 
@@ -55,7 +57,7 @@ function handle(route: Route, checker: ReturnType<typeof createChecker>, deps: R
     query: route.query && checker.text(route.query),
     body: route.body && checker.body(route.body),
   };
-  return async (ctx: RouterContext) => {
+  const answer = async (ctx: RouterContext) => {
     const request = requestInfo(ctx);
     let user: Principal | undefined;
     let host: string | undefined;
@@ -63,7 +65,8 @@ function handle(route: Route, checker: ReturnType<typeof createChecker>, deps: R
     let outcome = 'ok';
     try {
       if (route.access === 'host') host = await callingHost(ctx, deps);
-      else user = await caller(ctx, route.access, route.tokenCookie, deps.authenticator);
+      else if (!route.withoutDatabase)
+        user = await caller(ctx, route.access, route.tokenCookie, deps.authenticator);
       ctx.state.user = user;
       const input = await readInput(ctx, route, checks);
       reply = await route.handler({ user, host, request, ...input });
@@ -83,6 +86,7 @@ function handle(route: Route, checker: ReturnType<typeof createChecker>, deps: R
       });
     send(ctx, reply);
   };
+  return route.withoutDatabase ? answer : (ctx: RouterContext) => deps.during(() => answer(ctx));
 }
 
 async function caller(

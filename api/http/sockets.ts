@@ -28,6 +28,8 @@ export interface SocketServerOptions {
   sockets: readonly SocketRoute[];
   authenticator: SocketAuthenticator;
   origins: readonly string[];
+  /** Gives work up when the database goes away meanwhile. */
+  during<T>(work: () => Promise<T>): Promise<T>;
   log: Logger;
 }
 
@@ -77,14 +79,16 @@ export function attachSockets(
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     const onError = () => stream.destroy();
     stream.on('error', onError);
-    guard(request).then(
-      (upgrade) => {
-        stream.off('error', onError);
-        accepted.set(request, upgrade);
-        sockets.handleUpgrade(request, stream, head, (ws) => sockets.emit('connection', ws, request));
-      },
-      (error) => refuse(request, stream, error, options.log),
-    );
+    options
+      .during(() => guard(request))
+      .then(
+        (upgrade) => {
+          stream.off('error', onError);
+          accepted.set(request, upgrade);
+          sockets.handleUpgrade(request, stream, head, (ws) => sockets.emit('connection', ws, request));
+        },
+        (error) => refuse(request, stream, error, options.log),
+      );
   });
   return {
     count: () => sockets.clients.size,

@@ -1,14 +1,19 @@
-import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import { WorkflowNotFoundError } from '@temporalio/client';
 import { AppError } from '../../domain/errors.ts';
+import type { Temporal } from '../temporal/client.ts';
 
 export type Cancel = (id: string) => Promise<void>;
 
-/** Asks Temporal to cancel what has this id; the row follows when it has ended. */
+/**
+ * Asks Temporal to cancel what has this id; the row follows when it has ended.
+ * @throws AppError `unavailable` when Temporal does not answer, `conflict` when it does not know the id.
+ */
 export const createCancel =
-  (client: Client): Cancel =>
+  (temporal: Temporal): Cancel =>
   async (id) => {
+    await temporal.ensureUp();
     try {
-      await client.withDeadline(Date.now() + 2_500, () => client.workflow.getHandle(id).cancel());
+      await temporal.call((client) => client.workflow.getHandle(id).cancel());
     } catch (error) {
       if (!(error instanceof WorkflowNotFoundError)) throw error;
       throw new AppError(

@@ -13,14 +13,13 @@ import { isEnded, type RunSummary } from '../../domain/neosyntis/runs.ts';
 import type { Json } from '../../domain/wire.ts';
 import type { Logger } from '../../logs.ts';
 import type { neosyntisRun } from '../../workflows/neosyntis/runs.ts';
+import type { Temporal } from '../temporal/client.ts';
 import { requireCode } from './definitions.ts';
 
 export interface TriggerDeps {
   workflows: WorkflowRepository;
   runs: RunRepository;
-  client: Client;
-  /** Whether Temporal answered lately. */
-  isTemporalUp(): boolean;
+  temporal: Temporal;
   publish(events: readonly StoredEvent[]): void;
   log: Logger;
 }
@@ -32,16 +31,14 @@ export interface Trigger {
   idempotencyKey: string;
 }
 
-/** A start that takes longer is left to the reconciler: the row says that it is wanted. */
-const START_WITHIN_MS = 2_500;
-
 /** Starts runs: the row first, then the Temporal workflow that has the row's id. */
 export function createTrigger(deps: TriggerDeps) {
-  const { workflows, runs, client } = deps;
+  const { workflows, runs, temporal } = deps;
 
+  /** A start that fails or takes too long is left to the reconciler: the row says that it is wanted. */
   async function start(runId: string, args: Parameters<typeof neosyntisRun>, name: string): Promise<void> {
     try {
-      await client.withDeadline(Date.now() + START_WITHIN_MS, () =>
+      await temporal.call((client) =>
         client.workflow.start<typeof neosyntisRun>(workflowTypes.run, {
           workflowId: runId,
           taskQueue: PLATFORM_QUEUE,
@@ -59,15 +56,16 @@ export function createTrigger(deps: TriggerDeps) {
   return {
     /**
      * @returns the run, which is durable: should Temporal be lost in this moment, it starts later.
-     * @throws AppError `not_found`, `forbidden`, `invalid`; `unavailable` when nothing was written.
+     * @throws AppError `not_found`, `forbidden`, `invalid`; `unavailable` when Temporal is away, with nothing
+     *   written. Who loses the answer, or the database in the commit, repeats with the same Idempotency-Key.
      */
     async trigger(user: Principal, { workflowId, version, input, idempotencyKey }: Trigger): Promise<string> {
-      const workflow = await workflows.version(user, workflowId, version);
+      // Both at once: each is a round trip.
+      const [workflow] = await Promise.all([
+        workflows.version(user, workflowId, version),
+        temporal.ensureUp(),
+      ]);
       requireCode(user, workflow.usesCode);
-      if (!deps.isTemporalUp())
-        throw new AppError('unavailable', 'Temporal cannot be reached; nothing was started.', {
-          retryAfterSeconds: 5,
-        });
       const id = uuidv7();
       const created = await runs.create({
         id,
@@ -99,7 +97,7 @@ export function createTrigger(deps: TriggerDeps) {
         const left = deadline - Date.now();
         if (isEnded(run.status) || left <= 0 || signal.aborted) return run;
         // A run that has closed is readable, but for one that was terminated: the reconciler closes its row.
-        if (await ended(client, runId, Math.min(left, 20_000))) await delay(looks++ === 0 ? 0 : 250);
+        if (await ended(temporal.client, runId, Math.min(left, 20_000))) await delay(looks++ === 0 ? 0 : 250);
         else await delay(Math.min(left, 200));
       }
     },

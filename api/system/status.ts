@@ -31,6 +31,7 @@ export const createStatusRoutes = ({
     path: '/health',
     access: 'public',
     summary: 'Whether the API is alive',
+    withoutDatabase: true,
     answers: { 200: { description: 'it is', schema: Health } },
     handler: async () => ok({ status: 'ok' }),
   }),
@@ -39,6 +40,7 @@ export const createStatusRoutes = ({
     path: '/ready',
     access: 'public',
     summary: 'Whether the API has what it needs',
+    withoutDatabase: true,
     answers: {
       200: { description: 'everything answers', schema: Readiness },
       503: {

@@ -1,13 +1,23 @@
 import { Client, Connection } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
+import { AppError } from '../../domain/errors.ts';
 import type { Logger } from '../../logs.ts';
 import { every } from '../live/every.ts';
 
 /** Temporal as the API uses it. */
 export interface Temporal {
   client: Client;
-  /** Whether it answered the latest look, which is at most a second old. */
-  isUp(): boolean;
+  /**
+   * Resolves when it answers now: before anything is written or asked that needs it.
+   * @throws AppError `unavailable`, at once while it is known to be away, and within 1.2 s otherwise.
+   */
+  ensureUp(): Promise<void>;
+  /**
+   * One short call. It is given up after 1.6 s, so that whoever asked has an answer within 3 s; the client's own
+   * retries would go on for 20 s.
+   * @throws what the call does; gRPC's DEADLINE_EXCEEDED when there was no answer in time.
+   */
+  call<T>(work: (client: Client) => Promise<T>): Promise<T>;
   /** @throws when it does not answer within 2 s. */
   check(): Promise<void>;
   close(): Promise<void>;
@@ -15,6 +25,11 @@ export interface Temporal {
 
 const LOOK_EVERY_MS = 1_000;
 const ANSWER_WITHIN_MS = 2_000;
+/** A server that needs longer for the smallest question there is takes no start in time either. */
+const UP_WITHIN_MS = 1_200;
+const CALL_WITHIN_MS = 1_600;
+/** Of many requests at once, one asks for all: an answer counts for this long. */
+const FRESH_MS = 50;
 
 /** Connects lazily: the API starts and serves what it can while Temporal is away. */
 export function connectTemporal(options: {
@@ -27,30 +42,55 @@ export function connectTemporal(options: {
   const connection = Connection.lazy({ address, connectTimeout: '3s' });
   const client = new Client({ connection, namespace, dataConverter });
   let up = true;
+  let asking: Promise<void> | undefined;
+  let freshUntil = 0;
 
-  async function check(): Promise<void> {
-    await connection.withDeadline(Date.now() + ANSWER_WITHIN_MS, () =>
-      connection.workflowService.getSystemInfo({}),
-    );
-  }
-
-  async function look(): Promise<void> {
-    await check();
-    if (!up) log.warn('Temporal is back');
+  async function check(withinMs = ANSWER_WITHIN_MS): Promise<void> {
+    await connection.withDeadline(Date.now() + withinMs, () => connection.workflowService.getSystemInfo({}));
+    if (!up) log.info('Temporal is back');
     up = true;
   }
-  const looking = every(LOOK_EVERY_MS, look, (error) => {
+
+  function away(error: unknown) {
     if (up) log.warn({ err: error }, 'Temporal cannot be reached');
     up = false;
-  });
+  }
+
+  const looking = every(LOOK_EVERY_MS, check, away);
+
+  async function ask(): Promise<void> {
+    try {
+      await check(UP_WITHIN_MS);
+      freshUntil = performance.now() + FRESH_MS;
+    } catch (error) {
+      away(error);
+      throw unavailable(error);
+    } finally {
+      asking = undefined;
+    }
+  }
 
   return {
     client,
-    isUp: () => up,
-    check,
+    async ensureUp() {
+      if (!up) throw unavailable();
+      if (performance.now() < freshUntil) return;
+      asking ??= ask();
+      await asking;
+    },
+    call: (work) => client.withDeadline(Date.now() + CALL_WITHIN_MS, () => work(client)),
+    check: () => check(),
     async close() {
       looking.stop();
       await connection.close();
     },
   };
 }
+
+const unavailable = (cause?: unknown): AppError =>
+  new AppError(
+    'unavailable',
+    'Temporal cannot be reached; nothing was changed. Try again.',
+    { retryAfterSeconds: 5 },
+    { cause },
+  );

@@ -28,10 +28,13 @@ export interface Frame {
 export interface Projected {
   frames: Frame[];
   events: StoredEvent[];
+  /** The row tells of another execution of the run: nothing was applied. */
+  isOther?: true;
 }
 
 interface Row {
   status: RunStatus;
+  execution: string | null;
   owner_id: string | null;
   projected: string;
   seq: string;
@@ -40,27 +43,75 @@ interface Row {
 
 /**
  * Applies a run's changes to the read model in one transaction and numbers the frames that tell of them.
- * Changes that were applied before are left out, and an ended run does not change any more.
+ * Changes that were applied before are left out, and an ended run does not change any more. `execution` is
+ * Temporal's id of what sent them: after a reset it is another one, which rebuildRun() lets in.
  */
-export async function applyProjection({ em }: Database, batch: ProjectionBatch): Promise<Projected> {
+export async function applyProjection(
+  { em }: Database,
+  batch: ProjectionBatch,
+  execution: string | null,
+): Promise<Projected> {
   return em.fork().transactional(async (tx) => {
-    const [row] = await rows<Row>(
-      tx,
-      `select j.status, j.owner_id, r.projected, j.seq, j.progress from runs r join jobs j on j.id = r.id
-       where r.id = ? for update`,
+    const row = await lock(tx, batch.runId);
+    if (!row) return nothing;
+    if (row.execution !== null && execution !== null && row.execution !== execution)
+      return { ...nothing, isOther: true };
+    if (isEnded(row.status)) return nothing;
+    return apply(tx, row, batch, execution);
+  });
+}
+
+/**
+ * Makes a run's row and steps what another execution of it says, from its first change on, and open again. Frames and
+ * events go on with the next numbers. It does nothing when the row tells of that execution already.
+ */
+export async function rebuildRun(
+  { em }: Database,
+  batch: ProjectionBatch,
+  execution: string,
+): Promise<Projected> {
+  return em.fork().transactional(async (tx) => {
+    const row = await lock(tx, batch.runId);
+    if (!row || row.execution === execution) return nothing;
+    await tx.execute('delete from run_steps where run_id = ?', [batch.runId]);
+    await tx.execute(
+      'update runs set projected = 0, steps_total = 0, output = null, error = null where id = ?',
       [batch.runId],
     );
-    if (!row || isEnded(row.status)) return { frames: [], events: [] };
-    const changes = batch.changes.slice(Math.max(0, Number(row.projected) + 1 - batch.from));
-    if (changes.length === 0) return { frames: [], events: [] };
-    const frames = changes.map((change, index) => frame(batch.runId, change, Number(row.seq) + index + 1));
-    await writeSteps(tx, batch, changes);
-    await writeFrames(tx, batch.runId, frames);
-    const last = changes.flatMap((change) => ('run' in change ? [change.run] : [])).at(-1);
-    const progress = Math.max(row.progress, batch.progress);
-    await writeRun(tx, batch, last, { seq: frames.at(-1)?.seq ?? 0, progress });
-    return { frames, events: await appendEvents(tx, events(batch.runId, row, changes, progress)) };
+    await tx.execute("update jobs set status = 'running', progress = 0, ended_at = null where id = ?", [
+      batch.runId,
+    ]);
+    return apply(tx, { ...row, projected: '0', progress: 0, status: 'running' }, batch, execution);
   });
+}
+
+const nothing: Projected = { frames: [], events: [] };
+
+async function lock(tx: Sql, runId: string): Promise<Row | undefined> {
+  const [row] = await rows<Row>(
+    tx,
+    `select j.status, j.owner_id, r.execution, r.projected, j.seq, j.progress from runs r join jobs j on j.id = r.id
+     where r.id = ? for update`,
+    [runId],
+  );
+  return row;
+}
+
+async function apply(
+  tx: Sql,
+  row: Row,
+  batch: ProjectionBatch,
+  execution: string | null,
+): Promise<Projected> {
+  const changes = batch.changes.slice(Math.max(0, Number(row.projected) + 1 - batch.from));
+  if (changes.length === 0) return nothing;
+  const frames = changes.map((change, index) => frame(batch.runId, change, Number(row.seq) + index + 1));
+  await writeSteps(tx, batch, changes);
+  await writeFrames(tx, batch.runId, frames);
+  const last = changes.flatMap((change) => ('run' in change ? [change.run] : [])).at(-1);
+  const progress = Math.max(row.progress, batch.progress);
+  await writeRun(tx, batch, last, { seq: frames.at(-1)?.seq ?? 0, progress, execution });
+  return { frames, events: await appendEvents(tx, events(batch.runId, row, changes, progress)) };
 }
 
 function frame(runId: string, change: Change, seq: number): Frame {
@@ -138,7 +189,7 @@ async function writeRun(
   tx: Sql,
   batch: ProjectionBatch,
   run: RunChange | undefined,
-  { seq, progress }: { seq: number; progress: number },
+  { seq, progress, execution }: { seq: number; progress: number; execution: string | null },
 ) {
   await tx.execute(
     `update jobs set seq = ?, progress = ?, status = coalesce(?, status), updated_at = now(),
@@ -146,12 +197,17 @@ async function writeRun(
     [seq, progress, run?.status ?? null, run?.startedAt ?? null, run?.endedAt ?? null, batch.runId],
   );
   const ended = run !== undefined && isEnded(run.status);
-  await tx.execute('update runs set projected = ?, output = ?::json, error = ?::jsonb where id = ?', [
-    batch.from + batch.changes.length - 1,
-    ended && run.output !== undefined ? json(run.output) : null,
-    ended && run.error !== undefined ? json(run.error) : null,
-    batch.runId,
-  ]);
+  await tx.execute(
+    `update runs set projected = ?, output = ?::json, error = ?::jsonb, execution = coalesce(?, execution)
+     where id = ?`,
+    [
+      batch.from + batch.changes.length - 1,
+      ended && run.output !== undefined ? json(run.output) : null,
+      ended && run.error !== undefined ? json(run.error) : null,
+      execution,
+      batch.runId,
+    ],
+  );
 }
 
 function events(runId: string, row: Row, changes: Change[], progress: number): NewEvent[] {

@@ -8,7 +8,8 @@ import { iso, rows } from '../sql.ts';
 export interface OpenRun {
   id: string;
   status: RunStatus;
-  projected: number;
+  /** Temporal's id of the execution that the row tells of. */
+  execution: string | null;
 }
 
 /** What starting a run's workflow needs. */
@@ -25,14 +26,33 @@ export function createRunIntents({ em }: Database) {
   return {
     /** Runs that have not ended and were written some time ago. */
     async open(olderThanMs: number): Promise<OpenRun[]> {
-      const found = await rows<Omit<OpenRun, 'projected'> & { projected: string }>(
+      return rows<OpenRun>(
         em,
-        `select j.id, j.status, r.projected from jobs j join runs r on r.id = j.id
+        `select j.id, j.status, r.execution from jobs j join runs r on r.id = j.id
          where j.type = 'workflow_run' and j.status not in ('completed', 'failed', 'cancelled')
            and j.created_at < now() - make_interval(secs => ?) order by j.id limit 10000`,
         [olderThanMs / 1000],
       );
-      return found.map((row) => ({ ...row, projected: Number(row.projected) }));
+    },
+
+    /** Of these runs those whose rows ended some time ago, with the execution that they tell of. */
+    async endedAmong(
+      ids: string[],
+      olderThanMs: number,
+    ): Promise<{ id: string; execution: string | null }[]> {
+      return rows(
+        em,
+        `select r.id, r.execution from runs r join jobs j on j.id = r.id
+         where r.id = any(?::uuid[]) and j.status in ('completed', 'failed', 'cancelled')
+           and j.ended_at < now() - make_interval(secs => ?)`,
+        [`{${ids.join()}}`, olderThanMs / 1000],
+      );
+    },
+
+    /** The number of the last change of a run that was applied. */
+    async projected(id: string): Promise<number> {
+      const [run] = await rows<{ projected: string }>(em, 'select projected from runs where id = ?', [id]);
+      return Number(run?.projected ?? 0);
     },
 
     /** The steps of a run that have not ended. */

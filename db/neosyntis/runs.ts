@@ -34,6 +34,8 @@ export const RunEntity = defineEntity({
     error: p.json().$type<RunProblem>().nullable(),
     /** The highest number of a change that was applied. */
     projected: p.bigint('number').default(0),
+    /** Temporal's id of the execution that the row tells of; null before it told anything. */
+    execution: p.text().nullable(),
     steps_total: p.integer().default(0),
   },
 });

@@ -43,6 +43,18 @@ export interface ScriptStep extends CodeBase {
 /** The input of the activity `runCode`; everything in it but `sealed` is evaluated and literal. */
 export type CodeStep = ShellStep | ScriptStep;
 
+/** The input of the activity `settleCode`: a step that `runCode` was asked for, and never answered. */
+export interface SettledStep {
+  step: CodeStep;
+  /** Whether a heartbeat told that it had begun. */
+  wasSeen: boolean;
+  /** When `runCode` was asked for it, by Temporal's clock. */
+  scheduledAtMs: number;
+}
+
+/** A host that is back, or never was away, takes the question within this time, or not at all. */
+export const SETTLED_WITHIN_MS = 20_000;
+
 /** `exitCode` of a process that a signal ended is 128 + the signal's number, as in a shell. */
 export type CodeResult = { host: string; stdoutBytes: number; stderrBytes: number } & (
   | { outcome: 'ok'; output: Json; exitCode: number }

@@ -73,6 +73,8 @@ export interface Processes {
   run(spec: ProcessSpec, options: RunOptions): Promise<ProcessResult>;
   /** The whole characters of `from`..`to` (bytes, to is exclusive); empty where nothing was kept. */
   readSpool(id: string, stream: OutputStream, from: number, to: number): Promise<OutputPiece>;
+  /** How a process of an earlier time ended, in an earlier life of the host too; undefined when that was not seen. */
+  outcome(id: string): Promise<ProcessResult | undefined>;
   /** Drops the spools of processes that wrote last more than so long ago. @returns how many. */
   pruneSpools(olderThanMs: number): Promise<number>;
   /** To be called at the start of a host, before run(): ends what its earlier life left running. @returns how many. */

@@ -4,6 +4,7 @@ import type { Containment, Mark } from './containment/containment.ts';
 import { killMarked } from './containment/marks.ts';
 import { buildEnvironment, checkEnvironment, type HostEnvironment } from './environment.ts';
 import { createFolders } from './folders.ts';
+import { readOutcome, writeOutcome } from './outcome.ts';
 import { createPipes } from './pipes.ts';
 import type { NotStartedCause, Processes, ProcessResult, ProcessSpec, RunOptions } from './port.ts';
 import { findProgram, lendNode, reachablePath } from './programs.ts';
@@ -113,7 +114,12 @@ export async function createProcesses(options: ProcessesOptions): Promise<Proces
     let spool: Spool | undefined;
     try {
       spool = await createSpool(spools, spec.id);
-      return finish(spool ? await runInFolder(spec, run, spool) : before);
+      if (!spool) return finish(before);
+      const result = finish(await runInFolder(spec, run, spool));
+      await writeOutcome(spools, spec.id, result).catch((error) =>
+        warn(`how ${spec.id} ended cannot be kept`, error),
+      );
+      return result;
     } finally {
       await spool?.close();
       running.delete(spec.id);
@@ -124,6 +130,7 @@ export async function createProcesses(options: ProcessesOptions): Promise<Proces
     containment: containment.name,
     run,
     readSpool: (id, stream, from, to) => readSpool(spools, id, stream, from, to),
+    outcome: (id) => readOutcome(spools, id),
     pruneSpools: (olderThanMs) => pruneSpools(spools, olderThanMs, (id) => running.has(id)),
     async sweep() {
       let ended = 0;

@@ -84,6 +84,7 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
       audit: audit.write,
       log,
       corsOrigins: [],
+      during: (work) => work(),
     });
     const server = createServer(undefined, app.callback());
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));

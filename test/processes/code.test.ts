@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { asyncLocalStorage, CancelledFailure, Context, type Info } from '@temporalio/activity';
 import { noopMetricMeter } from '@temporalio/common';
-import { createCodeActivities } from '../../activities/host/neosyntis/code.ts';
+import { type CodeDeps, createCodeActivities } from '../../activities/host/neosyntis/code.ts';
 import {
   type CodeStep,
   type LogChunk,
@@ -13,6 +13,7 @@ import { containments, createRig, eventually, type Rig, running, uniqueNap } fro
 
 let rig: Rig;
 let activities: ReturnType<typeof createCodeActivities>;
+let deps: CodeDeps;
 const chunks: LogChunk[] = [];
 let warnings = 0;
 
@@ -20,7 +21,7 @@ beforeAll(async () => {
   const [containment] = containments;
   if (!containment) throw new Error('no containment');
   rig = await createRig(containment);
-  activities = createCodeActivities({
+  deps = {
     processes: rig.processes,
     hostName: 'test',
     publishLog: (chunk) => {
@@ -29,7 +30,8 @@ beforeAll(async () => {
     },
     open: async (step) => ({ step, release: () => {} }),
     log: { warn: () => (warnings += 1) },
-  });
+  };
+  activities = createCodeActivities(deps);
 });
 afterAll(() => rig.close());
 
@@ -38,7 +40,7 @@ const silent = { log() {}, trace() {}, debug() {}, info() {}, warn() {}, error()
 /** Runs as a worker would, with the parts of an activity's context that are used. */
 async function inContext<T>(run: () => Promise<T>, { attempt = 1, abort = new AbortController() } = {}) {
   const beats: unknown[] = [];
-  const info = { attempt } as Info; // nothing else of it is read
+  const info = { attempt, currentAttemptScheduledTimestampMs: Date.now() } as Info; // nothing else of it is read
   const cancelled = new Promise<never>(() => {});
   const beat = (details?: unknown) => void beats.push(details);
   const context = new Context(info, cancelled, abort.signal, beat, undefined, silent, noopMetricMeter, {});
@@ -205,6 +207,79 @@ describe('A code step', () => {
     await expect(inContext(() => activities.runCode(step), { attempt: 2 })).rejects.toMatchObject(ranBefore);
     expect(await run(step)).toMatchObject({ outcome: 'ok' });
     await expect(run(step)).rejects.toMatchObject(ranBefore);
+  });
+
+  describe('that Temporal lost sight of', () => {
+    const settle = (step: CodeStep, more: { wasSeen?: boolean; scheduledAtMs?: number } = {}) =>
+      inContext(() =>
+        activities.settleCode({ step, wasSeen: true, scheduledAtMs: Date.now(), ...more }),
+      ).then(({ result }) => result);
+    const ranBefore = { type: 'RanBefore', nonRetryable: true };
+    const forget = (abort: AbortController) => abort.abort(new CancelledFailure('NOT_FOUND'));
+
+    test('goes on, and who asks for it is told how it ends, then and later', async () => {
+      const step = shell('sleep 0.5; echo done');
+      const abort = new AbortController();
+      const first = inContext(() => activities.runCode(step), { abort });
+      forget(abort);
+      expect(await settle(step)).toMatchObject({ outcome: 'ok', output: 'done\n' });
+      await first;
+      expect(await settle(step)).toMatchObject({ outcome: 'ok', output: 'done\n' });
+      const again = createCodeActivities({ ...deps, processes: await rig.restarted() });
+      const { result } = await inContext(() =>
+        again.settleCode({ step, wasSeen: true, scheduledAtMs: Date.now() }),
+      );
+      expect(result).toMatchObject({ outcome: 'ok', output: 'done\n' });
+    });
+
+    test('is ended with all its processes when nobody asks for it', async () => {
+      const nap = uniqueNap();
+      const impatient = createCodeActivities({ ...deps, orphanAfterMs: 300 });
+      const abort = new AbortController();
+      const ended = inContext(() => impatient.runCode(shell(`sleep ${nap} & sleep ${nap}`)), { abort });
+      const failure = ended.catch((error: unknown) => error);
+      await eventually(() => running(nap).length >= 2);
+      forget(abort);
+      expect(await failure).toMatchObject({ name: 'CancelledFailure' });
+      expect(running(nap)).toEqual([]);
+    });
+
+    test('is cancelled by who stays with it', async () => {
+      const nap = uniqueNap();
+      const step = shell(`sleep ${nap}`);
+      const abort = new AbortController();
+      const first = inContext(() => activities.runCode(step), { abort }).catch((error: unknown) => error);
+      await eventually(() => running(nap).length > 0);
+      forget(abort);
+      const cancel = new AbortController();
+      const second = inContext(
+        () => activities.settleCode({ step, wasSeen: true, scheduledAtMs: Date.now() }),
+        { abort: cancel },
+      ).catch((error: unknown) => error);
+      cancel.abort(new CancelledFailure('CANCELLED'));
+      expect(await second).toMatchObject({ name: 'CancelledFailure' });
+      await first;
+      expect(running(nap)).toEqual([]);
+    });
+
+    test('and never came to the host, which was there all the time, is run; once', async () => {
+      const patient = createCodeActivities({ ...deps, uptimeMs: () => 60_000 });
+      const step = shell('echo once');
+      const asked = { step, wasSeen: false, scheduledAtMs: Date.now() - 5_000 };
+      const { result } = await inContext(() => patient.settleCode(asked));
+      expect(result).toMatchObject({ outcome: 'ok', output: 'once\n' });
+      await expect(inContext(() => patient.runCode(step))).rejects.toMatchObject(ranBefore);
+    });
+
+    test.each([
+      ['had begun', true, 60_000],
+      ['may have come to an earlier life of the host', false, 10_000],
+    ])('and %s is unknown when the host knows nothing of it', async (_name, wasSeen, uptimeMs) => {
+      const host = createCodeActivities({ ...deps, uptimeMs: () => uptimeMs });
+      const step = shell('echo never');
+      const asked = { step, wasSeen, scheduledAtMs: Date.now() - 5_000 };
+      await expect(inContext(() => host.settleCode(asked))).rejects.toMatchObject(ranBefore);
+    });
   });
 
   test('has an id that differs by run, path, iteration and attempt, and is safe as a folder name', () => {

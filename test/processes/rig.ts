@@ -24,6 +24,8 @@ type RunMore = Partial<ProcessSpec> & { signal?: AbortSignal; onOutput?: (piece:
 
 export interface Rig {
   processes: Processes;
+  /** What another life of the host has. */
+  restarted(): Promise<Processes>;
   dataDir: string;
   run(argv: [string, ...string[]], more?: RunMore): Promise<Ran>;
   shell(command: string, more?: RunMore): Promise<Ran>;
@@ -34,16 +36,18 @@ let count = 0;
 
 export async function createRig(containment: Containment): Promise<Rig> {
   const dataDir = mkdtempSync(join(tmpdir(), 'processes-test-'));
-  const processes = await createProcesses({
-    dataDir,
-    hostName: 'test',
-    containment,
-    user,
-    hostEnvironment: { PATH },
-    warn: (message, error) => {
-      throw new Error(message, { cause: error });
-    },
-  });
+  const start = () =>
+    createProcesses({
+      dataDir,
+      hostName: 'test',
+      containment,
+      user,
+      hostEnvironment: { PATH },
+      warn: (message, error) => {
+        throw new Error(message, { cause: error });
+      },
+    });
+  const processes = await start();
   const run: Rig['run'] = async (argv, { signal, onOutput, ...more } = {}) => {
     const pieces: OutputPiece[] = [];
     const spec: ProcessSpec = {
@@ -73,6 +77,7 @@ export async function createRig(containment: Containment): Promise<Rig> {
   };
   return {
     processes,
+    restarted: start,
     dataDir,
     run,
     shell: (command, more) => run(['/bin/sh', '-c', command], more),

@@ -7,6 +7,8 @@ export interface TestSocket {
   frames: Frame[];
   /** The first frame, past or to come, for which this holds. */
   next(wanted: (frame: Frame) => boolean, deadlineMs?: number): Promise<Frame>;
+  /** Calls back with each frame, those that have come first. */
+  onFrame(callback: (frame: Frame) => void): void;
   closed: Promise<{ code: number; reason: string }>;
   close(): void;
 }
@@ -42,6 +44,10 @@ export function openSocket(
         frames,
         closed,
         close: () => ws.close(),
+        onFrame(callback) {
+          frames.forEach(callback);
+          ws.on('message', () => callback(frames.at(-1) ?? {}));
+        },
         next: (wanted, deadlineMs = 10_000) =>
           new Promise((found, failed) => {
             const timer = setTimeout(() => {

@@ -99,12 +99,12 @@ test('A host that is lost in the middle: a step that may move runs again elsewhe
   ).toContainEqual(['running', 2]);
   socket.close();
 
-  const stayed = await world.untilRun(world.admin, staying, ({ status }) => status === 'failed');
+  const stayed = await world.untilRun(world.admin, staying, ({ status }) => status === 'failed', 40_000);
   expect(stayed).toMatchObject({
     error: { detail: expect.stringMatching(/unknown/) },
     steps: [{ status: 'unknown', attempt: 1, host: lost }],
   });
-}, 60_000);
+}, 90_000);
 
 test('A host that freezes is seen offline, and online when it goes on; its step was given up, and its processes end', async () => {
   const [, , name] = names;
@@ -115,7 +115,8 @@ test('A host that freezes is seen offline, and online when it goes on; its step 
   await world.untilRun(world.admin, runId, (run) => run.steps[0]?.logs === 'begun\n');
   started.get(name)?.signal('SIGSTOP');
   await hosts.untilStatus(name, 'offline', 15_000);
-  const run = await world.untilRun(world.admin, runId, ({ status }) => status === 'failed');
+  // Its host is asked what became of it for 20 s.
+  const run = await world.untilRun(world.admin, runId, ({ status }) => status === 'failed', 40_000);
   expect(run.steps).toMatchObject([{ status: 'unknown' }]);
   started.get(name)?.signal('SIGCONT');
   await hosts.untilStatus(name, 'online', 15_000);
@@ -128,4 +129,4 @@ test('A host that freezes is seen offline, and online when it goes on; its step 
     { step: { run: { shell: { command: 'echo again' } }, metadata: { host: name } } },
   ]);
   expect(next).toMatchObject({ status: 'completed', output: 'again\n' });
-}, 60_000);
+}, 90_000);

@@ -1,36 +1,54 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { v7 as uuidv7 } from 'uuid';
-import { enterWorld, type TestUser, type World } from '../support/world.ts';
+import { enterWorld, type Run, type TestUser, type World } from '../support/world.ts';
 
 let world: World;
 let user: TestUser;
 
 beforeAll(async () => {
   world = await enterWorld();
-  user = await world.newUser('operator');
+  user = await world.newUser('operator', { runsCode: true });
 });
 afterAll(() => world.close());
 
 /** The promise is 30 s. */
 const RIGHT_WITHIN_MS = 30_000;
 
+/** A run that was written and never started: what a crash of the API between its two writes leaves behind. */
+async function written(workflowId: string): Promise<string> {
+  const id = uuidv7();
+  await world.sql(
+    `with job as (
+       insert into jobs (id, type, name, owner_id, status, details, created_at, updated_at)
+       values (?, 'workflow_run', 'test', ?, 'pending', '{}', now(), now()))
+     insert into runs (id, workflow_id, version, started_by, input) values (?, ?, 1, ?, 'null')`,
+    [id, user.id, id, workflowId, user.id],
+  );
+  return id;
+}
+
+async function trigger(steps: unknown[]): Promise<string> {
+  const workflowId = await world.newWorkflow(user, steps);
+  const { body } = await world.api('POST', `/api/neosyntis/workflows/${workflowId}/trigger`, {
+    token: user.token,
+  });
+  return body.run_id;
+}
+
+const isStatus =
+  (status: string) =>
+  (run: Run): boolean =>
+    run.status === status;
+
 describe('The reconciler', () => {
-  test('starts a run that was written and never started', async () => {
+  test.concurrent('starts a run that was written and never started', async () => {
     const workflowId = await world.newWorkflow(user, [{ a: { set: { done: true } } }]);
-    const id = uuidv7();
-    // What a crash of the API between its two writes leaves behind.
-    await world.sql(
-      `with job as (
-         insert into jobs (id, type, name, owner_id, status, details, created_at, updated_at)
-         values (?, 'workflow_run', 'test', ?, 'pending', '{}', now(), now()))
-       insert into runs (id, workflow_id, version, started_by, input) values (?, ?, 1, ?, 'null')`,
-      [id, user.id, id, workflowId, user.id],
-    );
+    const id = await written(workflowId);
     const run = await world.untilRun(user, id, ({ status }) => status === 'completed', RIGHT_WITHIN_MS);
     expect(run.output).toEqual({ done: true });
   }, 40_000);
 
-  test('closes a run that was terminated in Temporal, and tells those who watch', async () => {
+  test.concurrent('closes a run that was terminated in Temporal, and tells those who watch', async () => {
     const workflowId = await world.newWorkflow(user, [{ long: { wait: { hours: 1 } } }]);
     const { body } = await world.api('POST', `/api/neosyntis/workflows/${workflowId}/trigger`, {
       token: user.token,
@@ -46,5 +64,124 @@ describe('The reconciler', () => {
     const run = await world.untilRun(user, body.run_id, ({ status }) => status === 'failed');
     expect(run.steps).toMatchObject([{ status: 'unknown' }]);
     socket.close();
+  }, 40_000);
+
+  test.concurrent('closes a run that timed out in Temporal', async () => {
+    const workflowId = await world.newWorkflow(user, [{ long: { wait: { hours: 1 } } }]);
+    const id = await written(workflowId);
+    const [version] = await world.sql<{ document: unknown }>(
+      'select document from workflow_versions where workflow_id = ?',
+      [workflowId],
+    );
+    // Nothing in the platform sets such a limit; the operator of a Temporal of one's own may.
+    await world.temporal.workflow.start('neosyntisRun', {
+      workflowId: id,
+      taskQueue: 'platform',
+      workflowExecutionTimeout: '3 seconds',
+      args: [{ workflowId, version: 1, document: version?.document, input: null }],
+    });
+    const run = await world.untilRun(user, id, isStatus('failed'), RIGHT_WITHIN_MS);
+    expect(run.error.detail).toMatch(/TIMED_OUT/);
+    expect(run.steps).toMatchObject([{ status: 'unknown' }]);
+  }, 40_000);
+
+  test.concurrent('closes a run that was deleted in Temporal, and does not start it again', async () => {
+    const id = await trigger([{ long: { wait: { hours: 1 } } }]);
+    await world.untilRun(user, id, ({ steps }) => steps[0]?.status === 'waiting');
+    await world.temporal.workflowService.deleteWorkflowExecution({
+      namespace: 'default',
+      workflowExecution: { workflowId: id },
+    });
+    const run = await world.untilRun(user, id, isStatus('failed'), RIGHT_WITHIN_MS);
+    expect(run.error.detail).toMatch(/does not know this run any more|TERMINATED/);
+    expect(run.steps).toMatchObject([{ status: 'unknown' }]);
+  }, 40_000);
+});
+
+/** Resets a run to the end of one of its workflow tasks, counted from 0 (from the last one when negative). */
+async function reset(workflowId: string, task: number): Promise<void> {
+  const { events } = await world.temporal.workflow.getHandle(workflowId).fetchHistory();
+  const ended = (events ?? []).filter(
+    ({ workflowTaskCompletedEventAttributes }) => workflowTaskCompletedEventAttributes,
+  );
+  const { runId } = await world.temporal.workflow.getHandle(workflowId).describe();
+  await world.temporal.workflowService.resetWorkflowExecution({
+    namespace: 'default',
+    workflowExecution: { workflowId, runId },
+    reason: 'a test',
+    workflowTaskFinishEventId: ended.at(task)?.eventId ?? null,
+    requestId: uuidv7(),
+  });
+}
+
+describe('A run that is reset in Temporal', () => {
+  test.concurrent('is open again after it had ended, and ends again with its steps as they went', async () => {
+    const id = await trigger([
+      { first: { set: { n: 1 } } },
+      { pause: { wait: { milliseconds: 300 } } },
+      { last: { set: { n: 2 } } },
+    ]);
+    const before = await world.untilRun(user, id, isStatus('completed'));
+    const socket = await world.watch(user, `/ws/neosyntis/runs/${id}?after=0`);
+    await reset(id, 0);
+    const again = await world.untilRun(
+      user,
+      id,
+      ({ status, ended_at }) => status === 'completed' && ended_at !== before.ended_at,
+      RIGHT_WITHIN_MS,
+    );
+    expect(again).toMatchObject({ output: { n: 2 }, steps_total: 3, error: null });
+    expect(again.steps.map(({ name, status }: Run) => [name, status])).toEqual([
+      ['first', 'completed'],
+      ['pause', 'completed'],
+      ['last', 'completed'],
+    ]);
+    // Who watches sees it go on, with no number left out.
+    const { seq } = await socket.next(
+      ({ type, run }) => type === 'run' && run.ended_at === again.ended_at,
+      5_000,
+    );
+    const runs = socket.frames.filter(({ type }) => type === 'run').map(({ run }) => run.status);
+    expect(runs).toEqual(['running', 'completed', 'running', 'completed']);
+    expect(socket.frames.map((frame) => frame.seq)).toEqual(
+      Array.from({ length: seq }, (_, index) => index + 1),
+    );
+    socket.close();
+  }, 40_000);
+
+  test.concurrent('shows what it waits for, though it has nothing new to tell', async () => {
+    const id = await trigger([{ first: { wait: { seconds: 2 } } }, { second: { wait: { hours: 1 } } }]);
+    await world.untilRun(user, id, ({ steps }) => steps[1]?.status === 'waiting');
+    // Back to where it waited for the first time: the timer, of an hour now gone, begins anew.
+    await reset(id, 0);
+    const run = await world.untilRun(
+      user,
+      id,
+      ({ steps }) => steps.length === 1 && steps[0].status === 'waiting',
+      RIGHT_WITHIN_MS,
+    );
+    expect(run).toMatchObject({ status: 'running', steps_total: 1 });
+    await world.untilRun(user, id, ({ steps }) => steps[1]?.status === 'waiting', RIGHT_WITHIN_MS);
+    await world.temporal.workflow.getHandle(id).cancel();
+    await world.untilRun(user, id, isStatus('cancelled'));
+  }, 60_000);
+
+  test.concurrent('that would run a code step again is told that its host ran it before', async () => {
+    const id = await trigger([{ code: { run: { shell: { command: 'echo once' } } } }]);
+    await world.untilRun(user, id, isStatus('completed'));
+    await reset(id, 0);
+    const run = await world.untilRun(user, id, isStatus('failed'), RIGHT_WITHIN_MS);
+    expect(run.error.detail).toMatch(/ran this step before.*runs no step twice/s);
+    expect(run.steps).toMatchObject([{ status: 'unknown' }]);
+  }, 40_000);
+
+  test.concurrent('and then ended there without a word is closed with what it had told', async () => {
+    const id = await trigger([{ first: { set: { n: 1 } } }, { long: { wait: { hours: 1 } } }]);
+    await world.untilRun(user, id, ({ steps }) => steps[1]?.status === 'waiting');
+    await reset(id, 0);
+    await world.temporal.workflow.getHandle(id).terminate('a test');
+    const run = await world.untilRun(user, id, isStatus('failed'), RIGHT_WITHIN_MS);
+    expect(run.error.detail).toMatch(/TERMINATED/);
+    expect(run.steps.map(({ status }: Run) => status)).not.toContain('waiting');
   }, 40_000);
 });

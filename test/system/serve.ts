@@ -49,6 +49,7 @@ export async function serve(
     audit: async () => {},
     log,
     corsOrigins: [],
+    during: (work) => work(),
     observe,
   });
   const server = createServer(undefined, app.callback());

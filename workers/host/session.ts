@@ -13,7 +13,7 @@ import type { BlobExchange } from '../../drivers/storage/port.ts';
 import type { Logger } from '../../logs.ts';
 import { announceHost } from '../host-status.ts';
 import { serveLogRequests } from '../log-requests.ts';
-import { connectWorker } from '../temporal.ts';
+import { answers, connectWorker } from '../temporal.ts';
 
 export interface SessionOptions {
   settings: HostSettings;
@@ -71,6 +71,10 @@ export async function startSession(options: SessionOptions): Promise<Session> {
     blobs: options.blobs,
   });
   try {
+    const connection = await connectWorker(
+      { TEMPORAL_ADDRESS: settings.temporal.address },
+      { tls: settings.temporal.tls, apiKey: settings.temporal.api_key },
+    );
     const code = createCodeActivities({
       processes,
       hostName: name,
@@ -80,13 +84,10 @@ export async function startSession(options: SessionOptions): Promise<Session> {
       keepAhead: (runId, result) =>
         payloads.keepAhead(result, { namespace: settings.temporal.namespace, workflowId: runId }),
       publishLog: (chunk) => bus.publish(topics.hostLogs(name), chunk),
+      temporalAnswers: () => answers(connection),
       log,
     });
     const { activities, running } = counted(code);
-    const connection = await connectWorker(
-      { TEMPORAL_ADDRESS: settings.temporal.address },
-      { tls: settings.temporal.tls, apiKey: settings.temporal.api_key },
-    );
     const worker = await Worker.create({
       connection,
       namespace: settings.temporal.namespace,

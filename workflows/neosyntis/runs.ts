@@ -67,7 +67,7 @@ export async function neosyntisRun({ document, input, workflowId, version }: Run
   const runId = workflowInfo().workflowId;
   const startedAt = workflowInfo().startTime.toISOString();
   const engine = await jq();
-  const recorder = createRecorder(runId, { quick: quick.project, patient: project });
+  const recorder = createRecorder(runId, { quick: quick.tell, patient: project });
   recorder.run({ status: 'running', startedAt });
   const budget = createBudget(() => recorder.flush());
   const guarded = ({ source, input, variables }: GuardedExpression) =>

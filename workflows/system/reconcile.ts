@@ -5,6 +5,8 @@ import type { ReconcileActivities } from '../../activities/platform/system/recon
 const { reconcileRuns, reconcileLogs, reconcileAccounts, expireHosts } = proxyActivities<ReconcileActivities>(
   {
     startToCloseTimeout: '30 seconds',
+    // A worker that dies in a pass shall not hold up the next one.
+    heartbeatTimeout: '5 seconds',
     retry: { maximumAttempts: 2, initialInterval: 500 },
   },
 );

@@ -5,16 +5,19 @@ import {
   codeFailures,
   type LogChunk,
   type LogRange,
+  SETTLED_WITHIN_MS,
+  type SettledStep,
   SUPERSEDED,
   stepId,
 } from '../../../domain/neosyntis/code.ts';
-import type { OutputPiece, Processes, ProcessSpec } from '../../../drivers/processes/port.ts';
+import type { OutputPiece, Processes, ProcessResult, ProcessSpec } from '../../../drivers/processes/port.ts';
 import type { Masker } from '../../../drivers/secrets/mask.ts';
 import { maskedFailure } from '../../masked-failure.ts';
 import { resultOf } from './code-result.ts';
+import { createHolds, type HoldsOptions, type RunOptions } from './holds.ts';
 import type { StepOpener } from './sealed-step.ts';
 
-export interface CodeDeps {
+export interface CodeDeps extends HoldsOptions {
   processes: Processes;
   hostName: string;
   /** Of the lease that this process holds on the host's name. */
@@ -28,11 +31,15 @@ export interface CodeDeps {
   /** Puts secrets into a step. */
   open: StepOpener;
   log: { warn(details: object, message: string): void };
+  /** How long this life of the host has lasted. */
+  uptimeMs?: () => number;
 }
+
+/** How a step ended, for all who stay with it. */
+type Ended = { told: CodeResult } | { untold: 'cancelled' | 'ran_before' };
 
 export type CodeActivities = ReturnType<typeof createCodeActivities>;
 
-const HEARTBEAT_MS = 150;
 const KILL_GRACE_MS = 2_000;
 const OUTPUT_LIMIT_BYTES = 10 * 1024 * 1024;
 const LOG_READ_BYTES = 256 * 1024;
@@ -48,21 +55,27 @@ export function createCodeActivities({
   publishLog,
   open,
   log,
+  uptimeMs = () => process.uptime() * 1000,
+  ...holding
 }: CodeDeps) {
+  const holds = createHolds<Ended>(holding);
+
   /**
    * Runs a step to its end; what the code does wrong is data in the result.
    * @throws CancelledFailure once everything is ended; ApplicationFailure of a type in `codeFailures`, not
    *   retryable, when nobody knows what the step did.
    */
   async function runCode(step: CodeStep): Promise<CodeResult> {
-    const context = Context.current();
     if (generation > 0 && (step.generation ?? 0) > generation) {
       onSuperseded?.();
       throw superseded(hostName);
     }
-    if (context.info.attempt > 1) throw ranBefore(step);
-    let pid: number | undefined;
-    const beat = setInterval(() => context.heartbeat({ pid }), HEARTBEAT_MS);
+    if (Context.current().info.attempt > 1) throw ranBefore(step);
+    return answer(step, await holds.begin(step.step, (options) => runNow(step, options)));
+  }
+
+  /** Everything of a step, which heartbeats meanwhile. */
+  async function runNow(step: CodeStep, options: RunOptions): Promise<Ended> {
     const onOutput = (piece: OutputPiece): void => {
       try {
         publishLog(chunkOf(step, piece));
@@ -73,31 +86,50 @@ export function createCodeActivities({
         );
       }
     };
+    const opened = await open(step);
+    if ('problem' in opened) return { told: { ...opened.problem, host: hostName } };
+    const { masker, release } = opened;
     try {
-      const signal = context.cancellationSignal;
-      const opened = await open(step);
-      if ('problem' in opened) return { ...opened.problem, host: hostName };
-      const { masker, release } = opened;
-      try {
-        const result = await processes.run(
-          { ...specOf(opened.step), ...(masker ? { filter: masker.stream } : {}) },
-          { signal, onOutput, onStarted: (started) => (pid = started) },
-        );
-        const { end } = result;
-        if (end.kind === 'cancelled') throw stopped(signal);
-        if (end.kind === 'not_started' && end.cause === 'ran_before') throw ranBefore(step);
-        const told = await resultOf(step, result, { host: hostName, processes });
-        const shown = masker ? masked(told, masker) : told;
-        await keepAhead?.(step.runId, shown);
-        return shown;
-      } catch (error) {
-        throw masker ? maskedFailure(error, masker) : error;
-      } finally {
-        release();
-      }
+      const spec = { ...specOf(opened.step), ...(masker ? { filter: masker.stream } : {}) };
+      return await toldOf(step, await processes.run(spec, { ...options, onOutput }), masker);
+    } catch (error) {
+      throw masker ? maskedFailure(error, masker) : error;
     } finally {
-      clearInterval(beat);
+      release();
     }
+  }
+
+  async function toldOf(step: CodeStep, result: ProcessResult, masker?: Masker): Promise<Ended> {
+    const { end } = result;
+    if (end.kind === 'cancelled') return { untold: 'cancelled' };
+    if (end.kind === 'not_started' && end.cause === 'ran_before') return { untold: 'ran_before' };
+    const plain = await resultOf(step, result, { host: hostName, processes });
+    const told = masker ? masked(plain, masker) : plain;
+    await keepAhead?.(step.runId, told);
+    return { told };
+  }
+
+  /**
+   * Says what became of a step whose `runCode` Temporal lost sight of: stays with it when it still runs, and reads
+   * how it ended when it has. One that never came to this host, which was there all the time, is run now. It may be
+   * asked again and again: a step of one id is started once.
+   * @throws as `runCode` does; `ranBefore` when a host died in the middle and nobody knows.
+   */
+  async function settleCode({ step, wasSeen, scheduledAtMs }: SettledStep): Promise<CodeResult> {
+    const held = await holds.join(step.step);
+    if (held) return answer(step, held);
+    const outcome = await processes.outcome(step.step);
+    if (outcome) return answer(step, await toldOf(step, outcome));
+    const { currentAttemptScheduledTimestampMs: askedAtMs } = Context.current().info;
+    // Both times are Temporal's, so clocks need not agree; an activity is not older than the limit when it comes.
+    const wasHere = uptimeMs() > askedAtMs - scheduledAtMs + SETTLED_WITHIN_MS;
+    if (wasSeen || !wasHere) throw ranBefore(step);
+    return answer(step, await holds.begin(step.step, (options) => runNow(step, options)));
+  }
+
+  function answer(step: CodeStep, ended: Ended): CodeResult {
+    if ('told' in ended) return ended.told;
+    throw ended.untold === 'cancelled' ? stopped(Context.current().cancellationSignal) : ranBefore(step);
   }
 
   /** What a stream holds from a byte on, at most 256 KiB of it; empty where there is nothing. */
@@ -120,7 +152,7 @@ export function createCodeActivities({
     return chunks;
   }
 
-  return { runCode, readLog };
+  return { runCode, settleCode, readLog };
 }
 
 /** Its streams were masked as they came; this is for what two of them make together, and for other texts. */

@@ -1,4 +1,4 @@
-import { ApplicationFailure } from '@temporalio/activity';
+import { ApplicationFailure, activityInfo } from '@temporalio/activity';
 import { expectLogs, missingLogs } from '../../../db/myntrix/logs.ts';
 import { applyProjection, type Projected } from '../../../db/neosyntis/projection.ts';
 import type { Database } from '../../../db/orm.ts';
@@ -12,12 +12,14 @@ import type { GuardedEvaluator } from '../../../drivers/expressions/guarded.ts';
 import { waitUntil } from '../../wait-until.ts';
 import { createLogRequests } from './log-requests.ts';
 import { createPlace } from './place.ts';
+import type { Resets } from './resets.ts';
 
 export interface RunActivityDeps {
   database: Database;
   bus: Bus;
   hostGrants: Pick<HostGrantRepository, 'candidates'>;
   guarded: GuardedEvaluator;
+  resets: Resets;
   /** Runs the steps of those who name no host. */
   defaultHost: string;
 }
@@ -26,7 +28,8 @@ export interface RunActivityDeps {
 const LOGS_WITHIN_MS = 1_000;
 
 /** What a run asks of the platform. All are idempotent. */
-export function createRunActivities({ database, bus, hostGrants, guarded, defaultHost }: RunActivityDeps) {
+export function createRunActivities(deps: RunActivityDeps) {
+  const { database, bus, hostGrants, guarded, resets, defaultHost } = deps;
   const ask = createLogRequests(bus);
   const place = createPlace({ hostGrants, defaultHost });
 
@@ -38,12 +41,23 @@ export function createRunActivities({ database, bus, hostGrants, guarded, defaul
   /** What PostgreSQL calls bad data (class 22) stays bad: it is not tried again. */
   async function applied(batch: ProjectionBatch): Promise<Projected> {
     try {
-      return await applyProjection(database, batch);
+      const execution = activityInfo().workflowExecution?.runId ?? null;
+      const projected = await applyProjection(database, batch, execution);
+      if (!projected.isOther || execution === null) return projected;
+      return await followed(batch, execution);
     } catch (error) {
       const { code } = error as { code?: unknown };
       if (typeof code !== 'string' || !code.startsWith('22')) throw error;
       throw ApplicationFailure.nonRetryable('PostgreSQL refuses the data', 'refused');
     }
+  }
+
+  /** A reset began another execution, which tells the run from now on; what the one before still sends is late. */
+  async function followed(batch: ProjectionBatch, execution: string): Promise<Projected> {
+    const current = await resets.current(batch.runId);
+    if (current?.id !== execution) return { frames: [], events: [] };
+    await publish(batch.runId, await resets.follow(batch.runId, execution));
+    return applyProjection(database, batch, execution);
   }
 
   /** Notes how much the steps printed, so that what does not arrive is missed. */
@@ -69,6 +83,12 @@ export function createRunActivities({ database, bus, hostGrants, guarded, defaul
 
   return {
     project,
+
+    /** As `project`, for a local activity: of those the history has only what they give back. */
+    async tell(batch: ProjectionBatch): Promise<ProjectionBatch> {
+      await project(batch);
+      return batch;
+    },
 
     /** The last projection: whoever waited for the run reads its end, and its logs as far as they came. */
     async finish(batch: ProjectionBatch, logged: boolean): Promise<void> {

@@ -1,6 +1,7 @@
-import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import { heartbeat } from '@temporalio/activity';
+import type { Client } from '@temporalio/client';
 import { missingLogs } from '../../../db/myntrix/logs.ts';
-import { applyProjection } from '../../../db/neosyntis/projection.ts';
+import { applyProjection, type Projected } from '../../../db/neosyntis/projection.ts';
 import { createRunIntents, type OpenRun } from '../../../db/neosyntis/run-intents.ts';
 import type { Database } from '../../../db/orm.ts';
 import type { HostRepository } from '../../../db/system/hosts.ts';
@@ -11,6 +12,7 @@ import type { Bus } from '../../../drivers/bus/port.ts';
 import type { Logger } from '../../../logs.ts';
 import { waitUntil } from '../../wait-until.ts';
 import { createLogRequests } from '../neosyntis/log-requests.ts';
+import type { Execution, Resets } from '../neosyntis/resets.ts';
 import { publishHostChange } from './host-events.ts';
 
 export interface ReconcileDeps {
@@ -18,6 +20,7 @@ export interface ReconcileDeps {
   bus: Bus;
   hosts: HostRepository;
   client: Client;
+  resets: Resets;
   startRun(runId: string): Promise<void>;
   reconcileAccounts(): Promise<void>;
   log: Logger;
@@ -30,46 +33,73 @@ const LOGS_WITHIN_MS = 10_000;
 const NEVER_STARTED_AFTER_MS = 3_000;
 const HOST_GONE_AFTER_MS = 12_000;
 
+const HEARTBEAT_MS = 1_000;
+
+/** Visibility may list a run as running for a while after it has ended. */
+const LISTED_FOR_MS = 5_000;
+
 /** Sets right what PostgreSQL believes and Temporal or a host knows otherwise. All are idempotent. */
 export function createReconcileActivities(deps: ReconcileDeps) {
-  const { database, bus, hosts, client, log } = deps;
+  const { database, bus, hosts, client, resets, log } = deps;
   const intents = createRunIntents(database);
 
-  async function reconcileRun(run: OpenRun): Promise<void> {
-    const found = await describe(client, run.id);
+  function publish(runId: string, { frames, events }: Projected): void {
+    for (const frame of frames) bus.publish(topics.run(runId), frame);
+    for (const event of events) bus.publish(topics.events, event);
+  }
+
+  /** A run whose row is open and that Temporal does not list as running. */
+  async function reconcileOpen(run: OpenRun): Promise<void> {
+    const found = await resets.current(run.id);
     if (found === undefined && run.status === 'pending') {
       log.warn({ runId: run.id }, 'starting a run that was never started');
       return deps.startRun(run.id);
     }
     const end = await endOf(client, run.id, found);
-    if (!end) return;
+    if (end) await close(run, found, end);
+  }
+
+  async function close(run: OpenRun, found: Execution | undefined, end: RunChange): Promise<void> {
     log.warn({ runId: run.id, status: end.status }, 'closing a run that Temporal ended otherwise');
+    if (isReset(run, found)) publish(run.id, await resets.follow(run.id, found.id));
+    const from = (await intents.projected(run.id)) + 1;
     const endedAt = new Date().toISOString();
     const status = end.status === 'cancelled' ? 'cancelled' : 'unknown';
     const steps = (await intents.openSteps(run.id)).map((step) => ({
       step: { ...step, status, endedAt } as const,
     }));
-    const projected = await applyProjection(database, {
-      runId: run.id,
-      // Whatever the run itself still sends comes too late.
-      from: run.projected + 1,
-      changes: [...steps, { run: { ...end, endedAt } }],
-      progress: 0,
-    });
-    for (const frame of projected.frames) bus.publish(topics.run(run.id), frame);
-    for (const event of projected.events) bus.publish(topics.events, event);
+    const changes = [...steps, { run: { ...end, endedAt } }];
+    // Whatever the run itself still sends comes too late.
+    const batch = { runId: run.id, from, changes, progress: 0 };
+    publish(run.id, await applyProjection(database, batch, found?.id ?? run.execution));
+  }
+
+  /** The row tells of an execution that is over, while another one goes on. */
+  async function followReset(run: { id: string; execution: string | null }): Promise<void> {
+    const found = await resets.current(run.id);
+    if (found?.status === 'RUNNING' && found.id !== run.execution)
+      publish(run.id, await resets.follow(run.id, found.id));
   }
 
   return {
-    /** Starts runs that were never started and closes those that Temporal ended without telling. */
-    async reconcileRuns(): Promise<void> {
+    /**
+     * Starts runs that were never started, closes those that Temporal ended without telling, and follows those
+     * that were reset there.
+     */
+    reconcileRuns: beating(async () => {
       const open = await intents.open(NEVER_STARTED_AFTER_MS);
-      const running = await runningIds(client);
-      for (const run of open.filter(({ id }) => !running.has(id))) await reconcileRun(run);
-    },
+      const running = await runningExecutions(client);
+      for (const run of open) {
+        const execution = running.get(run.id);
+        if (execution === undefined) await reconcileOpen(run);
+        else if (run.execution !== null && run.execution !== execution) await followReset(run);
+      }
+      for (const run of await intents.endedAmong([...running.keys()], LISTED_FOR_MS))
+        if (run.execution !== running.get(run.id)) await followReset(run);
+    }),
 
     /** Asks hosts again for what their steps printed and never arrived. */
-    async reconcileLogs(): Promise<void> {
+    reconcileLogs: beating(async () => {
       const ask = createLogRequests(bus);
       await waitUntil(
         async () => {
@@ -80,42 +110,55 @@ export function createReconcileActivities(deps: ReconcileDeps) {
         LOGS_WITHIN_MS,
         300,
       );
-    },
+    }),
 
-    reconcileAccounts: () => deps.reconcileAccounts(),
+    reconcileAccounts: beating(() => deps.reconcileAccounts()),
 
     /** Hosts that have not been heard of for too long are offline, whatever their last will said. */
-    async expireHosts(): Promise<void> {
+    expireHosts: beating(async () => {
       for (const name of await hosts.expire(HOST_GONE_AFTER_MS))
         await publishHostChange({ database, bus }, name, 'offline');
-    },
+    }),
   };
 }
 
 export type ReconcileActivities = ReturnType<typeof createReconcileActivities>;
 
-/** Visibility lags behind, so a run that is not listed is asked about by itself before anything is done. */
-async function runningIds(client: Client): Promise<Set<string>> {
-  const ids = new Set<string>();
-  for await (const { workflowId } of client.workflow.list({
+/** A worker that dies in the middle is missed within seconds, and the next pass is not held up. */
+const beating = (work: () => Promise<void>) => async (): Promise<void> => {
+  const beat = setInterval(() => heartbeat(), HEARTBEAT_MS);
+  try {
+    await work();
+  } finally {
+    clearInterval(beat);
+  }
+};
+
+const isReset = (run: OpenRun, found: Execution | undefined): found is Execution =>
+  found !== undefined && run.execution !== null && run.execution !== found.id;
+
+/**
+ * The executions of runs that go on, by the run's id. Visibility lags behind, so a run is asked about by itself before
+ * anything is done.
+ */
+async function runningExecutions(client: Client): Promise<Map<string, string>> {
+  const executions = new Map<string, string>();
+  for await (const { workflowId, runId } of client.workflow.list({
     query: "WorkflowType = 'neosyntisRun' AND ExecutionStatus = 'Running'",
     pageSize: 1000,
-  }))
-    ids.add(workflowId);
-  return ids;
-}
-
-async function describe(client: Client, id: string): Promise<string | undefined> {
-  try {
-    return (await client.workflow.getHandle(id).describe()).status.name;
-  } catch (error) {
-    if (error instanceof WorkflowNotFoundError) return undefined;
-    throw error;
+  })) {
+    executions.set(workflowId, runId);
   }
+  return executions;
 }
 
 /** What a run's row becomes when Temporal says this of its workflow; nothing while it runs. */
-async function endOf(client: Client, id: string, status: string | undefined): Promise<RunChange | undefined> {
+async function endOf(
+  client: Client,
+  id: string,
+  found: Execution | undefined,
+): Promise<RunChange | undefined> {
+  const status = found?.status;
   if (status === 'RUNNING' || status === 'CONTINUED_AS_NEW') return undefined;
   if (status === 'CANCELLED') return { status: 'cancelled' };
   // Rows from a backup may be older than what Temporal knows.

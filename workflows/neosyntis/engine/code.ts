@@ -1,17 +1,8 @@
-import {
-  ActivityCancellationType,
-  ActivityFailure,
-  ApplicationFailure,
-  proxyActivities,
-  sleep,
-  TimeoutFailure,
-} from '@temporalio/workflow';
-import type { CodeActivities } from '../../../activities/host/neosyntis/code.ts';
+import { sleep } from '@temporalio/workflow';
 import type { SecretActivities } from '../../../activities/platform/neosyntis/secrets.ts';
-import { hostQueue } from '../../../domain/names.ts';
-import { type CodeStep, codeFailures, SUPERSEDED, stepId } from '../../../domain/neosyntis/code.ts';
-import { standardProblem } from '../../../domain/neosyntis/problems.ts';
+import { type CodeStep, stepId } from '../../../domain/neosyntis/code.ts';
 import type { Wanted } from '../../../domain/system/placement.ts';
+import { type Lost, Refused, runCodeOn } from './code-activity.ts';
 import type { Place } from './place.ts';
 import { failure, TaskFailure } from './problem.ts';
 import type { Outcome } from './scope.ts';
@@ -29,9 +20,6 @@ export interface Placing {
 
 export type CodeRunner = (step: Without<CodeStep>, placing: Placing) => Promise<Outcome>;
 
-/** A host that does not take a step for this long has it failed, with nothing run. */
-const TAKEN_WITHIN_MS = 60_000;
-
 /** A step that takes its hosts down with it does not take down all of them. */
 const MOST_ATTEMPTS = 5;
 
@@ -40,8 +28,9 @@ const MOST_REFUSALS = 20;
 const REFUSED_PAUSE_MS = 500;
 
 /**
- * Runs code on a worker host. What it did cannot be known when the host dies in the middle, so it is not tried
- * again, and says so; unless the step said that it may move, and then within its own time limit.
+ * Runs code on a worker host. A host that cannot be seen for a while is asked what became of the step. What it did
+ * cannot be known when the host died in the middle, so it is not tried again, and says so; unless the step said that
+ * it may move, and then within its own time limit.
  */
 export function createCodeRunner(place: Place, grantSecrets: SecretActivities['grantSecrets']): CodeRunner {
   return async (given, { wanted, moves, again }) => {
@@ -52,17 +41,17 @@ export function createCodeRunner(place: Place, grantSecrets: SecretActivities['g
       if (lost && (!moves || tries > MOST_ATTEMPTS || leftMs < 1_000)) throw unknown(lost, tries - 1);
       if (lost) attempt = again();
       const timeoutMs = lost ? leftMs : given.timeoutMs;
-      const ended = await runOnce({ ...given, timeoutMs, attempt }, wanted);
+      const ended = await runOnce({ ...given, timeoutMs, attempt }, wanted, moves);
       if (!('lostHost' in ended)) return ended;
       lost = ended;
     }
   };
 
   /** One attempt. A host whose name has another holder by now refuses and runs nothing: the step is placed anew. */
-  async function runOnce(given: Attempt, wanted: Wanted): Promise<Outcome | Lost> {
+  async function runOnce(given: Attempt, wanted: Wanted, moves: boolean): Promise<Outcome | Lost> {
     for (let refusals = 0; ; refusals++) {
       try {
-        return await runOn(await place(given.runId, wanted), given);
+        return await runOn(await place(given.runId, wanted), given, moves);
       } catch (error) {
         if (!(error instanceof Refused) || refusals === MOST_REFUSALS) throw error;
         await sleep(REFUSED_PAUSE_MS);
@@ -73,50 +62,21 @@ export function createCodeRunner(place: Place, grantSecrets: SecretActivities['g
   async function runOn(
     { host, generation }: { host: string; generation: number },
     given: Attempt,
+    moves: boolean,
   ): Promise<Outcome | Lost> {
     const { runId, path, iteration } = given;
     if (given.sealed) await grantSecrets({ runId, path, iteration, host });
-    const { runCode } = proxyActivities<CodeActivities>({
-      taskQueue: hostQueue(host),
-      scheduleToStartTimeout: TAKEN_WITHIN_MS,
-      // The process has its own limit; this one is for a host that forgot to enforce it.
-      startToCloseTimeout: given.timeoutMs + 30_000,
-      // A host that dies is noticed within this time.
-      heartbeatTimeout: 5_000,
-      retry: { maximumAttempts: 1 },
-      cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-    });
-    const step = stepId(given.runId, given.path, given.iteration, given.attempt);
-    try {
-      const result = await runCode({ ...given, step, generation });
-      const { stdoutBytes, stderrBytes } = result;
-      const logs = { host, stdoutBytes, stderrBytes, attempt: given.attempt };
-      if (result.outcome === 'problem') throw new TaskFailure(result.problem, false, logs);
-      return { output: result.output, ...logs };
-    } catch (error) {
-      if (!(error instanceof ActivityFailure)) throw error;
-      if (isLoss(error)) return { lostHost: host };
-      throw described(error, host);
-    }
+    const step = stepId(runId, path, iteration, given.attempt);
+    const result = await runCodeOn(host, { ...given, step, generation }, !moves);
+    if ('lostHost' in result) return result;
+    const { stdoutBytes, stderrBytes } = result;
+    const logs = { host, stdoutBytes, stderrBytes, attempt: given.attempt };
+    if (result.outcome === 'problem') throw new TaskFailure(result.problem, false, logs);
+    return { output: result.output, ...logs };
   }
 }
 
 type Attempt = Without<CodeStep>;
-
-interface Lost {
-  lostHost: string;
-}
-
-/** By a host that ran nothing of it. */
-class Refused extends TaskFailure {}
-
-function isLoss({ cause }: ActivityFailure): boolean {
-  if (cause instanceof TimeoutFailure) return cause.timeoutType !== 'SCHEDULE_TO_START';
-  return (
-    cause instanceof ApplicationFailure &&
-    Object.values<string | null | undefined>(codeFailures).includes(cause.type)
-  );
-}
 
 const unknown = ({ lostHost }: Lost, attempts: number): TaskFailure => {
   const tried = attempts === 1 ? '' : ` It was the last of ${attempts} attempts.`;
@@ -127,15 +87,3 @@ const unknown = ({ lostHost }: Lost, attempts: number): TaskFailure => {
   );
   return new TaskFailure(found.problem, true, { host: lostHost });
 };
-
-function described(error: ActivityFailure, host: string): unknown {
-  const { cause } = error;
-  if (cause instanceof TimeoutFailure)
-    return failure(
-      'communication',
-      `Host ${host} did not take the step within ${TAKEN_WITHIN_MS / 1000} s; nothing ran.`,
-    );
-  if (!(cause instanceof ApplicationFailure)) return error;
-  if (cause.type === SUPERSEDED) return new Refused(standardProblem('communication', cause.message));
-  return failure('runtime', cause.message);
-}

@@ -16,7 +16,7 @@ const SEEN_MS = 100;
 /** Ways to project a batch; what comes back without an error is in the database. */
 export interface Projectors {
   /** Quick, or an error: the workflow task stays open meanwhile. */
-  quick(batch: ProjectionBatch): Promise<void>;
+  quick(batch: ProjectionBatch): Promise<unknown>;
   /** Tried until the database is back. */
   patient(batch: ProjectionBatch): Promise<void>;
 }

@@ -1,0 +1,127 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from '../../local/ports.ts';
+import { type Stack, startStack } from '../../local/stack.ts';
+import { type Answer, type Client, createClient, type RequestOptions } from '../support/client.ts';
+import { testEnvironment } from '../support/stack.ts';
+import { type ExternalBus, startBus } from './bus.ts';
+
+/** What can be killed: every process of an installation, a broker of one's own among them. */
+export const victims = ['api', 'platform', 'host', 'postgres', 'temporal', 'bus'] as const;
+export type Victim = (typeof victims)[number];
+
+export interface Platform {
+  stack: Stack;
+  bus: ExternalBus;
+  token: string;
+  /** One request as an administrator's API token; undefined when there was no answer. */
+  ask(method: string, path: string, options?: Pick<RequestOptions, 'body' | 'headers'>): Promise<Asked>;
+  socketUrl(path: string): URL;
+  /** Kills it and resolves once it is back. */
+  kill(victim: Victim): Promise<Away>;
+  /** Freezes it for so long: it loses nothing, and goes on where it was as if no time had passed. */
+  freeze(victim: Victim, forMs: number): Promise<Away>;
+  /** Signals it with all that it has started: a frozen server takes connections and does not answer. */
+  signalAll(victim: Victim, signal: NodeJS.Signals): void;
+  /** Stops everything; the data folder goes too, unless somebody wants to look into it. */
+  close(options?: { keep?: boolean }): Promise<void>;
+}
+
+/** From when to when it was away, in ms since the epoch. */
+export interface Away {
+  at: number;
+  back: number;
+}
+
+export type Asked = Answer | undefined;
+
+const PASSWORD = 'seven quiet herons';
+const ANSWER_WITHIN_MS = 15_000;
+
+/** A whole installation of its own, to be killed. */
+export async function startPlatform(): Promise<Platform> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'vareon-kills-'));
+  const bus = await startBus(await freePort());
+  const env = { ...(await testEnvironment(dataDir, PASSWORD)), BUS_URL: bus.url };
+  const stack = await startStack({ env }).catch((error) => {
+    bus.close();
+    throw error;
+  });
+  const api = createClient(stack.apiUrl);
+  const token = await apiToken(api);
+
+  function signalAll(victim: Victim, signal: NodeJS.Signals): void {
+    const pid = victim === 'bus' ? bus.pid() : stack.part(victim).pid;
+    if (pid === undefined) throw new Error(`${victim} does not run`);
+    for (const one of withDescendants(pid)) process.kill(one, signal);
+  }
+
+  return {
+    stack,
+    bus,
+    token,
+    ask: (method, path, options) => answered(api(method, path, { token, ...options })),
+    socketUrl: (path) => new URL(path, stack.apiUrl.replace('http', 'ws')),
+    async kill(victim) {
+      const part = victim === 'bus' ? bus : stack.part(victim);
+      const up = part.nextUp();
+      const at = Date.now();
+      part.kill('SIGKILL');
+      await up;
+      return { at, back: Date.now() };
+    },
+    async freeze(victim, forMs) {
+      const at = Date.now();
+      signalAll(victim, 'SIGSTOP');
+      await new Promise((resolve) => setTimeout(resolve, forMs));
+      signalAll(victim, 'SIGCONT');
+      return { at, back: Date.now() };
+    },
+    signalAll,
+    async close({ keep = false } = {}) {
+      await stack.close();
+      bus.close();
+      if (!keep) rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A process and those that it started: PostgreSQL answers with one for each connection. */
+function withDescendants(pid: number): number[] {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
+  return [pid, ...children.flatMap((child) => withDescendants(Number(child)))];
+}
+
+/** Outlives the access tokens' ten minutes. */
+async function apiToken(api: Client): Promise<string> {
+  const login = await api('POST', '/api/token', { body: { username: 'admin', password: PASSWORD } });
+  const { status, text, body } = await api('POST', '/api/api-tokens', {
+    token: login.body.access_token,
+    body: {
+      name: 'kills',
+      permissions: [
+        'system:events:read',
+        'system:mail:read',
+        'neosyntis:workflows:read',
+        'neosyntis:workflows:write',
+        'neosyntis:workflows:run',
+        'neosyntis:workflows:execute_code',
+        'myntrix:jobs:write',
+      ],
+    },
+  });
+  if (status !== 201) throw new Error(`no API token: ${status} ${text}`);
+  return body.token;
+}
+
+/** A connection that a killed process leaves open is no answer. */
+async function answered(answer: Promise<Answer>): Promise<Asked> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), ANSWER_WITHIN_MS);
+  });
+  const result = await Promise.race([answer.catch(() => undefined), late]);
+  clearTimeout(timer);
+  return result;
+}

@@ -1,0 +1,225 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { ANSWER_WITHIN_MS, expectUnavailable, outages, timed } from './kills/outage.ts';
+import { type Platform, startPlatform } from './kills/platform.ts';
+import { until } from './support/client.ts';
+import { openSocket } from './support/socket.ts';
+
+/** A platform of its own, whose servers are away for a while: killed, or frozen so that they accept and never answer. */
+let platform: Platform;
+let waiting: string;
+let pure: string;
+
+beforeAll(async () => {
+  platform = await startPlatform();
+  waiting = await newWorkflow([{ long: { wait: { hours: 1 } } }]);
+  pure = await newWorkflow([{ a: { set: { done: true } } }]);
+}, 60_000);
+
+afterAll(() => platform?.close(), 30_000);
+
+async function newWorkflow(steps: unknown[]): Promise<string> {
+  const answer = await platform.ask('POST', '/api/neosyntis/workflows', { body: { name: 'outage', steps } });
+  return answer?.body.id;
+}
+
+const trigger = (workflowId: string, headers: Record<string, string> = {}) =>
+  timed(() => platform.ask('POST', `/api/neosyntis/workflows/${workflowId}/trigger`, { headers }));
+
+const read = (path: string) => timed(() => platform.ask('GET', path));
+
+async function runningRun(): Promise<string> {
+  await untilReady();
+  const { answer } = await trigger(waiting);
+  const runId = answer?.body.run_id;
+  await untilRun(runId, (run) => run?.steps[0]?.status === 'waiting');
+  return runId;
+}
+
+// biome-ignore lint/suspicious/noExplicitAny: looks into runs of several shapes
+const untilRun = (runId: string, done: (run: any) => boolean) =>
+  until(async () => (await platform.ask('GET', `/api/neosyntis/runs/${runId}`))?.body, done, 60_000);
+
+const hasCompleted = (run: { status?: string } | undefined) => run?.status === 'completed';
+
+const untilReady = () =>
+  until(
+    () => platform.ask('GET', '/ready'),
+    (ready) => ready?.status === 200,
+    60_000,
+  );
+
+describe('While Temporal is', () => {
+  test.each(outages)(
+    '%s, what needs it is refused at once and nothing is kept of it; the rest works',
+    async (_name, begin) => {
+      const runId = await runningRun();
+      const latest = (await read(`/api/neosyntis/workflows/${pure}/runs`)).answer?.body.length;
+      const events = await openSocket(platform.socketUrl('/ws/events'), platform.token);
+      await events.next(({ type }) => type === 'snapshot');
+      const end = begin(platform, 'temporal');
+
+      // At once, before anybody can have noticed.
+      const refused = await Promise.all([
+        trigger(pure),
+        trigger(pure, { 'Idempotency-Key': `outage-${_name}` }),
+        timed(() => platform.ask('POST', `/api/neosyntis/runs/${runId}/cancel`)),
+        timed(() => platform.ask('POST', `/api/myntrix/jobs/${runId}/cancel`)),
+      ]);
+      for (const answer of refused) expectUnavailable(answer, /Temporal/);
+      const reads = await Promise.all([
+        read(`/api/neosyntis/workflows/${pure}/runs`),
+        read(`/api/neosyntis/runs/${runId}`),
+        read(`/api/neosyntis/workflows/${waiting}/status`),
+        read('/api/neosyntis/workflows'),
+      ]);
+      expect(reads.map(({ answer }) => answer?.status)).toEqual([200, 200, 200, 200]);
+      expect(reads[0]?.answer?.body).toHaveLength(latest);
+      for (const { ms } of reads) expect(ms).toBeLessThan(1_000);
+      const watching = await openSocket(
+        platform.socketUrl(`/ws/neosyntis/runs/${runId}?after=0`),
+        platform.token,
+      );
+      await watching.next(({ type, step }) => type === 'step' && step.status === 'waiting', 2_000);
+      watching.close();
+
+      await end();
+      await untilReady();
+      // The refused request, repeated, runs once.
+      const { answer } = await trigger(pure, { 'Idempotency-Key': `outage-${_name}` });
+      expect(answer?.status).toBe(202);
+      await untilRun(answer?.body.run_id, hasCompleted);
+      const runs = await read(`/api/neosyntis/workflows/${pure}/runs`);
+      expect(runs.answer?.body).toHaveLength(latest + 1);
+      await events.next(
+        ({ event }) => event?.subject === answer?.body.run_id && /completed/.test(event.type),
+      );
+      events.close();
+      expect((await platform.ask('POST', `/api/neosyntis/runs/${runId}/cancel`))?.status).toBe(202);
+    },
+    120_000,
+  );
+
+  test('frozen in the middle of many triggers, each has an answer, and what was acknowledged runs', async () => {
+    const key = (index: number) => ({ 'Idempotency-Key': `middle-${index}` });
+    const answers: ReturnType<typeof trigger>[] = [];
+    for (let index = 0; index < 40; index++) {
+      if (index === 15) platform.signalAll('temporal', 'SIGSTOP');
+      answers.push(trigger(pure, key(index)));
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    const first = await Promise.all(answers);
+    platform.signalAll('temporal', 'SIGCONT');
+    for (const { answer, ms } of first) {
+      expect([200, 202, 503]).toContain(answer?.status);
+      expect(ms).toBeLessThan(ANSWER_WITHIN_MS);
+    }
+    expect(first.some(({ answer }) => answer?.status === 503)).toBe(true);
+    await untilReady();
+    const again = await Promise.all(first.map((_, index) => trigger(pure, key(index))));
+    for (const [index, { answer }] of again.entries()) {
+      const acknowledged = first[index]?.answer?.body.run_id;
+      if (acknowledged) expect(answer?.body.run_id).toBe(acknowledged);
+      await untilRun(answer?.body.run_id, hasCompleted);
+    }
+    expect(new Set(again.map(({ answer }) => answer?.body.run_id)).size).toBe(40);
+  }, 120_000);
+});
+
+test('A code step that runs while Temporal is away for long is neither lost nor repeated', async () => {
+  await untilReady();
+  const seconds = Number(process.env.OUTAGE_SECONDS ?? 7);
+  const code = await newWorkflow([
+    {
+      side: {
+        fork: {
+          branches: [
+            // One ends while Temporal is away, the other after it is back.
+            { short: { run: { shell: { command: `echo short; sleep ${seconds - 3}` } } } },
+            { long: { run: { shell: { command: `echo long; sleep ${seconds + 3}` } } } },
+          ],
+        },
+      },
+    },
+  ]);
+  const { answer } = await trigger(code);
+  const runId = answer?.body.run_id;
+  await untilRun(
+    runId,
+    ({ steps }) => steps.filter((step: { logs: string }) => step.logs !== '').length === 2,
+  );
+  // Temporal hears no heartbeat for longer than it takes a host for dead.
+  await platform.freeze('temporal', seconds * 1_000);
+  const run = await untilRun(runId, ({ ended_at }) => ended_at !== null);
+  expect(run).toMatchObject({ status: 'completed', output: ['short\n', 'long\n'] });
+}, 120_000);
+
+describe('While PostgreSQL is', () => {
+  test.each(outages)(
+    '%s, everything that asks it is refused in time, /ready says so, and sockets go on',
+    async (_name, begin) => {
+      const runId = await runningRun();
+      const watching = await openSocket(
+        platform.socketUrl(`/ws/neosyntis/runs/${runId}?after=0`),
+        platform.token,
+      );
+      await watching.next(({ type, step }) => type === 'step' && step.status === 'waiting');
+      const end = begin(platform, 'postgres');
+      const down = until(
+        () => platform.ask('GET', '/ready'),
+        (ready) => ready?.status === 503,
+        ANSWER_WITHIN_MS,
+      );
+
+      const refused = await Promise.all([
+        trigger(pure, { 'Idempotency-Key': `database-${_name}` }),
+        read(`/api/neosyntis/runs/${runId}`),
+        read('/api/neosyntis/workflows'),
+        timed(() => platform.ask('POST', `/api/neosyntis/runs/${runId}/cancel`)),
+      ]);
+      for (const answer of refused) expectUnavailable(answer, /database/);
+      const { body } = (await down) ?? {};
+      expect(body).toMatchObject({ temporal: 'ok', bus: 'ok' });
+      expect(body.database).not.toBe('ok');
+      expect((await read('/health')).answer?.status).toBe(200);
+
+      await end();
+      await untilReady();
+      const { answer } = await trigger(pure, { 'Idempotency-Key': `database-${_name}` });
+      await untilRun(answer?.body.run_id, hasCompleted);
+      await platform.ask('POST', `/api/neosyntis/runs/${runId}/cancel`);
+      const last = await watching.next(({ run }) => run?.status === 'cancelled', 30_000);
+      expect(watching.frames.map(({ seq }) => seq)).toEqual(
+        Array.from({ length: last.seq }, (_, index) => index + 1),
+      );
+      watching.close();
+    },
+    120_000,
+  );
+});
+
+describe('While the bus is', () => {
+  test.each(outages)(
+    '%s, runs run, and who watches them sees everything',
+    async (_name, begin) => {
+      const runId = await runningRun();
+      const watching = await openSocket(
+        platform.socketUrl(`/ws/neosyntis/runs/${runId}?after=0`),
+        platform.token,
+      );
+      await watching.next(({ type, step }) => type === 'step' && step.status === 'waiting');
+      const end = begin(platform, 'bus');
+      const code = await newWorkflow([{ speak: { run: { shell: { command: 'echo heard' } } } }]);
+      const { answer } = await trigger(code);
+      await untilRun(answer?.body.run_id, hasCompleted);
+      await platform.ask('POST', `/api/neosyntis/runs/${runId}/cancel`);
+      await watching.next(({ run }) => run?.status === 'cancelled', 30_000);
+      watching.close();
+      await end();
+      await untilReady();
+      // What the step printed went over the bus, and is fetched.
+      const run = await untilRun(answer?.body.run_id, ({ steps }) => steps[0].logs !== '');
+      expect(run.steps[0].logs).toBe('heard\n');
+    },
+    120_000,
+  );
+});

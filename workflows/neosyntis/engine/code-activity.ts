@@ -1,0 +1,98 @@
+import {
+  ActivityCancellationType,
+  ActivityFailure,
+  ApplicationFailure,
+  isCancellation,
+  proxyActivities,
+  TimeoutFailure,
+} from '@temporalio/workflow';
+import type { CodeActivities } from '../../../activities/host/neosyntis/code.ts';
+import { hostQueue } from '../../../domain/names.ts';
+import {
+  type CodeResult,
+  type CodeStep,
+  codeFailures,
+  SETTLED_WITHIN_MS,
+  SUPERSEDED,
+} from '../../../domain/neosyntis/code.ts';
+import { standardProblem } from '../../../domain/neosyntis/problems.ts';
+import { failure, TaskFailure } from './problem.ts';
+
+/** A host that does not take a step for this long has it failed, with nothing run. */
+const TAKEN_WITHIN_MS = 60_000;
+
+/** A host that dies is noticed within this time; a Temporal that is away for longer looks the same from here. */
+const HEARTBEAT_WITHIN_MS = 5_000;
+
+/** Nobody can know what the step did. */
+export interface Lost {
+  lostHost: string;
+}
+
+/** By a host that ran nothing of it: its name has another holder by now. */
+export class Refused extends TaskFailure {}
+
+/**
+ * Runs a step on a host, at most once. A host that was out of sight is asked what became of the step, when `asks`.
+ * @throws TaskFailure when it is known that the step did not run, or ran before.
+ */
+export async function runCodeOn(host: string, step: CodeStep, asks: boolean): Promise<CodeResult | Lost> {
+  const options = {
+    taskQueue: hostQueue(host),
+    // The process has its own limit; this one is for a host that forgot to enforce it.
+    startToCloseTimeout: step.timeoutMs + 30_000,
+    heartbeatTimeout: HEARTBEAT_WITHIN_MS,
+    cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+  };
+  const { runCode } = proxyActivities<CodeActivities>({
+    ...options,
+    scheduleToStartTimeout: TAKEN_WITHIN_MS,
+    retry: { maximumAttempts: 1 },
+  });
+  // A host starts a step of one id once, so it may be asked again.
+  const { settleCode } = proxyActivities<CodeActivities>({
+    ...options,
+    scheduleToStartTimeout: SETTLED_WITHIN_MS,
+    retry: { initialInterval: 200, maximumInterval: '2 seconds' },
+  });
+  const scheduledAtMs = Date.now();
+  try {
+    return await runCode(step);
+  } catch (error) {
+    if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
+    const timeout = outOfSight(error);
+    if (!timeout) return lossOf(error, host);
+    if (!asks) return { lostHost: host };
+    const wasSeen = timeout.lastHeartbeatDetails !== undefined;
+    return settleCode({ step, wasSeen, scheduledAtMs }).catch((unsettled: unknown): Lost => {
+      if (isCancellation(unsettled)) throw unsettled;
+      return { lostHost: host };
+    });
+  }
+}
+
+/** That the step was taken, and neither its end nor a sign of life came in time. */
+function outOfSight({ cause }: ActivityFailure): TimeoutFailure | undefined {
+  return cause instanceof TimeoutFailure && cause.timeoutType !== 'SCHEDULE_TO_START' ? cause : undefined;
+}
+
+/** @throws when it is known that nothing ran, or why. */
+function lossOf(error: ActivityFailure, host: string): Lost {
+  const { cause } = error;
+  if (cause instanceof TimeoutFailure)
+    throw failure(
+      'communication',
+      `Host ${host} did not take the step within ${TAKEN_WITHIN_MS / 1000} s; nothing ran.`,
+    );
+  if (!(cause instanceof ApplicationFailure)) throw error;
+  if (cause.type === codeFailures.hostShutdown) return { lostHost: host };
+  if (cause.type === SUPERSEDED) throw new Refused(standardProblem('communication', cause.message));
+  if (cause.type === codeFailures.ranBefore)
+    throw failure(
+      'runtime',
+      `Host ${host} ran this step before, in an execution of this run that was reset in Temporal, and runs no step ` +
+        'twice. What it did then is unknown here; trigger a new run to run it again.',
+      true,
+    );
+  throw failure('runtime', cause.message);
+}
