@@ -9,6 +9,7 @@ import { createExpressionCheck } from '../drivers/expressions/check.ts';
 import type { Logger } from '../logs.ts';
 import { seedAdministrator } from './auth/seed.ts';
 import { createApp, createServer } from './http/app.ts';
+import { affordable, limitConnections } from './http/connections.ts';
 import { attachSockets } from './http/sockets.ts';
 import { withTarget } from './http/target.ts';
 import { createEventStream } from './live/events.ts';
@@ -67,8 +68,15 @@ export async function startApi({ config, keys, tls, log }: ApiOptions) {
   });
   const origins = list(config.VAREON_CORS_ORIGINS);
   const app = createApp({ ...surface, corsOrigins: origins, log });
-  const server = createServer(tls, withTarget(app.callback()));
-  const sockets = attachSockets(server, { ...surface, origins, log });
+  const connections = limitConnections({ limits: connectionLimits(config), log });
+  const server = createServer(tls, connections.counted(withTarget(app.callback())));
+  connections.attach(server);
+  const sockets = attachSockets(server, {
+    ...surface,
+    origins,
+    perUser: config.VAREON_MAX_SOCKETS_PER_USER,
+    log,
+  });
   surface.countSockets(sockets.count);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -90,4 +98,13 @@ export async function startApi({ config, keys, tls, log }: ApiOptions) {
       await broker?.close();
     },
   };
+}
+
+/** Of what one address has open, at most this many do nothing. */
+const IDLE_PER_ADDRESS = 1_000;
+
+function connectionLimits(config: Config) {
+  const total = affordable(config.VAREON_MAX_CONNECTIONS);
+  const perAddress = Math.min(config.VAREON_MAX_CONNECTIONS_PER_ADDRESS, total);
+  return { total, perAddress, idlePerAddress: Math.min(IDLE_PER_ADDRESS, perAddress) };
 }

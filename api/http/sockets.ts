@@ -11,10 +11,11 @@ import { AppError } from '../../domain/errors.ts';
 import type { Logger } from '../../logs.ts';
 import { storable } from './body.ts';
 import { createChecker } from './checks.ts';
-import { createConnection, watchSockets } from './connection.ts';
+import { createConnection, limitFrames, watchSockets } from './connection.ts';
 import { isUnexpected, problemReply } from './problems.ts';
 import { type Authenticator, requirePermission } from './router.ts';
 import type { SocketRoute } from './socket.ts';
+import { createSocketRoom } from './socket-room.ts';
 import { targetOf } from './target.ts';
 
 export interface SocketAuthenticator extends Authenticator {
@@ -28,6 +29,8 @@ export interface SocketServerOptions {
   sockets: readonly SocketRoute[];
   authenticator: SocketAuthenticator;
   origins: readonly string[];
+  /** How many WebSockets a user may have open. */
+  perUser: number;
   log: Logger;
 }
 
@@ -38,6 +41,8 @@ interface Upgrade {
 
 /** Frames that clients send are small. */
 const MAX_PAYLOAD_BYTES = 64 * 1024;
+/** A message in more pieces than this is one that never ends. */
+const MAX_FRAGMENTS = 64;
 
 /**
  * WebSockets on an HTTP server. Who connects is known before the upgrade, so a refusal is a plain HTTP answer;
@@ -49,7 +54,13 @@ export function attachSockets(
 ): { close(): void; count(): number } {
   const app = websockify(new Koa());
   const accepted = new WeakMap<IncomingMessage, Upgrade>();
-  app.ws.listen({ noServer: true, maxPayload: MAX_PAYLOAD_BYTES, perMessageDeflate: false });
+  app.ws.listen({
+    noServer: true,
+    maxPayload: MAX_PAYLOAD_BYTES,
+    maxFragments: MAX_FRAGMENTS,
+    perMessageDeflate: false,
+    autoPong: false,
+  });
   const sockets = app.ws.server;
   if (!sockets) throw new Error('koa-websocket made no server');
   const watch = watchSockets(options.authenticator);
@@ -61,6 +72,7 @@ export function attachSockets(
       const upgrade = accepted.get(req);
       if (!upgrade) return websocket.close(1008, 'not accepted');
       const connection = createConnection(websocket);
+      limitFrames(websocket);
       watch.add(websocket, upgrade.input.user);
       try {
         await upgrade.route.open(upgrade.input, connection);
@@ -74,10 +86,15 @@ export function attachSockets(
   app.ws.use((ctx) => ctx.websocket.close(1008, 'nothing here'));
 
   const guard = createGuard(options);
+  const room = createSocketRoom(options.perUser);
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     const onError = () => stream.destroy();
     stream.on('error', onError);
-    guard(request).then(
+    const admitted = guard(request).then((upgrade) => {
+      stream.once('close', room.enter(upgrade.input.user.userId));
+      return upgrade;
+    });
+    admitted.then(
       (upgrade) => {
         stream.off('error', onError);
         accepted.set(request, upgrade);
