@@ -50,6 +50,8 @@ export function createServer(
     keepAliveTimeout: 65_000,
     connectionsCheckingInterval: 5_000,
     shouldUpgradeCallback: isWebSocket,
+    // target.ts asks for it, and answers with a problem.
+    requireHostHeader: false,
   };
   const server = tls
     ? createHttpsServer({ ...limits, ...tls, handshakeTimeout: 10_000 }, handler)

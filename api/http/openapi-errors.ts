@@ -12,6 +12,9 @@ export function errorsOf(route: Pick<Route, 'access' | 'params' | 'body' | 'erro
     ...(route.body ? (['bad_request', 'too_large', 'unsupported_media_type'] as const) : []),
     // A query that a route does not know is refused too.
     'invalid',
+    // Whoever sends too slowly or too long headers is answered before it is known what is asked for.
+    'request_timeout',
+    'headers_too_large',
     'internal',
     'unavailable',
     ...(route.errors ?? []),

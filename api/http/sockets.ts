@@ -63,6 +63,15 @@ export function attachSockets(
   });
   const sockets = app.ws.server;
   if (!sockets) throw new Error('koa-websocket made no server');
+  // A handshake that is none (RFC 6455, 4.2) is refused as everything else is.
+  sockets.on('wsClientError', (error, stream, request) =>
+    refuse(
+      request,
+      stream,
+      new AppError('bad_request', `This is no WebSocket handshake of version 13: ${error.message}.`),
+      options.log,
+    ),
+  );
   const watch = watchSockets(options.authenticator);
 
   const router = new Router();

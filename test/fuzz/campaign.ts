@@ -30,8 +30,8 @@ export interface Report {
   seed: number;
   statuses: Record<string, number>;
   operations: number;
-  /** Those that an accepted request (2xx) of has been seen. */
-  accepted: number;
+  /** Operations of which no request was accepted (2xx), so that nothing was seen of what they do. */
+  neverAccepted: string[];
   failures: Failure[];
   slowestMs: number;
 }
@@ -57,7 +57,7 @@ export async function runCampaign(
     seed,
     statuses: {},
     operations: operations.length,
-    accepted: 0,
+    neverAccepted: [],
     failures: [],
     slowestMs: 0,
   };
@@ -114,7 +114,7 @@ export async function runCampaign(
         : {
             operation,
             wrong: [error instanceof Error ? (error.stack ?? error.message) : String(error)],
-            reproduction: JSON.stringify(result.counterexample).slice(0, 2_000),
+            reproduction: fc.stringify(result.counterexample).slice(0, 2_000),
             seed: seed + round,
           };
     report.failures.push(failure);
@@ -137,7 +137,7 @@ export async function runCampaign(
       };
       await Promise.all(Array.from({ length: SIDE_BY_SIDE }, work));
     }
-    report.accepted = accepted.size;
+    report.neverAccepted = operations.filter((operation) => !accepted.has(operation));
     return report;
   } finally {
     sender.close();

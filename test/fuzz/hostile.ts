@@ -85,7 +85,7 @@ const hostileObjects: unknown[] = [
   ].map((text) => JSON.parse(text)),
   nested(20, (inner) => [inner]),
   nested(99, (inner) => ({ a: inner })),
-  nested(3_000, (inner) => [inner]),
+  nested(300, (inner) => [inner]),
   Array.from({ length: 2_000 }, (_, index) => index),
   Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`k${index}`, index])),
 ];

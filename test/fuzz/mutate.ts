@@ -43,7 +43,10 @@ function placesIn(root: Holder): { holder: Holder; key: string }[] {
   return places;
 }
 
-function apply({ holder, key }: { holder: Holder; key: string }, { how, name, value }: Mutation): void {
+function apply({ holder, key }: { holder: Holder; key: string }, change: Mutation): void {
+  const { how, name } = change;
+  // Later changes reach into it.
+  const value = structuredClone(change.value);
   const old = read(holder, key);
   if (how === 'remove') remove(holder, key);
   else if (how === 'wrap') set(holder, key, [old]);
@@ -51,7 +54,7 @@ function apply({ holder, key }: { holder: Holder; key: string }, { how, name, va
   else if (how === 'rename') {
     remove(holder, key);
     set(holder, Array.isArray(holder) ? key : name, old);
-  } else if (how === 'twice' && Array.isArray(holder)) holder.push(old);
+  } else if (how === 'twice' && Array.isArray(holder)) holder.push(structuredClone(old));
   else if (how === 'add' && old !== null && typeof old === 'object')
     set(old as Holder, name, value); // just checked
   else set(holder, key, value);
