@@ -35,12 +35,12 @@ const mostly = <T>(usual: fc.Arbitrary<T>, unusual: fc.Arbitrary<T>, weight = 4)
 /** Fields whose schema does not tell what would get far. */
 const properties: Generators['properties'] = {
   steps: fc.oneof({ weight: 3, arbitrary: steps }, { weight: 2, arbitrary: soundSteps }),
-  username: mostly(placeholders('username'), fc.stringMatching(/^[a-z][a-z0-9]{3,12}$/), 1),
+  username: mostly(placeholders('username', 'account'), fc.stringMatching(/^[a-z][a-z0-9]{3,12}$/), 2),
   password: placeholders('password'),
   old_password: placeholders('password'),
   new_password: placeholders('password'),
   refresh_token: placeholders('refresh'),
-  token: placeholders('enrolment', 'refresh'),
+  token: placeholders('enrolment', 'verification', 'reset'),
 };
 
 const rawPath = fc.oneof(

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomInt, randomUUID } from 'node:crypto';
 import type { Answer } from '../support/client.ts';
 import { expectStatus, PASSWORD, type TestUser, type World } from '../support/world.ts';
 import type { FuzzRequest, Who } from './requests.ts';
@@ -7,6 +7,10 @@ import type { FuzzRequest, Who } from './requests.ts';
 const LOGIN_FOR_MS = 4 * 60_000;
 /** Operations that end the login or change the account of who asks, which then is one that nobody else uses. */
 const ownLogin = new Set(['POST /api/logout', 'POST /api/users/me/password', 'PUT /api/users/me']);
+
+/** Resets are counted by address. */
+const fresh = () =>
+  process.platform === 'linux' ? { from: `127.1.${randomInt(1, 255)}.${randomInt(1, 255)}` } : {};
 
 /** What requests are about: accounts, logins and ids that exist. Made when they are needed, again when they are used up. */
 export async function createThings(world: World) {
@@ -83,8 +87,31 @@ export async function createThings(world: World) {
     ],
     [/^\/docs\/assets\//, async () => 'swagger-ui.css'],
   ];
+  /** The token in the newest mail, which is to somebody new. */
+  async function mailedToken(): Promise<string> {
+    const token = await adminToken();
+    const { body: mails } = await api('GET', '/api/outbox?limit=1', { token });
+    const { body: mail } = await api('GET', `/api/outbox/${mails[0].id}`, { token });
+    return /(?:token=|\n)([\w-]{22,})/.exec(mail.text ?? '')?.[1] ?? 'no token';
+  }
+  async function newAccount(): Promise<{ username: string; email: string }> {
+    const username = `r${randomUUID().replaceAll('-', '').slice(-12)}`;
+    const account = { username, email: `${username}@example.org` };
+    await post('/api/register', { ...account, password: PASSWORD }, await adminToken());
+    return account;
+  }
   const stand: Record<string, () => Promise<string>> = {
     username: async () => `r${randomUUID().replaceAll('-', '').slice(-12)}`,
+    account: async () => (await world.newUser('viewer')).username,
+    verification: async () => {
+      await newAccount();
+      return mailedToken();
+    },
+    reset: async () => {
+      const { email } = await newAccount();
+      await expectStatus(202, api('POST', '/api/password-reset', { body: { email }, ...fresh() }));
+      return mailedToken();
+    },
     password: async () => PASSWORD,
     enrolment: async () => (await post('/api/hosts/enrolments', {}, await adminToken())).token,
     refresh: async () =>
@@ -130,7 +157,8 @@ export async function createThings(world: World) {
     /** Forgets what an accepted request may have used up, and offers saved workflows to be triggered. */
     noteAccepted(operation: string, request: FuzzRequest, { status, body }: Answer): void {
       if (status >= 400) return;
-      for (const key of ['username', 'enrolment', 'refresh']) kept.delete(`stand ${key}`);
+      for (const key of ['username', 'enrolment', 'refresh', 'verification', 'reset', 'account'])
+        kept.delete(`stand ${key}`);
       if (/^(DELETE|PUT)/.test(operation) || operation.endsWith('/cancel')) kept.delete(`id ${operation}`);
       if (ownLogin.has(operation)) kept.delete(`login ${operation} ${request.who}`);
       if (
