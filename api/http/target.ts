@@ -30,8 +30,14 @@ export const withTarget =
     } catch (error) {
       const requestId = randomUUID();
       const { status, headers, body } = problemReply(error, requestId);
-      response.writeHead(status, { ...headers, 'X-Request-Id': requestId, Connection: 'close' });
-      response.end(JSON.stringify(body));
+      const text = JSON.stringify(body);
+      response.writeHead(status, {
+        ...headers,
+        'X-Request-Id': requestId,
+        'Content-Length': Buffer.byteLength(text),
+        Connection: 'close',
+      });
+      response.end(text);
       return;
     }
     handler(request, response);
