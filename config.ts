@@ -61,6 +61,9 @@ const Settings = Type.Object(
     VAREON_TRUST_PROXY: Type.Integer({ minimum: 0, maximum: 10, default: 0 }),
     /** Touched every few seconds while the process works, for whoever watches its health. */
     VAREON_HEALTH_FILE: Type.Optional(text()),
+    VAREON_MAX_CONNECTIONS: Type.Integer({ minimum: 10, maximum: 1_000_000, default: 10_000 }),
+    VAREON_MAX_CONNECTIONS_PER_ADDRESS: Type.Integer({ minimum: 5, maximum: 1_000_000, default: 5_000 }),
+    VAREON_MAX_SOCKETS_PER_USER: Type.Integer({ minimum: 1, maximum: 1_000_000, default: 1_000 }),
     VAREON_TLS_CERT: Type.Optional(text()),
     VAREON_TLS_KEY: Type.Optional(text()),
     ACCESS_TOKEN_EXPIRE_MINUTES: Type.Number({ exclusiveMinimum: 0, maximum: 10, default: 10 }),
@@ -176,6 +179,10 @@ function conflicts(config: Config): string[] {
     problems.push('VAREON_TLS_CERT and VAREON_TLS_KEY belong together: set both or neither');
   if (config.VAREON_PORT === config.TEMPORAL_UI_PORT && !config.TEMPORAL_ADDRESS)
     problems.push(`VAREON_PORT and TEMPORAL_UI_PORT are both ${config.VAREON_PORT}: choose two ports`);
+  if (config.VAREON_MAX_CONNECTIONS_PER_ADDRESS > config.VAREON_MAX_CONNECTIONS)
+    problems.push(
+      `VAREON_MAX_CONNECTIONS_PER_ADDRESS is ${config.VAREON_MAX_CONNECTIONS_PER_ADDRESS}, more than VAREON_MAX_CONNECTIONS, ${config.VAREON_MAX_CONNECTIONS}: one address could take all`,
+    );
   if (Boolean(config.BUS_USERNAME) !== Boolean(config.BUS_PASSWORD))
     problems.push('BUS_USERNAME and BUS_PASSWORD belong together: set both or neither');
   if (config.TEMPORAL_ADDRESS && !config.VAREON_PAYLOAD_CODEC)

@@ -12,6 +12,7 @@ import type { Logger } from '../logs.ts';
 import { seedAdministrator } from './auth/seed.ts';
 import { watchDatabase } from './database-watch.ts';
 import { createApp, createServer } from './http/app.ts';
+import { affordable, limitConnections } from './http/connections.ts';
 import { attachSockets } from './http/sockets.ts';
 import { withTarget } from './http/target.ts';
 import { createEventStream } from './live/events.ts';
@@ -93,8 +94,16 @@ export async function startApi({ config, keys, tls, log }: ApiOptions) {
     beforeCors: codecOrigin(uiOrigins(config.TEMPORAL_UI_URL), list(config.VAREON_PUBLIC_URL)),
     log,
   });
-  const server = createServer(tls, withTarget(app.callback()));
-  const sockets = attachSockets(server, { ...surface, during, origins, log });
+  const connections = limitConnections({ limits: connectionLimits(config), log });
+  const server = createServer(tls, connections.counted(withTarget(app.callback())));
+  connections.attach(server);
+  const sockets = attachSockets(server, {
+    ...surface,
+    during,
+    origins,
+    perUser: config.VAREON_MAX_SOCKETS_PER_USER,
+    log,
+  });
   surface.countSockets(sockets.count);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -117,4 +126,13 @@ export async function startApi({ config, keys, tls, log }: ApiOptions) {
       await broker?.close();
     },
   };
+}
+
+/** Of what one address has open, at most this many do nothing. */
+const IDLE_PER_ADDRESS = 1_000;
+
+function connectionLimits(config: Config) {
+  const total = affordable(config.VAREON_MAX_CONNECTIONS);
+  const perAddress = Math.min(config.VAREON_MAX_CONNECTIONS_PER_ADDRESS, total);
+  return { total, perAddress, idlePerAddress: Math.min(IDLE_PER_ADDRESS, perAddress) };
 }

@@ -6,6 +6,7 @@ import Koa, { type Context, type Next } from 'koa';
 import { AppError } from '../../domain/errors.ts';
 import type { Logger } from '../../logs.ts';
 import { isUnexpected, problemReply } from './problems.ts';
+import { answerProtocolErrors, isWebSocket } from './protocol-errors.ts';
 import type { Route } from './route.ts';
 import { createRouter, type RouterDeps, send } from './router.ts';
 
@@ -55,8 +56,17 @@ export function createServer(
     requestTimeout: 60_000,
     keepAliveTimeout: 65_000,
     connectionsCheckingInterval: 5_000,
+    shouldUpgradeCallback: isWebSocket,
+    // target.ts asks for it, and answers with a problem.
+    requireHostHeader: false,
   };
-  return tls ? createHttpsServer({ ...limits, ...tls }, handler) : createHttpServer(limits, handler);
+  const server = tls
+    ? createHttpsServer({ ...limits, ...tls, handshakeTimeout: 10_000 }, handler)
+    : createHttpServer(limits, handler);
+  // RFC 9110, 10.1.1: an expectation that a server does not know may be ignored.
+  server.on('checkExpectation', handler);
+  answerProtocolErrors(server);
+  return server;
 }
 
 function logged(options: AppOptions) {

@@ -7,6 +7,9 @@ import type { Connection } from './socket.ts';
 const BACKLOG_BYTES = 8 * 1024 * 1024;
 const PING_EVERY_MS = 20_000;
 const REVOKED_WITHIN_MS = 500;
+/** Frames of a client, control frames included: it has little to say, and each costs an answer or a parse. */
+const FRAMES_AT_ONCE = 500;
+const FRAMES_PER_SECOND = 50;
 
 export function createConnection(ws: WebSocket): Connection {
   const closed = new AbortController();
@@ -26,6 +29,29 @@ export function createConnection(ws: WebSocket): Connection {
     else closed.signal.addEventListener('abort', callback, { once: true });
   };
   return { send: (frame) => sendText(JSON.stringify(frame)), sendText, close, onClosed };
+}
+
+/** Answers pings and holds a client to the frames that it may send; the server must not answer pings itself. */
+export function limitFrames(ws: WebSocket): void {
+  let left = FRAMES_AT_ONCE;
+  let countedAt = performance.now();
+  const count = (): boolean => {
+    const now = performance.now();
+    left = Math.min(FRAMES_AT_ONCE, left + ((now - countedAt) / 1000) * FRAMES_PER_SECOND) - 1;
+    countedAt = now;
+    if (left >= 0) return true;
+    ws.close(1008, 'too many frames');
+    // What it sends from here on is not even looked at.
+    ws.pause();
+    setTimeout(() => ws.terminate(), 1_000).unref();
+    return false;
+  };
+  ws.on('message', count);
+  ws.on('pong', count);
+  ws.on('ping', (data) => {
+    // Pongs that are not read would pile up.
+    if (count() && ws.readyState === ws.OPEN && ws.bufferedAmount < BACKLOG_BYTES) ws.pong(data);
+  });
 }
 
 /** Pings all sockets, ends those that do not answer, and those whose login was revoked. */

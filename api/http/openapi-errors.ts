@@ -15,6 +15,9 @@ export function errorsOf(
     ...(route.binaryBody ? (['too_large'] as const) : []),
     // A query that a route does not know is refused too.
     'invalid',
+    // Whoever sends too slowly or too long headers is answered before it is known what is asked for.
+    'request_timeout',
+    'headers_too_large',
     'internal',
     'unavailable',
     ...(route.errors ?? []),
@@ -27,12 +30,14 @@ const details: Partial<Record<ErrorCode, string>> = {
   unauthenticated: 'This needs a login: send Authorization: Bearer <token>.',
   forbidden: 'This needs the permission system:hosts:write, which ada does not have.',
   not_found: 'There is nothing at /api/hosts/nowhere.',
+  request_timeout: 'The request took too long: 10 s for its headers, 60 s for all of it.',
   conflict: 'A host "local" is online. Choose another name.',
   precondition_failed: 'If-Match is "3", but now it is "4": read it again.',
   too_large: 'The body is larger than 1048576 bytes.',
   unsupported_media_type: 'The body is text/plain; send application/json.',
   invalid: 'The query has a problem: limit must be <= 200',
   rate_limited: 'Too many attempts; try again in 30 s.',
+  headers_too_large: 'The headers are larger than 16 KiB.',
   internal: 'Something went wrong on our side; the request id finds it in the log.',
   unavailable: 'The database cannot be reached; try again.',
 };

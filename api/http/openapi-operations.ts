@@ -37,7 +37,11 @@ export function routeOperation(route: DocumentedRoute, components: Components): 
 
 export function socketOperation(id: string, socket: DocumentedSocket, components: Components): JsonObject {
   const frames = components.share(`${id.replace(/^watch/, '')}Frame`, socket.frames);
-  const refusals = errorsOf({ access: socket.access, ...(socket.params ? { params: socket.params } : {}) });
+  const refusals = errorsOf({
+    access: socket.access,
+    errors: ['rate_limited'],
+    ...(socket.params ? { params: socket.params } : {}),
+  });
   return {
     ...about({
       ...socket,

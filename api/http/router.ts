@@ -178,8 +178,16 @@ function requestInfo(ctx: RouterContext): RequestInfo {
   };
 }
 
-export function send(ctx: Pick<Context, 'set' | 'body' | 'status' | 'type'>, reply: Reply): void {
+/** What more of a refused body is read to keep its connection, instead of closing it. */
+const REST_BYTES = 64 * 1024;
+
+/** Whether a body is still coming that nobody will read. */
+const isStillSending = ({ complete, headers }: Context['req']): boolean =>
+  !complete && (headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > REST_BYTES);
+
+export function send(ctx: Pick<Context, 'req' | 'set' | 'body' | 'status' | 'type'>, reply: Reply): void {
   ctx.status = reply.status;
+  if (reply.status >= 400 && isStillSending(ctx.req)) ctx.set('Connection', 'close');
   for (const [name, value] of Object.entries(reply.headers ?? {})) ctx.set(name, value);
   if (reply.body === undefined) {
     ctx.body = null;

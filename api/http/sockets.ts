@@ -11,10 +11,11 @@ import { AppError } from '../../domain/errors.ts';
 import type { Logger } from '../../logs.ts';
 import { storable } from './body.ts';
 import { createChecker } from './checks.ts';
-import { createConnection, watchSockets } from './connection.ts';
+import { createConnection, limitFrames, watchSockets } from './connection.ts';
 import { isUnexpected, problemReply } from './problems.ts';
 import { type Authenticator, requirePermission } from './router.ts';
 import type { SocketRoute } from './socket.ts';
+import { createSocketRoom } from './socket-room.ts';
 import { targetOf } from './target.ts';
 
 export interface SocketAuthenticator extends Authenticator {
@@ -30,6 +31,8 @@ export interface SocketServerOptions {
   origins: readonly string[];
   /** Gives work up when the database goes away meanwhile. */
   during<T>(work: () => Promise<T>): Promise<T>;
+  /** How many WebSockets a user may have open. */
+  perUser: number;
   log: Logger;
 }
 
@@ -40,6 +43,8 @@ interface Upgrade {
 
 /** Frames that clients send are small. */
 const MAX_PAYLOAD_BYTES = 64 * 1024;
+/** A message in more pieces than this is one that never ends. */
+const MAX_FRAGMENTS = 64;
 
 /**
  * WebSockets on an HTTP server. Who connects is known before the upgrade, so a refusal is a plain HTTP answer;
@@ -51,9 +56,24 @@ export function attachSockets(
 ): { close(): void; count(): number } {
   const app = websockify(new Koa());
   const accepted = new WeakMap<IncomingMessage, Upgrade>();
-  app.ws.listen({ noServer: true, maxPayload: MAX_PAYLOAD_BYTES, perMessageDeflate: false });
+  app.ws.listen({
+    noServer: true,
+    maxPayload: MAX_PAYLOAD_BYTES,
+    maxFragments: MAX_FRAGMENTS,
+    perMessageDeflate: false,
+    autoPong: false,
+  });
   const sockets = app.ws.server;
   if (!sockets) throw new Error('koa-websocket made no server');
+  // A handshake that is none (RFC 6455, 4.2) is refused as everything else is.
+  sockets.on('wsClientError', (error, stream, request) =>
+    refuse(
+      request,
+      stream,
+      new AppError('bad_request', `This is no WebSocket handshake of version 13: ${error.message}.`),
+      options.log,
+    ),
+  );
   const watch = watchSockets(options.authenticator);
 
   const router = new Router();
@@ -63,6 +83,7 @@ export function attachSockets(
       const upgrade = accepted.get(req);
       if (!upgrade) return websocket.close(1008, 'not accepted');
       const connection = createConnection(websocket);
+      limitFrames(websocket);
       watch.add(websocket, upgrade.input.user);
       try {
         await upgrade.route.open(upgrade.input, connection);
@@ -76,19 +97,24 @@ export function attachSockets(
   app.ws.use((ctx) => ctx.websocket.close(1008, 'nothing here'));
 
   const guard = createGuard(options);
+  const room = createSocketRoom(options.perUser);
   server.on('upgrade', (request: IncomingMessage, stream: Duplex, head: Buffer) => {
     const onError = () => stream.destroy();
     stream.on('error', onError);
-    options
+    const admitted = options
       .during(() => guard(request))
-      .then(
-        (upgrade) => {
-          stream.off('error', onError);
-          accepted.set(request, upgrade);
-          sockets.handleUpgrade(request, stream, head, (ws) => sockets.emit('connection', ws, request));
-        },
-        (error) => refuse(request, stream, error, options.log),
-      );
+      .then((upgrade) => {
+        stream.once('close', room.enter(upgrade.input.user.userId));
+        return upgrade;
+      });
+    admitted.then(
+      (upgrade) => {
+        stream.off('error', onError);
+        accepted.set(request, upgrade);
+        sockets.handleUpgrade(request, stream, head, (ws) => sockets.emit('connection', ws, request));
+      },
+      (error) => refuse(request, stream, error, options.log),
+    );
   });
   return {
     count: () => sockets.clients.size,

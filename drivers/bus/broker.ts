@@ -1,11 +1,18 @@
 import { timingSafeEqual } from 'node:crypto';
 import { createServer, type Server, type Socket } from 'node:net';
 import { Aedes, type AuthenticateError, type Client } from 'aedes';
+import { createRoom } from '../../domain/room.ts';
 import { busPassword } from './credentials.ts';
+import { limitPackets } from './packet-limit.ts';
 
 /** A client whose unsent messages pass this is dropped: aedes would otherwise stop for everybody. */
 const BACKLOG_BYTES = 4 * 1024 * 1024;
 const MESSAGE_BYTES = 1024 * 1024;
+/** A message with its topic; and the login of somebody who has yet to be known, with a will. */
+const PACKET_BYTES = MESSAGE_BYTES + 128 * 1024;
+const LOGIN_BYTES = 64 * 1024;
+/** All come from this machine; those that have not logged in make room for others. */
+const CONNECTIONS = { total: 2_000, perAddress: 2_000, idlePerAddress: 200 };
 
 export interface Broker {
   port: number;
@@ -27,6 +34,7 @@ export async function startBroker(options: {
   onError(error: Error): void;
 }): Promise<Broker> {
   const aedes = await Aedes.createBroker({ drainTimeout: 2_000, concurrency: 100, connectTimeout: 5_000 });
+  const room = createRoom<Client['conn']>(CONNECTIONS);
   const users = new WeakMap<Client, string>();
   const hosts = new Map<Client, string>();
 
@@ -46,6 +54,7 @@ export async function startBroker(options: {
       (right) => {
         if (!right) return refuse('wrong user or password', 4);
         users.set(client, name);
+        room.busy(client.conn);
         if (name !== 'platform') hosts.set(client, secret);
         done(null, true);
       },
@@ -80,7 +89,11 @@ export async function startBroker(options: {
 
   const server = createServer({ noDelay: true }, (socket) => {
     dropWhenSlow(socket);
-    aedes.handle(socket);
+    socket.once('close', () => room.leave(socket));
+    room.enter(socket, socket.remoteAddress ?? '')?.destroy();
+    if (socket.destroyed) return;
+    const client = aedes.handle(socket);
+    limitPackets(socket, () => (users.has(client) ? PACKET_BYTES : LOGIN_BYTES));
   });
   const port = await listen(server, options.port);
   return {

@@ -17,6 +17,12 @@ export async function readContract(api: Client): Promise<Contract> {
   const ajv = new Ajv2020({ strict: false, allErrors: true });
   addFormats.default(ajv);
   ajv.addSchema(document, 'openapi');
+  const validators = new Map<string, ReturnType<typeof ajv.compile>>();
+  function validatorOf(schema: string) {
+    const known = validators.get(schema) ?? ajv.compile({ $ref: encodeURI(schema) });
+    validators.set(schema, known);
+    return known;
+  }
   const operations = Object.entries<Record<string, unknown>>(document.paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
   );
@@ -32,7 +38,7 @@ export async function readContract(api: Client): Promise<Contract> {
       const type = String(headers['content-type']).split(';')[0] ?? '';
       const base = `openapi#/paths/${escaped(path)}/${method.toLowerCase()}/responses/${status}`;
       const where = response.$ref ? `openapi${response.$ref}` : base;
-      const validate = ajv.compile({ $ref: encodeURI(`${where}/content/${escaped(type)}/schema`) });
+      const validate = validatorOf(`${where}/content/${escaped(type)}/schema`);
       if (validate(body)) return [];
       return (validate.errors ?? []).map(
         ({ instancePath, message }) => `${operation} ${status} ${instancePath}: ${message}`,

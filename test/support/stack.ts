@@ -51,5 +51,7 @@ export async function testEnvironment(
     TEMPORAL_UI_PORT: await port(),
     // Servers of tests; every other address of this machine is forbidden to users.
     VAREON_OUTBOUND_ALLOW: '127.0.0.1/32',
+    // Few enough that a test opens one too many.
+    VAREON_MAX_SOCKETS_PER_USER: '200',
   };
 }

@@ -1,9 +1,11 @@
 import {
   ActivityCancellationType,
   ActivityFailure,
+  type ActivityOptions,
   ApplicationFailure,
   isCancellation,
   proxyActivities,
+  sleep,
   TimeoutFailure,
 } from '@temporalio/workflow';
 import type { CodeActivities } from '../../../activities/host/neosyntis/code.ts';
@@ -13,6 +15,7 @@ import {
   type CodeStep,
   codeFailures,
   SETTLED_WITHIN_MS,
+  type SettledStep,
   SUPERSEDED,
 } from '../../../domain/neosyntis/code.ts';
 import { standardProblem } from '../../../domain/neosyntis/problems.ts';
@@ -49,12 +52,6 @@ export async function runCodeOn(host: string, step: CodeStep, asks: boolean): Pr
     scheduleToStartTimeout: TAKEN_WITHIN_MS,
     retry: { maximumAttempts: 1 },
   });
-  // A host starts a step of one id once, so it may be asked again.
-  const { settleCode } = proxyActivities<CodeActivities>({
-    ...options,
-    scheduleToStartTimeout: SETTLED_WITHIN_MS,
-    retry: { initialInterval: 200, maximumInterval: '2 seconds' },
-  });
   const scheduledAtMs = Date.now();
   try {
     return await runCode(step);
@@ -63,13 +60,36 @@ export async function runCodeOn(host: string, step: CodeStep, asks: boolean): Pr
     const timeout = outOfSight(error);
     if (!timeout) return lossOf(error, host);
     if (!asks) return { lostHost: host };
-    const wasSeen = timeout.lastHeartbeatDetails !== undefined;
-    return settleCode({ step, wasSeen, scheduledAtMs }).catch((unsettled: unknown): Lost => {
-      if (isCancellation(unsettled)) throw unsettled;
-      return { lostHost: host };
-    });
+    return settle(host, options, { step, wasSeen: isAlive(timeout), scheduledAtMs });
   }
 }
+
+/** A host that says nothing is asked so often: one that is frozen takes questions and does not answer. */
+const SILENT_ROUNDS = 4;
+const ROUND_PAUSE_MS = 500;
+
+/** Asks what became of a step, and stays with it. A host starts a step of one id once, so it may be asked again. */
+async function settle(host: string, options: ActivityOptions, question: SettledStep) {
+  const { settleCode } = proxyActivities<CodeActivities>({
+    ...options,
+    scheduleToStartTimeout: SETTLED_WITHIN_MS,
+    retry: { maximumAttempts: 1 },
+  });
+  for (let silent = 0; silent < SILENT_ROUNDS; silent++) {
+    try {
+      return await settleCode(question);
+    } catch (error) {
+      if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
+      const timeout = outOfSight(error);
+      if (!timeout) break;
+      if (isAlive(timeout)) silent = 0;
+    }
+    await sleep(ROUND_PAUSE_MS);
+  }
+  return { lostHost: host };
+}
+
+const isAlive = ({ lastHeartbeatDetails }: TimeoutFailure) => lastHeartbeatDetails !== undefined;
 
 /** That the step was taken, and neither its end nor a sign of life came in time. */
 function outOfSight({ cause }: ActivityFailure): TimeoutFailure | undefined {
