@@ -53,7 +53,7 @@ export interface SettledStep {
 }
 
 /** A host that is back, or never was away, takes the question within this time, or not at all. */
-export const SETTLED_WITHIN_MS = 20_000;
+export const SETTLED_WITHIN_MS = 12_000;
 
 /** `exitCode` of a process that a signal ended is 128 + the signal's number, as in a shell. */
 export type CodeResult = { host: string; stdoutBytes: number; stderrBytes: number } & (

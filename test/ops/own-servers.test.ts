@@ -33,6 +33,7 @@ const settings = async (name: string, databaseUrl: string) => ({
   ...(await testEnvironment(join(folder, name), 'seven quiet herons')),
   DATABASE_URL: databaseUrl,
   TEMPORAL_ADDRESS: testStack().temporalAddress,
+  VAREON_PAYLOAD_CODEC: 'off',
 });
 
 test('Servers of one’s own: rows and keys go over, what is not covered is named, and a full database is refused', async () => {
@@ -57,7 +58,11 @@ test('Servers of one’s own: rows and keys go over, what is not covered is name
   url.pathname = `/${DATABASE}`;
   const restored = await runCommand('restore', [archive], await settings('second', url.href));
   expect(restored).toMatchObject({ code: 0, output: expect.stringContaining('Restored the backup') });
-  expect(readKeys(keysOf('second'))).toEqual(readKeys(keysOf('first')));
+  const keys = (name: string) => {
+    const { encryption, ...others } = readKeys(keysOf(name));
+    return { ...others, encryption: encryption.current() };
+  };
+  expect(keys('second')).toEqual(keys('first'));
   const there = new Client(url.href);
   await there.connect();
   for (const { name, rows } of manifest.tables) {

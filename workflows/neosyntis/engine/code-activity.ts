@@ -65,7 +65,7 @@ export async function runCodeOn(host: string, step: CodeStep, asks: boolean): Pr
 }
 
 /** A host that says nothing is asked so often: one that is frozen takes questions and does not answer. */
-const SILENT_ROUNDS = 4;
+const SILENT_ROUNDS = 3;
 const ROUND_PAUSE_MS = 500;
 
 /** Asks what became of a step, and stays with it. A host starts a step of one id once, so it may be asked again. */
