@@ -48,7 +48,7 @@ export async function makeBackup({ config, env, target, locks, signal }: BackupO
     ];
     clients.push(reader, witness);
     archive = await createArchive(target, seal);
-    const content = await fill({ archive, reader, witness, store, dataDir: config.dataDir, signal });
+    const content = await fill({ archive, reader, witness, store, folders: foldersOf(config), signal });
     const manifest: Manifest = {
       format: FORMAT,
       version: VERSION,
@@ -78,11 +78,26 @@ interface Sources {
   reader: Client;
   witness: Client;
   store: StoreSnapshot | undefined;
-  dataDir: string;
+  folders: [name: string, place: string, isWanted: Wanted][];
   signal: AbortSignal;
 }
 
-async function fill({ archive, reader, witness, store, dataDir, signal }: Sources) {
+type Wanted = (path: string, file: string) => boolean | Promise<boolean>;
+
+/** Files that go along, wherever the settings say that they are. */
+function foldersOf(config: Config): Sources['folders'] {
+  const { dataDir, keysDir, VAREON_STORAGE: storage } = config;
+  const isSpool: Wanted = (path, file) => /\/spool\//.test(path) && isYoung(file, SPOOL_YOUNG_MS);
+  const folders: Sources['folders'] = [
+    // A folder of secrets elsewhere has other files, too.
+    ['keys', keysDir, (path) => keysDir === join(dataDir, 'keys') || /^[^/]+\.key$/.test(path)],
+    ['hosts', join(dataDir, 'hosts'), isSpool],
+  ];
+  if (!storage?.startsWith('s3://')) folders.push(['blobs', storage ?? join(dataDir, 'blobs'), () => true]);
+  return folders;
+}
+
+async function fill({ archive, reader, witness, store, folders, signal }: Sources) {
   // Held until the connection ends: retention deletes nothing that is still to be copied.
   await witness.query('select pg_advisory_lock_shared($1)', [MAINTENANCE_LOCK]);
   await chooseMoment(reader, witness, store);
@@ -103,13 +118,11 @@ async function fill({ archive, reader, witness, store, dataDir, signal }: Source
     tables,
     sequences: await readSequences(reader),
   };
-  for (const folder of ['keys', 'hosts', 'blobs'])
-    for await (const path of filesBelow(join(dataDir, folder))) {
+  for (const [name, place, isWanted] of folders)
+    for await (const path of filesBelow(place)) {
       signal.throwIfAborted();
-      const file = join(dataDir, folder, path);
-      const isWanted =
-        folder === 'hosts' ? /\/spool\//.test(path) && (await isYoung(file, SPOOL_YOUNG_MS)) : true;
-      if (isWanted) await archive.addFile(`${folder}/${path}`, file);
+      const file = join(place, path);
+      if (await isWanted(path, file)) await archive.addFile(`${name}/${path}`, file);
     }
   return database;
 }
