@@ -2,6 +2,7 @@ import { Migrator } from '@mikro-orm/migrations';
 import { type EntityManager, MikroORM } from '@mikro-orm/postgresql';
 import type { Logger } from '../logs.ts';
 import { entities } from './entities.ts';
+import { locks } from './locks.ts';
 import { migrations } from './migrations.ts';
 
 export type Database = MikroORM;
@@ -37,16 +38,13 @@ export async function openDatabase({ databaseUrl, poolSize, log }: DatabaseOptio
   });
 }
 
-/** Any number, as long as every process of every version uses the same. */
-const MIGRATION_LOCK = 7_281_066;
-
 /** Brings the schema up to date; of many processes that start at once, one does it and the others wait. */
 export async function migrate(database: Database): Promise<void> {
   await database.em.fork().transactional(async (em) => {
     // A migration may take its time, and so may waiting for it.
     await em.execute('set local statement_timeout = 0');
     await em.execute('set local idle_in_transaction_session_timeout = 0');
-    await em.execute('select pg_advisory_xact_lock(?)', [MIGRATION_LOCK]);
+    await em.execute('select pg_advisory_xact_lock(?)', [locks.migration]);
     // The migrator uses a connection of its own; the lock is this transaction's until all of it is done.
     await database.migrator.up();
   });

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Client } from 'pg';
 import type { Config } from '../config.ts';
-import { MAINTENANCE_LOCK } from '../db/system/maintenance.ts';
+import { locks } from '../db/locks.ts';
 import { VERSION } from '../version.ts';
 import { FORMAT, MANIFEST, type Manifest, type Table } from './archive/manifest.ts';
 import { createSealer, type Locks } from './archive/sealing.ts';
@@ -99,7 +99,7 @@ function foldersOf(config: Config): Sources['folders'] {
 
 async function fill({ archive, reader, witness, store, folders, signal }: Sources) {
   // Held until the connection ends: retention deletes nothing that is still to be copied.
-  await witness.query('select pg_advisory_lock_shared($1)', [MAINTENANCE_LOCK]);
+  await witness.query('select pg_advisory_lock_shared($1)', [locks.maintenance]);
   await chooseMoment(reader, witness, store);
   if (store) {
     await store.copyTo(archive.scratch);

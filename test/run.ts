@@ -61,20 +61,39 @@ async function check({ name, command, args }: (typeof checks)[number]): Promise<
   return ok;
 }
 
+/** Far more than the tests take; whoever waits for the end of this command is to see one. */
+const LIMIT_MS = 40 * 60_000;
+
 function jest(resultFile: string): Promise<boolean> {
   const child = spawn(
     process.execPath,
-    [join('node_modules', 'jest', 'bin', 'jest.js'), '--json', `--outputFile=${resultFile}`, ...only],
+    [
+      join('node_modules', 'jest', 'bin', 'jest.js'),
+      ...['--forceExit', '--json', `--outputFile=${resultFile}`],
+      ...only,
+    ],
     {
       env: {
         ...process.env,
         NODE_OPTIONS: '--experimental-vm-modules --disable-warning=ExperimentalWarning',
+        ...(process.stderr.isTTY ? { FORCE_COLOR: '1' } : {}),
       },
-      // Jest reports on standard error; standard output would repeat the JSON.
-      stdio: ['ignore', 'ignore', 'inherit'],
+      // Jest reports on standard error; standard output would repeat the JSON. A process that a test left behind
+      // holds this pipe, and not the one of whoever started us.
+      stdio: ['ignore', 'ignore', 'pipe'],
     },
   );
-  return new Promise((resolve) => child.on('close', (code) => resolve(code === 0)));
+  child.stderr.pipe(process.stderr);
+  const limit = setTimeout(() => {
+    console.error(`the tests are not over after ${LIMIT_MS / 60_000} min: they are ended`);
+    child.kill('SIGKILL');
+  }, LIMIT_MS);
+  return new Promise((resolve) =>
+    child.on('exit', (code) => {
+      clearTimeout(limit);
+      resolve(code === 0);
+    }),
+  );
 }
 
 const folder = mkdtempSync(join(tmpdir(), 'vareon-results-'));
@@ -94,4 +113,4 @@ try {
 if (!succeeded && failed === 0) failed = 1;
 rmSync(folder, { recursive: true, force: true });
 console.log(`\n${passed} passed, ${failed} failed`);
-process.exitCode = failed === 0 ? 0 : 1;
+process.exit(failed === 0 ? 0 : 1);

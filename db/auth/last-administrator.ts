@@ -1,10 +1,8 @@
 import type { User } from '../../domain/auth/users.ts';
 import { AppError } from '../../domain/errors.ts';
+import { locks } from '../locks.ts';
 import type { Sql } from '../orm.ts';
 import { rows } from '../sql.ts';
-
-/** Any number, as long as every process of every version uses the same. */
-const ADMINISTRATORS_LOCK = 7_281_067;
 
 /** An unverified administrator may do what a viewer may do, so such a one does not count. */
 const administers = (user: User | undefined): boolean =>
@@ -17,7 +15,7 @@ const administers = (user: User | undefined): boolean =>
 export async function keepAnAdministrator(em: Sql, before: User, after: User | undefined): Promise<void> {
   if (!administers(before) || administers(after)) return;
   // Two administrators who remove each other at the same time must not both see the other one still there.
-  await rows(em, 'select pg_advisory_xact_lock(?)', [ADMINISTRATORS_LOCK]);
+  await rows(em, 'select pg_advisory_xact_lock(?)', [locks.administrators]);
   const others = await rows(
     em,
     "select 1 from users where role = 'admin' and is_active and is_verified and id <> ? limit 1",

@@ -1,9 +1,9 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
 import type { Prunable } from '../../domain/system/retention.ts';
+import { locks } from '../locks.ts';
 import type { Database, Sql } from '../orm.ts';
 import { rows } from '../sql.ts';
 import { IDEMPOTENCY_HOURS } from './idempotency.ts';
-import { MAINTENANCE_LOCK } from './maintenance.ts';
 
 export const PrunedEntity = defineEntity({
   name: 'Pruned',
@@ -31,7 +31,7 @@ export async function prunePiece(
 ): Promise<Piece | undefined> {
   return em.fork().transactional(async (tx) => {
     const [lock] = await rows<{ taken: boolean }>(tx, 'select pg_try_advisory_xact_lock(?) as taken', [
-      MAINTENANCE_LOCK,
+      locks.maintenance,
     ]);
     if (!lock?.taken) return undefined;
     const piece = await work(tx);

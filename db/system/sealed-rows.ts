@@ -1,4 +1,5 @@
 import type { Envelope } from '../../domain/system/envelope.ts';
+import { locks } from '../locks.ts';
 import { secretPlace } from '../neosyntis/secrets.ts';
 import type { Database } from '../orm.ts';
 import { rows } from '../sql.ts';
@@ -77,16 +78,15 @@ export function createSealedRows(database: Database, envelope: Envelope) {
     alone: (work: () => Promise<void>): Promise<boolean> =>
       em.fork().transactional(async (tx) => {
         await tx.execute('set local idle_in_transaction_session_timeout = 0');
-        const [lock] = await rows<{ got: boolean }>(tx, 'select pg_try_advisory_xact_lock(?) as got', [LOCK]);
+        const [lock] = await rows<{ got: boolean }>(tx, 'select pg_try_advisory_xact_lock(?) as got', [
+          locks.rotation,
+        ]);
         if (!lock?.got) return false;
         await work();
         return true;
       }),
   };
 }
-
-/** Any number, as long as every process of every version uses the same. */
-const LOCK = 7_281_067;
 
 function opened(envelope: Envelope, sealed: Buffer, place: string): string | undefined {
   try {

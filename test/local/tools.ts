@@ -10,7 +10,7 @@ import { createStateFile } from '../../local/state.ts';
 /** A folder that is removed when the test is over. */
 export function temporaryFolder(): { path: string; [Symbol.dispose](): void } {
   const path = mkdtempSync(join(tmpdir(), 'vareon-local-'));
-  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true, maxRetries: 10 }) };
 }
 
 /** Waits until `condition` gives something, or fails after `withinMs`. */

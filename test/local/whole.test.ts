@@ -21,12 +21,13 @@ test('npm start shows where everything is and the first password, and Ctrl-C lea
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  using _killed = { [Symbol.dispose]: () => supervisor.kill('SIGKILL') };
   const ended = new Promise<number | null>((resolve) => supervisor.once('close', resolve));
   let output = '';
   supervisor.stdout.on('data', (chunk: Buffer) => {
     output += chunk.toString();
   });
-  await until(() => output.includes('Ctrl-C stops it') || supervisor.exitCode !== null, 25_000);
+  await until(() => output.includes('Ctrl-C stops it') || supervisor.exitCode !== null, 60_000);
   expect(output).toContain('Vareon is ready');
   expect(output).toContain(`http://127.0.0.1:${port}/docs`);
   expect(output).toContain(`http://127.0.0.1:${uiPort}`);
@@ -46,4 +47,4 @@ test('npm start shows where everything is and the first password, and Ctrl-C lea
   expect(Date.now() - stoppingAt).toBeLessThan(10_000);
   expect(parts.filter((part) => identify(part.pid) === part.identity)).toEqual([]);
   expect(readState(folder.path)).toBeUndefined();
-}, 40_000);
+}, 90_000);

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { v7 as uuidv7 } from 'uuid';
+import { until } from '../support/client.ts';
 import { enterWorld, type Run, type TestUser, type World } from '../support/world.ts';
 
 let world: World;
@@ -100,9 +101,16 @@ describe('The reconciler', () => {
 
 /** Resets a run to the end of one of its workflow tasks, counted from 0 (from the last one when negative). */
 async function reset(workflowId: string, task: number): Promise<void> {
-  const { events } = await world.temporal.workflow.getHandle(workflowId).fetchHistory();
-  const ended = (events ?? []).filter(
-    ({ workflowTaskCompletedEventAttributes }) => workflowTaskCompletedEventAttributes,
+  // What a run tells can be there before the workflow task that told it is over.
+  const ended = await until(
+    async () => {
+      const { events } = await world.temporal.workflow.getHandle(workflowId).fetchHistory();
+      return (events ?? []).filter(
+        ({ workflowTaskCompletedEventAttributes }) => workflowTaskCompletedEventAttributes,
+      );
+    },
+    ({ length }) => length > 0,
+    10_000,
   );
   const { runId } = await world.temporal.workflow.getHandle(workflowId).describe();
   await world.temporal.workflowService.resetWorkflowExecution({

@@ -3,7 +3,7 @@ import { ScheduleOverlapPolicy } from '@temporalio/client';
 import { Client } from 'pg';
 import { v7 as uuidv7 } from 'uuid';
 import { createSequence } from '../../api/live/sequence.ts';
-import { MAINTENANCE_LOCK } from '../../db/system/maintenance.ts';
+import { locks } from '../../db/locks.ts';
 import { RETENTION_SCHEDULE } from '../../domain/names.ts';
 import type { Pruned } from '../../domain/system/retention.ts';
 import { until } from '../support/client.ts';
@@ -123,7 +123,7 @@ describe('Retention of runs', () => {
     await age(old, 31);
     const backup = new Client(testStack().databaseUrl);
     await backup.connect();
-    await backup.query('select pg_advisory_lock_shared($1)', [MAINTENANCE_LOCK]);
+    await backup.query('select pg_advisory_lock_shared($1)', [locks.maintenance]);
     try {
       expect(await pass()).toEqual({ rows: {}, isFinished: false });
       expect((await get(`/api/neosyntis/runs/${old}`)).status).toBe(200);

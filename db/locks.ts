@@ -1,0 +1,17 @@
+/**
+ * PostgreSQL's advisory locks: one number each, the same in every process of every version. They are in one place
+ * because two that share a number wait for one another without a reason.
+ */
+export const locks = {
+  /** Held while the schema is brought up to date. */
+  migration: 7_281_066,
+  /** Held while it is made sure that an active administrator is left. */
+  administrators: 7_281_067,
+  /** Held while rows are sealed with another key. */
+  rotation: 7_281_068,
+  /**
+   * Held shared by a backup while it reads, and by retention for each piece of its work: what a backup names is not
+   * deleted before it was copied.
+   */
+  maintenance: 7_281_069,
+} as const;
