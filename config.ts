@@ -1,18 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import type { RetentionPolicy } from './domain/system/retention.ts';
+import { KEY_BYTES, readKey } from './drivers/secrets/key-files.ts';
 import { type Keyring, openKeyring } from './drivers/secrets/keyring.ts';
 import { storageProblem } from './drivers/storage/open.ts';
 import { readSecretFiles } from './secret-files.ts';
@@ -257,23 +250,22 @@ function key(folder: string, name: string, make: boolean): Buffer {
   const file = join(folder, `${name}.key`);
   if (make && !existsSync(file)) {
     const temporary = `${file}.${process.pid}`;
-    writeFileSync(temporary, randomBytes(32).toString('base64'), { mode: 0o600, flag: 'wx', flush: true });
+    writeFileSync(temporary, randomBytes(KEY_BYTES).toString('base64'), {
+      mode: 0o600,
+      flag: 'wx',
+      flush: true,
+    });
     renameSync(temporary, file);
   }
-  const bytes = Buffer.from(readKeyFile(file), 'base64');
-  if (bytes.length !== 32)
-    throw new ConfigError([`${file} holds ${bytes.length} bytes, not 32: restore it from a backup`]);
-  return bytes;
-}
-
-function readKeyFile(file: string): string {
   try {
-    return readFileSync(file, 'utf8');
+    return readKey(file);
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code; // what the file system throws has one
+    const { code } = error as NodeJS.ErrnoException; // what the file system throws has one
     throw new ConfigError([
-      `the key ${file} cannot be read (${code}). All processes of an installation share its keys: npm start ` +
-        'makes them for one machine, npm run secrets for several; say where they are with VAREON_KEYS_DIR',
+      code === undefined
+        ? (error as Error).message // what readKey throws
+        : `the key ${file} cannot be read (${code}). All processes of an installation share its keys: npm start ` +
+          'makes them for one machine, npm run secrets for several; say where they are with VAREON_KEYS_DIR',
     ]);
   }
 }

@@ -41,7 +41,7 @@ export function childEnvironments({ env, config, keys, places, compileCache }: E
   const platform = {
     ...platformEnv,
     ...common,
-    ...busLogin(config, keys, places, 'platform'),
+    ...busLogin(config, keys, places),
     DATABASE_URL: places.databaseUrl,
     VAREON_DATA_DIR: config.dataDir,
     VAREON_KEYS_DIR: config.keysDir,
@@ -68,8 +68,9 @@ export function childEnvironments({ env, config, keys, places, compileCache }: E
   };
 }
 
-/** With a broker of one's own the login is what the settings say. */
-function busLogin(config: Config, keys: Keys, places: Places, username: string): Environment {
+/** The platform's; with a broker of one's own it is what the settings say. */
+function busLogin(config: Config, keys: Keys, places: Places): Environment {
+  const username = 'platform';
   return places.busPort
     ? { BUS_USERNAME: username, BUS_PASSWORD: busPassword(keys.bus, username) }
     : { BUS_USERNAME: config.BUS_USERNAME, BUS_PASSWORD: config.BUS_PASSWORD };

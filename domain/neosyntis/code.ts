@@ -90,6 +90,15 @@ export interface LogRange {
   from: number;
 }
 
+/** An argument or a variable of a process; nothing for values that are neither text, numbers nor booleans. */
+export function argumentText(value: Json): string | undefined {
+  if (typeof value === 'string') return value;
+  return typeof value === 'number' || typeof value === 'boolean' ? String(value) : undefined;
+}
+
+/** What a process reads: text as it is, all else as JSON. */
+export const stdinText = (value: Json): string => (typeof value === 'string' ? value : JSON.stringify(value));
+
 /** A name for a step of a run that is a safe folder name; the same arguments always give the same name. */
 export const stepId = (runId: string, path: string, iteration: number[], attempt = 1): string =>
   `${runId}-${fnv1a(`${path} ${iteration.join(' ')}`)}${attempt > 1 ? `-${attempt}` : ''}`;

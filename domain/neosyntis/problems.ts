@@ -34,12 +34,6 @@ function isSameType(type: string, wanted: string): boolean {
 }
 
 /** Whether an error has all that a filter names (dsl-reference.md, Error). */
-export function isErrorLike(problem: RunProblem, wanted: Partial<RunProblem>): boolean {
-  return (
-    (wanted.type === undefined || isSameType(problem.type, wanted.type)) &&
-    (wanted.status === undefined || problem.status === wanted.status) &&
-    (wanted.instance === undefined || problem.instance === wanted.instance) &&
-    (wanted.title === undefined || problem.title === wanted.title) &&
-    (wanted.detail === undefined || problem.detail === wanted.detail)
-  );
-}
+export const isErrorLike = (problem: RunProblem, { type, ...wanted }: Partial<RunProblem>): boolean =>
+  (type === undefined || isSameType(problem.type, type)) &&
+  Object.entries(wanted).every(([name, value]) => problem[name as keyof RunProblem] === value); // its own fields

@@ -6,8 +6,6 @@ export interface StepLogs {
   host?: string;
   stdoutBytes?: number;
   stderrBytes?: number;
-  /** How often it was given to a host. */
-  attempt?: number;
 }
 
 /** A step as it is after a change; its input comes with the first change, its output with the last. */

@@ -22,7 +22,7 @@ const NEXT = 'encryption-next.key';
 const older = (id: string) => `encryption-${id}.key`;
 const isKeyFile = /^encryption(-next|-[0-9a-f]{16})?\.key$/;
 
-const KEY_BYTES = 32;
+export const KEY_BYTES = 32;
 export const KEY_ID_BYTES = 8;
 
 export const keyId = (key: Buffer): string =>

@@ -185,12 +185,12 @@ describe('try', () => {
             retry: {
               limit: { attempt: { count: 1, duration: { milliseconds: 50 } }, duration: 'PT20S' },
             },
-            do: [{ tell: { set: '${ $error.type | split("/") | last }' } }],
+            do: [{ tell: { set: '${ ($error.type | split("/") | last) + " " + $error.instance }' } }],
           },
         },
       },
     ]);
-    expect(run).toMatchObject({ status: 'completed', output: 'timeout' });
+    expect(run).toMatchObject({ status: 'completed', output: 'timeout /do/0/risky' });
     const [slow] = stepAt(run, '/do/0/risky/try/0/slow');
     expect(slow).toMatchObject({ attempt: 2, status: 'cancelled' });
   });

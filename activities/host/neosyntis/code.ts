@@ -66,12 +66,16 @@ export function createCodeActivities({
    *   retryable, when nobody knows what the step did.
    */
   async function runCode(step: CodeStep): Promise<CodeResult> {
-    if (generation > 0 && (step.generation ?? 0) > generation) {
-      onSuperseded?.();
-      throw superseded(hostName);
-    }
+    refuseForSuccessor(step);
     if (Context.current().info.attempt > 1) throw ranBefore(step);
     return answer(step, await holds.begin(step.step, (options) => runNow(step, options)));
+  }
+
+  /** @throws when the step was placed with a later holder of this host's name. */
+  function refuseForSuccessor(step: CodeStep): void {
+    if (generation === 0 || (step.generation ?? 0) <= generation) return;
+    onSuperseded?.();
+    throw superseded(hostName);
   }
 
   /** Everything of a step, which heartbeats meanwhile. */
@@ -116,6 +120,7 @@ export function createCodeActivities({
    * @throws as `runCode` does; `ranBefore` when a host died in the middle and nobody knows.
    */
   async function settleCode({ step, wasSeen, scheduledAtMs }: SettledStep): Promise<CodeResult> {
+    refuseForSuccessor(step);
     const held = await holds.join(step.step);
     if (held) return answer(step, held);
     const outcome = await processes.outcome(step.step);

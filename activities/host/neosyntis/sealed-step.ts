@@ -1,4 +1,4 @@
-import type { CodeResult, CodeStep } from '../../../domain/neosyntis/code.ts';
+import { argumentText, type CodeResult, type CodeStep, stdinText } from '../../../domain/neosyntis/code.ts';
 import { type ProblemKind, standardProblem } from '../../../domain/neosyntis/problems.ts';
 import type { Json } from '../../../domain/wire.ts';
 import type { Masker } from '../../../drivers/secrets/mask.ts';
@@ -42,10 +42,9 @@ function fill(step: CodeStep, values: Opened['values']): CodeStep | { wrong: str
   let filled = step;
   for (const { at, value } of values) {
     const [field, name] = at;
-    if (field === 'stdin')
-      filled = { ...filled, stdin: typeof value === 'string' ? value : JSON.stringify(value) };
+    if (field === 'stdin') filled = { ...filled, stdin: stdinText(value) };
     else if (field === 'environment' && typeof name === 'string') {
-      const text = asText(value);
+      const text = argumentText(value);
       if (text === undefined)
         return { wrong: `environment.${name} is ${kindOf(value)}; it must be text or a number.` };
       filled = { ...filled, environment: { ...filled.environment, [name]: text } };
@@ -53,13 +52,6 @@ function fill(step: CodeStep, values: Opened['values']): CodeStep | { wrong: str
   }
   return filled;
 }
-
-const asText = (value: Json): string | undefined =>
-  typeof value === 'string'
-    ? value
-    : typeof value === 'number' || typeof value === 'boolean'
-      ? String(value)
-      : undefined;
 
 const kindOf = (value: Json) => (value === null ? 'null' : Array.isArray(value) ? 'a list' : 'an object');
 

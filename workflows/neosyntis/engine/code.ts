@@ -70,7 +70,7 @@ export function createCodeRunner(place: Place, grantSecrets: SecretActivities['g
     const result = await runCodeOn(host, { ...given, step, generation }, !moves);
     if ('lostHost' in result) return result;
     const { stdoutBytes, stderrBytes } = result;
-    const logs = { host, stdoutBytes, stderrBytes, attempt: given.attempt };
+    const logs = { host, stdoutBytes, stderrBytes };
     if (result.outcome === 'problem') throw new TaskFailure(result.problem, false, logs);
     return { output: result.output, ...logs };
   }

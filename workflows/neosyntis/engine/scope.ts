@@ -69,7 +69,6 @@ export interface Outcome {
   /** What comes next, when the task decided it (switch, or an `end` inside). */
   directive?: Directive;
   host?: string;
-  attempt?: number;
   stdoutBytes?: number;
   stderrBytes?: number;
 }

@@ -1,3 +1,4 @@
+import { argumentText, stdinText } from '../../../domain/neosyntis/code.ts';
 import { capabilitiesOf } from '../../../domain/neosyntis/dsl/placing.ts';
 import type { RunTask } from '../../../domain/neosyntis/dsl.ts';
 import { byteLength } from '../../../domain/neosyntis/shown.ts';
@@ -47,9 +48,7 @@ export const runRun: TaskExecutor<RunTask> = async (run, task, input, scope, var
         .filter(([name]) => !isSealed(name))
         .map(([name, value]) => [name, asText(value, `environment.${name}`)]),
     ),
-    ...(stdin === null || stdin === undefined
-      ? {}
-      : { stdin: typeof stdin === 'string' ? stdin : JSON.stringify(stdin) }),
+    ...(stdin === null || stdin === undefined ? {} : { stdin: stdinText(stdin) }),
     return: task.run.return ?? 'stdout',
     timeoutMs: timeoutMs(task) ?? DEFAULT_TIMEOUT_MS,
     ...(sealed ? { sealed } : {}),
@@ -93,8 +92,8 @@ const asObject = (value: Json | undefined): { [key: string]: Json } =>
   value !== null && typeof value === 'object' && !Array.isArray(value) ? value : {};
 
 function asText(value: Json, what: string): string {
-  if (typeof value === 'string') return value;
-  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  const text = argumentText(value);
+  if (text !== undefined) return text;
   throw failure(
     'validation',
     `${what} is ${JSON.stringify(value).slice(0, 100)}; it must be text or a number.`,

@@ -22,13 +22,17 @@ export const runTry: TaskExecutor<TryTask> = async (run, task, input, scope, var
       return await within(limitMs, () => run.tasks.list(run, task.try, input, inside));
     } catch (error) {
       if (!(error instanceof TaskFailure)) throw error;
-      const caught = { [errorVariable(task)]: { ...error.problem } };
+      // An attempt that took too long has not said where.
+      const problem = { instance: scope.pointer, ...error.problem };
+      const caught = { [errorVariable(task)]: problem };
       const here = { ...variables, ...caught, context: run.context };
-      if (!(await catches(run, task, error, input, here))) throw error;
+      const filter = task.catch.errors?.with;
+      if (filter && !isErrorLike(problem, filter)) throw error;
+      if (!(await allow(run, task.catch, input, here))) throw error;
       const ms = error.mayRepeat ? await pause(run, task, { attempt, startedAt, input, here }) : undefined;
       if (ms === undefined)
         return handle(run, task, error, input, { ...scope, variables: { ...scope.variables, ...caught } });
-      step.retries(error.problem);
+      step.retries(problem);
       run.recorder.flush(ms);
       if (ms > 0) await sleep(ms);
       step.again();
@@ -36,15 +40,13 @@ export const runTry: TaskExecutor<TryTask> = async (run, task, input, scope, var
   }
 };
 
-async function catches(
-  run: RunContext,
-  { catch: wanted }: TryTask,
-  error: TaskFailure,
-  input: Json,
-  here: Variables,
-) {
-  const { when, exceptWhen } = wanted;
-  if (wanted.errors && !isErrorLike(error.problem, wanted.errors.with)) return false;
+interface Conditions {
+  when?: string;
+  exceptWhen?: string;
+}
+
+/** What `when` and `exceptWhen` of a `catch` or a `retry` say of an error. */
+async function allow(run: RunContext, { when, exceptWhen }: Conditions, input: Json, here: Variables) {
   if (when !== undefined && !(await run.evaluator.condition(when, input, here))) return false;
   return exceptWhen === undefined || !(await run.evaluator.condition(exceptWhen, input, here));
 }
@@ -60,10 +62,7 @@ interface Attempted {
 /** How long until the next attempt; nothing when there is none. */
 async function pause(run: RunContext, task: TryTask, { attempt, startedAt, input, here }: Attempted) {
   const { retry } = task.catch;
-  if (!retry) return undefined;
-  if (retry.when !== undefined && !(await run.evaluator.condition(retry.when, input, here))) return undefined;
-  if (retry.exceptWhen !== undefined && (await run.evaluator.condition(retry.exceptWhen, input, here)))
-    return undefined;
+  if (!retry || !(await allow(run, retry, input, here))) return undefined;
   return pauseMs(retry, { attempt, elapsedMs: Date.now() - startedAt, random: Math.random() });
 }
 
