@@ -5,16 +5,30 @@ import { failureConverterPath } from '../drivers/payloads/converter.ts';
 
 const require = createRequire(import.meta.url);
 
+export interface BundleWorkflows {
+  /** The file that exports them, unless it is the product's own. */
+  workflowsPath?: string;
+  /** Workflows put what failures say into payloads, for the codec to seal. */
+  sealsFailures: boolean;
+  /** For who looks for a mistake in workflow code; it makes runs a third slower. */
+  stackTraces?: boolean;
+}
+
+const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
 /**
  * Bundles all workflows for Temporal's sandbox: about a second, so it is done once and kept.
- * jq's WebAssembly goes in as a data URL, and its module is loaded once for all workflows of a thread.
- * @param options sealsFailures: workflows put what failures say into payloads, for the codec to seal
+ * jq's WebAssembly goes in as a data URL.
  */
-export async function bundleWorkflows({ sealsFailures }: { sealsFailures: boolean }): Promise<string> {
-  const preload = fileURLToPath(new URL('../workflows/neosyntis/engine/jq.ts', import.meta.url));
+export async function bundleWorkflows({
+  workflowsPath = file('../workflows/index.ts'),
+  sealsFailures,
+  stackTraces = false,
+}: BundleWorkflows): Promise<string> {
   const { code } = await bundleWorkflowCode({
-    workflowsPath: fileURLToPath(new URL('../workflows/index.ts', import.meta.url)),
-    preloadModules: [preload],
+    workflowsPath,
+    // Loaded once a thread, not once a run, which was half of a short run's cost: no module keeps anything of a run.
+    preloadModules: [...(stackTraces ? [] : [file('../workflows/stack-traces.ts')]), workflowsPath],
     ...(sealsFailures ? { failureConverterPath } : {}),
     logger: new DefaultLogger('WARN'),
     webpackConfigHook: (config) => ({
