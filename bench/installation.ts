@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Stack, startStack } from '../local/stack.ts';
+import { type Stack, type StackOptions, startStack } from '../local/stack.ts';
 import { createClient } from '../test/support/client.ts';
 import { testEnvironment } from '../test/support/stack.ts';
 
@@ -21,10 +21,11 @@ export interface Installation {
  */
 export async function withInstallation(
   measure: (installation: Installation) => Promise<void>,
+  entryPoints: StackOptions['entryPoints'] = {},
 ): Promise<void> {
   const dataDir = mkdtempSync(join(tmpdir(), 'vareon-bench-'));
   try {
-    const stack = await startStack({ env: await testEnvironment(dataDir, ADMIN_PASSWORD) });
+    const stack = await startStack({ env: await testEnvironment(dataDir, ADMIN_PASSWORD), entryPoints });
     try {
       await measure(await enter(stack));
     } finally {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { runOnce } from './child/run-once.ts';
 import { StartError } from './events.ts';
 
@@ -17,6 +17,8 @@ const KEEP = 5;
 
 export interface BundleOptions {
   root: string;
+  /** Of the workflows, relative to it. */
+  entryPoint: string;
   /** Where bundles are kept between starts. */
   cacheDir: string;
   env: Record<string, string | undefined>;
@@ -29,20 +31,21 @@ export interface BundleOptions {
 /** The path of the workflows' bundle for the sources as they are, built when there is none yet. */
 export async function prepareBundle({
   root,
+  entryPoint,
   cacheDir,
   env,
   sealsFailures,
   signal,
   onBuild,
 }: BundleOptions): Promise<string> {
-  const file = join(cacheDir, `workflows-${hashOf(root)}${sealsFailures ? 'sealed' : ''}.js`);
+  const file = join(cacheDir, `workflows-${hashOf(root, entryPoint)}${sealsFailures ? 'sealed' : ''}.js`);
   if (existsSync(file)) return file;
   onBuild();
   // A process of its own: the bundler's memory goes with it.
   const script = join(root, 'local', 'build-bundle.ts');
   const { code, output } = await runOnce(
     process.execPath,
-    [script, file, ...(sealsFailures ? ['sealed'] : [])],
+    [script, file, join(root, entryPoint), ...(sealsFailures ? ['sealed'] : [])],
     { env, signal },
   );
   signal.throwIfAborted();
@@ -51,9 +54,9 @@ export async function prepareBundle({
   return file;
 }
 
-function hashOf(root: string): string {
+function hashOf(root: string, entryPoint: string): string {
   const hash = createHash('sha256').update(process.version);
-  for (const source of sources)
+  for (const source of [...sources, dirname(entryPoint)])
     for (const file of filesOf(join(root, source)))
       hash.update(file.slice(root.length)).update('\0').update(readFileSync(file)).update('\0');
   return hash.digest('hex').slice(0, 16);

@@ -4,26 +4,35 @@ import type { PartSpec } from './child/supervise.ts';
 import type { PartName, Report } from './events.ts';
 import { readLogLine } from './log-line.ts';
 
-const entryPoints = { api: 'api/main.ts', platform: 'workers/platform.ts', host: 'workers/host.ts' } as const;
+/** What is started and bundled, relative to the repository. */
+export const entryPoints = {
+  api: 'api/main.ts',
+  platform: 'workers/platform.ts',
+  host: 'workers/host.ts',
+  workflows: 'workflows/index.ts',
+};
+
+export type EntryPoints = typeof entryPoints;
 
 /** V8's default of 16 MB for young objects, times three, in each thread, buys nothing here and costs 90 MB at rest. */
 const flags = ['--max-semi-space-size=4'];
 
 export interface NodePartOptions {
-  name: keyof typeof entryPoints;
+  name: 'api' | 'platform' | 'host';
   root: string;
+  entryPoint: string;
   /** Read at each start: the first one may have settings that later ones do not need. */
   env: () => Record<string, string | undefined>;
   report: Report;
 }
 
 /** One of our own processes, on this very Node. */
-export function nodePart({ name, root, env, report }: NodePartOptions): PartSpec {
+export function nodePart({ name, root, entryPoint, env, report }: NodePartOptions): PartSpec {
   return {
     name,
     command: () => ({
       file: process.execPath,
-      args: [...flags, join(root, entryPoints[name])],
+      args: [...flags, join(root, entryPoint)],
       env: env(),
       cwd: root,
       ipc: true,

@@ -11,6 +11,7 @@ import { type PartName, type Report, StartError } from './events.ts';
 import { halfRestored, isHalfRestored } from './half-restored.ts';
 import { endLeftovers } from './leftovers.ts';
 import { lockFolder } from './lock.ts';
+import { type EntryPoints, entryPoints } from './node-parts.ts';
 import { createPartList } from './part-list.ts';
 import { startParts } from './start-parts.ts';
 import { createStateFile, readState, type StackState } from './state.ts';
@@ -24,6 +25,8 @@ export interface StackOptions {
   signal?: AbortSignal;
   /** Kills everything at once, at any time. */
   force?: AbortSignal;
+  /** Instead of the product's own: what a benchmark adds to them. */
+  entryPoints?: Partial<EntryPoints>;
 }
 
 export interface Stack {
@@ -88,7 +91,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     signal?.throwIfAborted();
     await checkPorts(config);
     await checkServers(config);
-    const { places, ...admin } = await startParts({ root, config, env, parts, report });
+    const { places, ...admin } = await startParts({
+      ...{ root, config, env, parts, report },
+      entryPoints: { ...entryPoints, ...options.entryPoints },
+    });
     const apiUrl = apiUrlOf(config);
     const addresses = addressesOf(apiUrl, places.temporalUiUrl, dataDir);
     state.ready(addresses);

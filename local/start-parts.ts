@@ -9,7 +9,7 @@ import { boundToUs } from './child/parent-death.ts';
 import type { PartSpec } from './child/supervise.ts';
 import { childEnvironments, type Places } from './environment.ts';
 import type { Report } from './events.ts';
-import { nodePart } from './node-parts.ts';
+import { type EntryPoints, nodePart } from './node-parts.ts';
 import type { PartList } from './part-list.ts';
 import { freePort } from './ports.ts';
 import { prepareCluster } from './postgres/cluster.ts';
@@ -20,6 +20,7 @@ import { TEMPORAL_STOP, temporalPart } from './temporal/part.ts';
 export interface StartContext {
   /** The repository. */
   root: string;
+  entryPoints: EntryPoints;
   config: Config;
   env: Record<string, string | undefined>;
   parts: PartList;
@@ -85,10 +86,11 @@ async function startTemporal(context: StartContext, taken: Set<number>): Promise
   return { temporalAddress: `127.0.0.1:${port}`, temporalUiUrl: `http://127.0.0.1:${uiPort}` };
 }
 
-async function bundle({ root, config, env, parts, report }: StartContext): Promise<string> {
+async function bundle({ root, entryPoints, config, env, parts, report }: StartContext): Promise<string> {
   const started = Date.now();
   const file = await prepareBundle({
     root,
+    entryPoint: entryPoints.workflows,
     cacheDir: cacheFolder(root, config.dataDir),
     env,
     sealsFailures: config.VAREON_PAYLOAD_CODEC === 'on',
@@ -99,7 +101,8 @@ async function bundle({ root, config, env, parts, report }: StartContext): Promi
   return file;
 }
 
-async function startNodeParts({ root, config, env, parts, report }: StartContext, places: Places) {
+async function startNodeParts(context: StartContext, places: Places) {
+  const { root, entryPoints, config, env, parts, report } = context;
   const compileCache = join(cacheFolder(root, config.dataDir), 'compile');
   const keys = readKeys(config, { make: !config.VAREON_KEYS_DIR });
   const children = childEnvironments({ env, config, keys, places, compileCache });
@@ -110,7 +113,7 @@ async function startNodeParts({ root, config, env, parts, report }: StartContext
     VAREON_ADMIN_PASSWORD: generated?.password ?? config.VAREON_ADMIN_PASSWORD,
   };
   const run = (name: 'api' | 'platform' | 'host', childEnv: () => ReturnType<PartSpec['command']>['env']) =>
-    parts.start(nodePart({ name, root, env: childEnv, report })).ready;
+    parts.start(nodePart({ name, root, entryPoint: entryPoints[name], env: childEnv, report })).ready;
   const [{ adminCreated }] = await parts.all([run('api', () => ({ ...children.api, ...passwordEnv }))]);
   passwordEnv = {};
   await parts.all([run('platform', () => children.platform), run('host', () => children.host)]);

@@ -1,0 +1,3 @@
+import './register.ts';
+
+export * from '../../workflows/index.ts';

@@ -1,0 +1,163 @@
+import { Client, Connection } from '@temporalio/client';
+import { Worker } from '@temporalio/worker';
+import { createHttp } from '../activities/platform/neosyntis/http.ts';
+import { createNotifyEmail } from '../activities/platform/neosyntis/notify-email.ts';
+import { createNotifyWebhook } from '../activities/platform/neosyntis/notify-webhook.ts';
+import { createResets } from '../activities/platform/neosyntis/resets.ts';
+import { createRunActivities } from '../activities/platform/neosyntis/runs.ts';
+import { createOpener, createSecretActivities } from '../activities/platform/neosyntis/secrets.ts';
+import { createVerbActivities, type VerbImplementation } from '../activities/platform/neosyntis/verbs.ts';
+import { createMailActivities } from '../activities/platform/system/mail.ts';
+import { createReconcileActivities } from '../activities/platform/system/reconcile.ts';
+import { createRetentionActivities } from '../activities/platform/system/retention.ts';
+import { type Config, type Keys, list, retentionPolicy } from '../config.ts';
+import { createSecretValues } from '../db/neosyntis/secret-values.ts';
+import { migrate, openDatabase } from '../db/orm.ts';
+import { createHostGrantRepository } from '../db/system/host-grants.ts';
+import { createHostRepository } from '../db/system/hosts.ts';
+import { createOutbox } from '../db/system/outbox.ts';
+import { PLATFORM_QUEUE, runBlobPrefix } from '../domain/names.ts';
+import { busClientId } from '../drivers/bus/credentials.ts';
+import { connectBus } from '../drivers/bus/mqtt.ts';
+import { createGuardedEvaluator } from '../drivers/expressions/guarded.ts';
+import { createSmtpTransport } from '../drivers/mail/smtp.ts';
+import { createOutboundClient } from '../drivers/outbound/client.ts';
+import { createPayloadCodec } from '../drivers/payloads/codec.ts';
+import { createPayloads } from '../drivers/payloads/converter.ts';
+import { createPayloadDecoder } from '../drivers/payloads/decoder.ts';
+import { createEnvelope } from '../drivers/secrets/envelope.ts';
+import type { KnownSecrets } from '../drivers/secrets/known.ts';
+import { openStorage } from '../drivers/storage/open.ts';
+import { deleteBlobs } from '../drivers/storage/read.ts';
+import type { Logger } from '../logs.ts';
+import { VERSION } from '../version.ts';
+import { bundleWorkflows } from './bundle.ts';
+import { collectFromHosts } from './collect.ts';
+import { ensureSchedule } from './ensure-schedule.ts';
+import { startOutboundWorker } from './outbound.ts';
+import { reconcilerSchedule } from './reconciler-schedule.ts';
+import { ensureNamespaceRetention, retentionSchedule } from './retention-schedule.ts';
+import { createStarter } from './starter.ts';
+import { connectWorker, installRuntime } from './temporal.ts';
+
+export interface PlatformOptions {
+  config: Config;
+  keys: Keys;
+  known: KnownSecrets;
+  /** Verbs that the registry has beside the product's own. */
+  verbs?: Record<string, VerbImplementation>;
+  log: Logger;
+}
+
+/** A platform worker: all workflows, and the activities that need the database. */
+export async function startPlatform({ config, keys, known, verbs = {}, log }: PlatformOptions) {
+  installRuntime(log);
+  const database = await openDatabase({ databaseUrl: config.DATABASE_URL ?? '', poolSize: 10, log });
+  await migrate(database);
+  const bus = connectBus({
+    url: config.BUS_URL ?? 'mqtt://127.0.0.1:1883',
+    ...(config.BUS_USERNAME ? { username: config.BUS_USERNAME } : {}),
+    ...(config.BUS_PASSWORD ? { password: config.BUS_PASSWORD } : {}),
+    clientId: busClientId(config.BUS_USERNAME ?? 'platform', 'worker'),
+    onError: (error) => log.warn({ err: error }, 'bus'),
+  });
+  const connection = await connectWorker(config);
+  const clientConnection = await Connection.connect({ address: config.TEMPORAL_ADDRESS ?? '' });
+  const seals = config.VAREON_PAYLOAD_CODEC === 'on';
+  const blobs = await openStorage(config);
+  const { dataConverter } = createPayloads({ keys: keys.payload, seals, blobs });
+  const client = new Client({
+    connection: clientConnection,
+    namespace: config.TEMPORAL_NAMESPACE,
+    dataConverter,
+  });
+  const hosts = createHostRepository(database);
+  const guarded = createGuardedEvaluator();
+  const resets = createResets({
+    database,
+    client,
+    decode: createPayloadDecoder(blobs, createPayloadCodec(keys.payload, { seals: false })),
+    log,
+  });
+  const starter = createStarter({ database, client, sendsMail: config.SMTP_URL !== undefined });
+  const envelope = createEnvelope(keys.encryption);
+  const secretValues = createSecretValues(database, envelope);
+  const outbox = createOutbox(database, envelope);
+  const transport = config.SMTP_URL
+    ? createSmtpTransport({ url: config.SMTP_URL, from: config.SMTP_FROM })
+    : undefined;
+  const runActivities = createRunActivities({
+    database,
+    bus,
+    hostGrants: createHostGrantRepository(database),
+    guarded,
+    resets,
+    defaultHost: config.VAREON_HOST_NAME,
+  });
+  const outbound = createOutboundClient({
+    allow: list(config.VAREON_OUTBOUND_ALLOW),
+    userAgent: `Vareon/${VERSION}`,
+  });
+  const verbActivities = createVerbActivities(
+    {
+      http: createHttp(outbound),
+      'notify.email': createNotifyEmail({ database, outbox, startMail: starter.startMail }),
+      'notify.webhook': createNotifyWebhook(outbound),
+      ...verbs,
+    },
+    { opened: createOpener({ secrets: secretValues, guarded, known }), tell: runActivities.project },
+  );
+  const worker = await Worker.create({
+    connection,
+    namespace: config.TEMPORAL_NAMESPACE,
+    taskQueue: PLATFORM_QUEUE,
+    dataConverter,
+    workflowBundle: config.VAREON_WORKFLOW_BUNDLE
+      ? { codePath: config.VAREON_WORKFLOW_BUNDLE }
+      : { code: await bundleWorkflows({ sealsFailures: seals }) },
+    activities: {
+      ...runActivities,
+      ...verbActivities,
+      ...createSecretActivities({ values: secretValues }),
+      ...createMailActivities({ outbox, transport }),
+      ...createReconcileActivities({ database, bus, hosts, client, resets, ...starter, log }),
+      ...createRetentionActivities({
+        database,
+        policy: retentionPolicy(config),
+        removeBlobs: async (runId) => void (await deleteBlobs(blobs, runBlobPrefix(runId))),
+        log,
+      }),
+    },
+    reuseV8Context: true,
+    maxCachedWorkflows: 1_000,
+    maxConcurrentActivityTaskExecutions: 50,
+    shutdownGraceTime: '3s',
+    shutdownForceTime: '4s',
+  });
+  const working = worker.run();
+  const outboundWorker = await startOutboundWorker(
+    { connection, namespace: config.TEMPORAL_NAMESPACE, dataConverter },
+    verbActivities,
+  );
+  const collector = await collectFromHosts({ bus, database, hosts, log });
+  await ensureSchedule(client, reconcilerSchedule);
+  await ensureSchedule(client, retentionSchedule);
+  const hindered = await ensureNamespaceRetention(
+    client,
+    config.TEMPORAL_NAMESPACE,
+    config.VAREON_KEEP_HISTORY_DAYS,
+  );
+  if (hindered) log.warn({ err: hindered }, 'the retention of the Temporal namespace stays as it is');
+  return {
+    ended: working,
+    healthFile: config.VAREON_HEALTH_FILE,
+    async close() {
+      await collector.close();
+      worker.shutdown();
+      await Promise.all([working, outboundWorker.close()]);
+      await Promise.all([bus.close(), guarded.close(), connection.close(), clientConnection.close()]);
+      await database.close();
+      blobs.close();
+    },
+  };
+}
