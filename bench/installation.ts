@@ -15,17 +15,22 @@ export interface Installation {
   call<Body>(method: string, path: string, body?: unknown): Promise<Body>;
 }
 
+export type InstallationOptions = Partial<Pick<StackOptions, 'env' | 'entryPoints'>>;
+
 /**
  * Gives an installation with the default settings in a folder of its own, all of which is gone in the end. Its
  * servers and workers are processes of their own, as always; what supervises them runs in this one.
  */
 export async function withInstallation(
   measure: (installation: Installation) => Promise<void>,
-  entryPoints: StackOptions['entryPoints'] = {},
+  { env = {}, entryPoints = {} }: InstallationOptions = {},
 ): Promise<void> {
   const dataDir = mkdtempSync(join(tmpdir(), 'vareon-bench-'));
   try {
-    const stack = await startStack({ env: await testEnvironment(dataDir, ADMIN_PASSWORD), entryPoints });
+    const stack = await startStack({
+      env: { ...(await testEnvironment(dataDir, ADMIN_PASSWORD)), ...env },
+      entryPoints,
+    });
     try {
       await measure(await enter(stack));
     } finally {

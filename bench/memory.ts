@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { residentMb } from './resident.ts';
 import { withStack } from './stack.ts';
 
 /** Resident memory of all our Node processes, idle, the supervisor included. Prints one JSON line. */
@@ -38,9 +39,4 @@ function nameOf(pid: number): string | undefined {
   const [file = '', ...args] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
   if (!/(^|\/)node$/.test(file)) return undefined;
   return names.find(([pattern]) => args.some((arg) => pattern.test(arg)))?.[1] ?? args.join(' ').trim();
-}
-
-function residentMb(pid: number): number {
-  const line = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  return Math.round(Number(line?.[1]) / 1024);
 }

@@ -15,7 +15,7 @@ import { median, tenths } from './percentile.ts';
  * that long); the figures are the medians of their rounds. Both have 20 connections to the database and prepare
  * nothing: `pg` sends the statement with its parameter, MikroORM writes the parameter into it. The platform is as it is always: it checks the token and the session, logs each request, and so on.
  */
-const LIMIT = 0.5;
+const LIMIT = 0.6;
 const CONNECTIONS = 50;
 const ROUNDS = 5;
 const ROUND_S = 5;

@@ -22,50 +22,53 @@ const limits = { p50Ratio: 1.2, bulkRatio: 0.8, startRatio: 0.8, pureMs: 30 };
 
 const now = () => performance.now();
 
-await withInstallation(async ({ stack, call }) => {
-  const raw = await startRaw(stack.temporalAddress);
-  const save = async (name: string, steps: unknown[]) =>
-    (await call<{ id: string }>('POST', '/api/neosyntis/workflows', { name, steps })).id;
-  const step = { call: 'bench.nothing', with: { value: '${ . }' } };
-  const verbs = await save('three verbs', [{ one: step }, { two: step }, { three: step }]);
-  const set = { set: { n: '${ .n + 1 }' } };
-  const pure = await save('three sets', [{ one: set }, { two: set }, { three: set }]);
-  const run = (id: string) => async () => {
-    const body = await call<{ status: string }>('POST', `/api/neosyntis/workflows/${id}/trigger?wait=60`, {
-      input: { n: 1 },
-    });
-    if (body.status !== 'completed') throw new Error(`a run ended as ${JSON.stringify(body)}`);
-  };
-  const trigger = () => call('POST', `/api/neosyntis/workflows/${pure}/trigger`, { input: { n: 1 } });
+await withInstallation(
+  async ({ stack, call }) => {
+    const raw = await startRaw(stack.temporalAddress);
+    const save = async (name: string, steps: unknown[]) =>
+      (await call<{ id: string }>('POST', '/api/neosyntis/workflows', { name, steps })).id;
+    const step = { call: 'bench.nothing', with: { value: '${ . }' } };
+    const verbs = await save('three verbs', [{ one: step }, { two: step }, { three: step }]);
+    const set = { set: { n: '${ .n + 1 }' } };
+    const pure = await save('three sets', [{ one: set }, { two: set }, { three: set }]);
+    const run = (id: string) => async () => {
+      const body = await call<{ status: string }>('POST', `/api/neosyntis/workflows/${id}/trigger?wait=60`, {
+        input: { n: 1 },
+      });
+      if (body.status !== 'completed') throw new Error(`a run ended as ${JSON.stringify(body)}`);
+    };
+    const trigger = () => call('POST', `/api/neosyntis/workflows/${pure}/trigger`, { input: { n: 1 } });
 
-  for (const warm of [run(verbs), run(pure), raw.run]) await bulk(warm, 60, 10);
-  const ours: number[] = [];
-  const theirs: number[] = [];
-  const sets: number[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    theirs.push(...(await oneByOne(raw.run)));
-    ours.push(...(await oneByOne(run(verbs))));
-    sets.push(...(await oneByOne(run(pure))));
-  }
-  const [p50, rawP50] = [percentile(ours, 0.5), percentile(theirs, 0.5)];
-  report('one at a time', p50 / rawP50 <= limits.p50Ratio, {
-    p50_ms: tenths(p50),
-    p99_ms: tenths(percentile(ours, 0.99)),
-    raw_p50_ms: tenths(rawP50),
-    raw_p99_ms: tenths(percentile(theirs, 0.99)),
-    ratio: hundredths(p50 / rawP50),
-    limit: limits.p50Ratio,
-  });
-  const pureP50 = percentile(sets, 0.5);
-  report('pure', pureP50 <= limits.pureMs, {
-    p50_ms: tenths(pureP50),
-    p99_ms: tenths(percentile(sets, 0.99)),
-    limit_ms: limits.pureMs,
-  });
-  await compare('50 in flight', limits.bulkRatio, run(verbs), raw.run, BULK, IN_FLIGHT);
-  await compare('trigger', limits.startRatio, trigger, raw.start, STARTS, STARTERS);
-  await raw.close();
-}, benchEntryPoints);
+    for (const warm of [run(verbs), run(pure), raw.run]) await bulk(warm, 60, 10);
+    const ours: number[] = [];
+    const theirs: number[] = [];
+    const sets: number[] = [];
+    for (let round = 0; round < ROUNDS; round++) {
+      theirs.push(...(await oneByOne(raw.run)));
+      ours.push(...(await oneByOne(run(verbs))));
+      sets.push(...(await oneByOne(run(pure))));
+    }
+    const [p50, rawP50] = [percentile(ours, 0.5), percentile(theirs, 0.5)];
+    report('one at a time', p50 / rawP50 <= limits.p50Ratio, {
+      p50_ms: tenths(p50),
+      p99_ms: tenths(percentile(ours, 0.99)),
+      raw_p50_ms: tenths(rawP50),
+      raw_p99_ms: tenths(percentile(theirs, 0.99)),
+      ratio: hundredths(p50 / rawP50),
+      limit: limits.p50Ratio,
+    });
+    const pureP50 = percentile(sets, 0.5);
+    report('pure', pureP50 <= limits.pureMs, {
+      p50_ms: tenths(pureP50),
+      p99_ms: tenths(percentile(sets, 0.99)),
+      limit_ms: limits.pureMs,
+    });
+    await compare('50 in flight', limits.bulkRatio, run(verbs), raw.run, BULK, IN_FLIGHT);
+    await compare('trigger', limits.startRatio, trigger, raw.start, STARTS, STARTERS);
+    await raw.close();
+  },
+  { entryPoints: benchEntryPoints },
+);
 
 /** Turn by turn; the median of each side counts. */
 async function compare(
