@@ -91,14 +91,13 @@ export function createTrigger(deps: TriggerDeps) {
       signal: AbortSignal,
     ): Promise<RunSummary> {
       const deadline = Date.now() + seconds * 1000;
-      let looks = 0;
       for (;;) {
-        const run = await runs.summary(user, runId);
         const left = deadline - Date.now();
-        if (isEnded(run.status) || left <= 0 || signal.aborted) return run;
+        const hasEnded = left > 0 && (await ended(temporal.client, runId, Math.min(left, 20_000)));
+        const run = await runs.summary(user, runId);
+        if (isEnded(run.status) || Date.now() >= deadline || signal.aborted) return run;
         // A run that has closed is readable, but for one that was terminated: the reconciler closes its row.
-        if (await ended(temporal.client, runId, Math.min(left, 20_000))) await delay(looks++ === 0 ? 0 : 250);
-        else await delay(Math.min(left, 200));
+        await delay(Math.min(hasEnded ? 250 : 200, deadline - Date.now()));
       }
     },
   };
