@@ -90,6 +90,8 @@ export function connectBus(options: BusOptions): Bus {
           if (set.size > 0) return;
           handlers.delete(topic);
           if (client.connected) await client.unsubscribeAsync(topic);
+          // Else it would be subscribed again with the next connection, and stay so for ever.
+          else client.unsubscribe(topic);
         },
       };
     },
