@@ -125,7 +125,7 @@ await runProcess(log, async () => {
       }),
     },
     reuseV8Context: true,
-    maxCachedWorkflows: 1_000,
+    maxCachedWorkflows: config.VAREON_CACHED_WORKFLOWS,
     maxConcurrentActivityTaskExecutions: 50,
     shutdownGraceTime: '3s',
     shutdownForceTime: '4s',
@@ -145,7 +145,8 @@ await runProcess(log, async () => {
   );
   if (hindered) log.warn({ err: hindered }, 'the retention of the Temporal namespace stays as it is');
   return {
-    ended: working,
+    // A process with one of them broken would take runs and leave their requests to nobody.
+    ended: Promise.race([working, outboundWorker.ended]),
     healthFile: config.VAREON_HEALTH_FILE,
     async close() {
       await collector.close();
