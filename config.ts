@@ -82,6 +82,8 @@ const Settings = Type.Object(
     BUS_USERNAME: Type.Optional(text()),
     BUS_PASSWORD: Type.Optional(Type.String({ minLength: 1, ...secret })),
     VAREON_WORKFLOW_BUNDLE: Type.Optional(text()),
+    /** Open workflows that a platform worker remembers. 0 replays each at each turn: slow, and tells what no replay gives again. */
+    VAREON_CACHED_WORKFLOWS: Type.Integer({ minimum: 0, maximum: 100_000, default: 1_000 }),
     VAREON_STORAGE: Type.Optional(text()),
     AWS_ACCESS_KEY_ID: Type.Optional(Type.String({ minLength: 1, ...secret })),
     AWS_SECRET_ACCESS_KEY: Type.Optional(Type.String({ minLength: 1, ...secret })),

@@ -9,7 +9,7 @@ const AT_ONCE = 40;
 export async function startOutboundWorker(
   options: Pick<WorkerOptions, 'connection' | 'namespace' | 'dataConverter'>,
   activities: VerbActivities,
-): Promise<{ close(): Promise<void> }> {
+): Promise<{ ended: Promise<void>; close(): Promise<void> }> {
   const worker = await Worker.create({
     ...options,
     taskQueue: OUTBOUND_QUEUE,
@@ -23,6 +23,7 @@ export async function startOutboundWorker(
   });
   const working = worker.run();
   return {
+    ended: working,
     async close() {
       worker.shutdown();
       await working;

@@ -129,7 +129,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
       }),
     },
     reuseV8Context: true,
-    maxCachedWorkflows: 1_000,
+    maxCachedWorkflows: config.VAREON_CACHED_WORKFLOWS,
     maxConcurrentActivityTaskExecutions: 50,
     shutdownGraceTime: '3s',
     shutdownForceTime: '4s',
@@ -149,7 +149,8 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
   );
   if (hindered) log.warn({ err: hindered }, 'the retention of the Temporal namespace stays as it is');
   return {
-    ended: working,
+    // A process with one of them broken would take runs and leave their requests to nobody.
+    ended: Promise.race([working, outboundWorker.ended]),
     healthFile: config.VAREON_HEALTH_FILE,
     async close() {
       await collector.close();

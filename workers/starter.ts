@@ -5,6 +5,7 @@ import { pruneGrants } from '../db/neosyntis/secret-values.ts';
 import type { Database } from '../db/orm.ts';
 import { expireOutbox, listUndelivered, type QueuedMail } from '../db/system/outbox.ts';
 import { mailWorkflowId, PLATFORM_QUEUE, workflowTypes } from '../domain/names.ts';
+import { turnLimitMs } from '../domain/neosyntis/turn.ts';
 
 export interface StarterDeps {
   database: Database;
@@ -17,13 +18,19 @@ export interface StarterDeps {
 export function createStarter({ database, client, sendsMail }: StarterDeps) {
   const intents = createRunIntents(database);
 
-  async function start(type: string, workflowId: string, args: unknown[]): Promise<void> {
+  async function start(
+    type: string,
+    workflowId: string,
+    args: unknown[],
+    workflowTaskTimeout?: number,
+  ): Promise<void> {
     try {
       await client.workflow.start(type, {
         workflowId,
         taskQueue: PLATFORM_QUEUE,
         args,
         workflowIdReusePolicy: 'REJECT_DUPLICATE',
+        ...(workflowTaskTimeout === undefined ? {} : { workflowTaskTimeout }),
       });
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error; // somebody was faster
@@ -33,7 +40,7 @@ export function createStarter({ database, client, sendsMail }: StarterDeps) {
   return {
     async startRun(runId: string): Promise<void> {
       const intent = await intents.intent(runId);
-      if (intent) await start(workflowTypes.run, runId, [intent]);
+      if (intent) await start(workflowTypes.run, runId, [intent], turnLimitMs(intent.document));
     },
     /** Begins a mail's delivery; without SMTP it waits to be read. */
     async startMail(mail: QueuedMail): Promise<void> {

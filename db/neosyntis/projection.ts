@@ -62,6 +62,24 @@ export async function applyProjection(
 }
 
 /**
+ * As applyProjection(), for changes that somebody else makes on the run's behalf: all of them, or none.
+ * @returns nothing when the run has told something since `batch.from` was read.
+ */
+export async function applyWhole(
+  { em }: Database,
+  batch: ProjectionBatch,
+  execution: string | null,
+): Promise<Projected | undefined> {
+  return em.fork().transactional(async (tx) => {
+    const row = await lock(tx, batch.runId);
+    if (!row || isEnded(row.status)) return nothing;
+    if (row.execution !== null && execution !== null && row.execution !== execution) return nothing;
+    if (Number(row.projected) + 1 !== batch.from) return undefined;
+    return apply(tx, row, batch, execution);
+  });
+}
+
+/**
  * Makes a run's row and steps what another execution of it says, from its first change on, and open again. Frames and
  * events go on with the next numbers. It does nothing when the row tells of that execution already.
  */

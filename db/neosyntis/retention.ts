@@ -46,7 +46,7 @@ async function frames(tx: Sql, where: string, params: unknown[]): Promise<Piece>
 
 /**
  * Deletes runs whose frames are gone, with their steps and jobs; before that `removeBlobs` is told of each:
- * when it fails the rows stay, and the next pass tells it again.
+ * when it fails the rows stay, and the next pass tells it again. A run that is reset in this moment waits, and is gone.
  */
 export async function pruneRuns(
   tx: Sql,
@@ -58,7 +58,8 @@ export async function pruneRuns(
     `select id from (
        select j.id, row_number() over o as n, sum(r.steps_total) over o as steps
        from (select j.id, j.ended_at from jobs j
-         where ${old} and ${isNoLatestRun} and j.pruned_seq >= j.seq order by j.ended_at limit ${JOBS}) j
+         where ${old} and ${isNoLatestRun} and j.pruned_seq >= j.seq order by j.ended_at limit ${JOBS}
+         for update of j) j
        join runs r on r.id = j.id window o as (order by j.ended_at, j.id)) due
      where n = 1 or steps <= ${STEPS}`,
     [days],

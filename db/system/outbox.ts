@@ -107,12 +107,15 @@ export function createOutbox(database: Database, envelope: Envelope) {
   };
 }
 
-/** Mails whose delivery a reconciler starts again, oldest first: starting twice is starting once. */
+/**
+ * Mails whose delivery a reconciler starts again: starting twice is starting once. Those that nobody has tried yet
+ * come first, so that many which a server keeps refusing hide none whose start was lost.
+ */
 export function listUndelivered(database: Database, limit = 100): Promise<QueuedMail[]> {
   return rows(
     database.em,
     `select id as "mailId", ${iso('expires_at', '"expiresAt"')} from outbox_mails
-       where state = 'queued' and expires_at > now() order by id limit ${Number(limit)}`,
+       where state = 'queued' and expires_at > now() order by attempts, id limit ${Number(limit)}`,
   );
 }
 

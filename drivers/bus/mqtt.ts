@@ -82,14 +82,23 @@ export function connectBus(options: BusOptions): Bus {
       const set = handlers.get(topic) ?? new Set();
       handlers.set(topic, set);
       set.add(handler);
-      if (set.size === 1 && client.connected) await client.subscribeAsync(topic, { qos: 0 });
+      const leave = (): boolean => {
+        set.delete(handler);
+        return set.size === 0 && handlers.get(topic) === set && handlers.delete(topic);
+      };
+      if (set.size === 1 && client.connected)
+        await client.subscribeAsync(topic, { qos: 0 }).catch((error: unknown) => {
+          if (!client.connected) return; // the next connection subscribes
+          leave();
+          throw error;
+        });
       else if (set.size === 1) client.subscribe(topic, { qos: 0 });
       return {
         async close() {
-          set.delete(handler);
-          if (set.size > 0) return;
-          handlers.delete(topic);
+          if (!leave()) return;
           if (client.connected) await client.unsubscribeAsync(topic);
+          // Else it would be subscribed again with the next connection, and stay so for ever.
+          else client.unsubscribe(topic);
         },
       };
     },

@@ -9,8 +9,11 @@ import type {
 import { EXPRESSION_LIMIT_BYTES } from '../../domain/neosyntis/runs.ts';
 
 export interface GuardedEvaluator {
-  /** Evaluates jq that may take long; ends it after its time or memory. Never throws for an expression's fault. */
-  evaluate(expression: GuardedExpression): Promise<GuardedResult>;
+  /**
+   * Evaluates jq that may take long; ends it after its time or memory. Never throws for an expression's fault, only
+   * for the signal's: who does not wait any more gives up the place in the queue.
+   */
+  evaluate(expression: GuardedExpression, signal?: AbortSignal): Promise<GuardedResult>;
   close(): Promise<void>;
 }
 
@@ -25,14 +28,33 @@ const LIMIT_MB = 256;
  */
 export function createGuardedEvaluator({ threads = 2 } = {}): GuardedEvaluator {
   const idle: Worker[] = [];
-  const waiting: ((worker: Worker) => void)[] = [];
+  const waiting = new Set<(worker: Worker | Promise<Worker>) => void>();
   let count = 0;
 
-  async function acquire(): Promise<Worker> {
+  async function acquire(signal: AbortSignal | undefined): Promise<Worker> {
+    signal?.throwIfAborted();
     const worker = idle.pop();
     if (worker) return worker;
     if (count < threads) return start();
-    return new Promise((resolve) => waiting.push(resolve));
+    return new Promise((resolve, reject) => {
+      const take = (worker: Worker | Promise<Worker>) => {
+        signal?.removeEventListener('abort', leave);
+        resolve(worker);
+      };
+      const leave = () => {
+        waiting.delete(take);
+        reject(signal?.reason);
+      };
+      waiting.add(take);
+      signal?.addEventListener('abort', leave, { once: true });
+    });
+  }
+
+  /** Who has waited longest. */
+  function next(): ((worker: Worker | Promise<Worker>) => void) | undefined {
+    const [first] = waiting;
+    if (first) waiting.delete(first);
+    return first;
   }
 
   async function start(): Promise<Worker> {
@@ -54,23 +76,23 @@ export function createGuardedEvaluator({ threads = 2 } = {}): GuardedEvaluator {
   }
 
   function release(worker: Worker) {
-    const next = waiting.shift();
-    if (next) next(worker);
+    const take = next();
+    if (take) take(worker);
     else idle.push(worker);
   }
 
   async function replace(worker: Worker) {
     count--;
     await worker.terminate();
-    const next = waiting.shift();
-    if (next) next(await start());
+    // One that cannot start is the trouble of who was to have it.
+    next()?.(start());
   }
 
   return {
-    async evaluate(expression) {
+    async evaluate(expression, signal) {
       const question = questionOf(expression);
       const limitMs = limitOf(question);
-      const worker = await acquire();
+      const worker = await acquire(signal);
       const result = await ask(worker, question, limitMs);
       if (result === 'ended') {
         await replace(worker);

@@ -109,6 +109,28 @@ describe('A run', () => {
     expect((await world.run(user, steps, { n: 1 })).output).toEqual({ size: 'small' });
   });
 
+  test('tells visits of a task apart, also when `then` leads back to what it is in: each has its effect', async () => {
+    const to = `visits-${Date.now()}@example.org`;
+    const mail = {
+      call: 'notify.email',
+      with: { to, subject: 'A visit', text: 'Here' },
+      output: { as: '{ n: (($input.n // 0) + 1), ids: (($input.ids // []) + .mail_ids) }' },
+    };
+    const run = await world.run(
+      user,
+      [
+        { outer: { do: [{ mail }, { inner: { switch: [{ twice: { when: '.n == 1', then: 'mail' } }] } }] } },
+        { back: { switch: [{ more: { when: '.n < 4', then: 'outer' } }] } },
+      ],
+      {},
+    );
+    expect(run).toMatchObject({ status: 'completed', output: { n: 4 } });
+    expect(new Set(run.output.ids).size).toBe(4);
+    const visits = run.steps.filter(({ name }: Run) => name === 'mail').map((step: Run) => step.iteration);
+    expect(visits).toHaveLength(4);
+    expect(visits.slice(0, 2)).toEqual([[], [1]]);
+  });
+
   test('fails at a task with the specification’s problem, pointing at it', async () => {
     const run = await world.run(
       user,

@@ -43,8 +43,9 @@ export async function testEnvironment(
     return String(free);
   };
   const { PATH, HOME, LANG, XDG_CACHE_HOME, TEMPORAL_CLI_PATH, LOG_LEVEL = 'info' } = process.env;
+  const { VAREON_CACHED_WORKFLOWS } = process.env;
   return {
-    ...{ PATH, HOME, LANG, XDG_CACHE_HOME, TEMPORAL_CLI_PATH, LOG_LEVEL },
+    ...{ PATH, HOME, LANG, XDG_CACHE_HOME, TEMPORAL_CLI_PATH, LOG_LEVEL, VAREON_CACHED_WORKFLOWS },
     VAREON_DATA_DIR: dataDir,
     VAREON_ADMIN_PASSWORD: adminPassword,
     VAREON_PORT: await port(),

@@ -130,3 +130,19 @@ test('A host that freezes is seen offline, and online when it goes on; its step 
   ]);
   expect(next).toMatchObject({ status: 'completed', output: 'again\n' });
 }, 90_000);
+
+test('A run that is cancelled while its host is gone is cancelled, and says that nobody knows what the step did', async () => {
+  const name = `gone-${unique}`;
+  const host = await hosts.join(name);
+  const runId = await trigger([
+    { step: { run: { shell: { command: 'echo begun; sleep 600' } }, metadata: { host: name } } },
+  ]);
+  await world.untilRun(world.admin, runId, (run) => run.steps[0]?.logs === 'begun\n');
+  host.signal('SIGKILL');
+  await world.api('POST', `/api/neosyntis/runs/${runId}/cancel`, { token: world.admin.token });
+  const run = await world.untilRun(world.admin, runId, ({ ended_at }) => ended_at !== null, 25_000);
+  expect(run).toMatchObject({
+    status: 'cancelled',
+    steps: [{ status: 'unknown', host: name, error: { detail: expect.stringMatching(/unknown/) } }],
+  });
+}, 60_000);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import proto from '@temporalio/proto';
 import { v7 as uuidv7 } from 'uuid';
 import { until } from '../support/client.ts';
 import { enterWorld, type Run, type TestUser, type World } from '../support/world.ts';
@@ -36,6 +37,28 @@ async function trigger(steps: unknown[]): Promise<string> {
   return body.run_id;
 }
 
+/** Completes a run in Temporal with an output that nobody can read any more: its key or its blob is gone. */
+async function endUnreadably(runId: string): Promise<void> {
+  const { workflowService: service, options } = world.temporal;
+  const { namespace } = options;
+  const taskQueue = `unreadable-${runId}`;
+  await world.temporal.workflow.start('neosyntisRun', { workflowId: runId, taskQueue, args: [] });
+  const { taskToken } = await world.temporal.withDeadline(Date.now() + 20_000, () =>
+    service.pollWorkflowTaskQueue({ namespace, taskQueue: { name: taskQueue } }),
+  );
+  const payload = { metadata: { encoding: Buffer.from('binary/lost') }, data: Buffer.from('?') };
+  await service.respondWorkflowTaskCompleted({
+    namespace,
+    taskToken,
+    commands: [
+      {
+        commandType: proto.temporal.api.enums.v1.CommandType.COMMAND_TYPE_COMPLETE_WORKFLOW_EXECUTION,
+        completeWorkflowExecutionCommandAttributes: { result: { payloads: [payload] } },
+      },
+    ],
+  });
+}
+
 const isStatus =
   (status: string) =>
   (run: Run): boolean =>
@@ -47,6 +70,17 @@ describe('The reconciler', () => {
     const id = await written(workflowId);
     const run = await world.untilRun(user, id, ({ status }) => status === 'completed', RIGHT_WITHIN_MS);
     expect(run.output).toEqual({ done: true });
+  }, 40_000);
+
+  test.concurrent('passes over a run that it cannot set right, and sets right those after it', async () => {
+    const workflowId = await world.newWorkflow(user, [{ a: { set: { done: true } } }]);
+    const broken = await written(workflowId);
+    await endUnreadably(broken);
+    const next = await written(workflowId);
+    await world.untilRun(user, next, isStatus('completed'), RIGHT_WITHIN_MS);
+    const { body } = await world.api('GET', `/api/neosyntis/runs/${broken}`, { token: user.token });
+    expect(body.status).toBe('pending');
+    await world.sql("update jobs set status = 'failed', ended_at = now() where id = ?", [broken]);
   }, 40_000);
 
   test.concurrent('closes a run that was terminated in Temporal, and tells those who watch', async () => {

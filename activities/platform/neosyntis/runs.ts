@@ -1,4 +1,4 @@
-import { ApplicationFailure, activityInfo } from '@temporalio/activity';
+import { ApplicationFailure, activityInfo, Context } from '@temporalio/activity';
 import { expectLogs, missingLogs } from '../../../db/myntrix/logs.ts';
 import { applyProjection, type Projected } from '../../../db/neosyntis/projection.ts';
 import type { Database } from '../../../db/orm.ts';
@@ -104,7 +104,8 @@ export function createRunActivities(deps: RunActivityDeps) {
       source: string,
       input: GuardedExpression['input'],
       variables: GuardedExpression['variables'],
-    ): Promise<GuardedResult> => guarded.evaluate({ source, input, variables }),
+    ): Promise<GuardedResult> =>
+      guarded.evaluate({ source, input, variables }, Context.current().cancellationSignal),
   };
 }
 

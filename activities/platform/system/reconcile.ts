@@ -1,7 +1,7 @@
-import { heartbeat } from '@temporalio/activity';
+import { Context, heartbeat } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import { missingLogs } from '../../../db/myntrix/logs.ts';
-import { applyProjection, type Projected } from '../../../db/neosyntis/projection.ts';
+import { applyWhole, type Projected } from '../../../db/neosyntis/projection.ts';
 import { createRunIntents, type OpenRun } from '../../../db/neosyntis/run-intents.ts';
 import type { Database } from '../../../db/orm.ts';
 import type { HostRepository } from '../../../db/system/hosts.ts';
@@ -62,6 +62,12 @@ export function createReconcileActivities(deps: ReconcileDeps) {
   async function close(run: OpenRun, found: Execution | undefined, end: RunChange): Promise<void> {
     log.warn({ runId: run.id, status: end.status }, 'closing a run that Temporal ended otherwise');
     if (isReset(run, found)) publish(run.id, await resets.follow(run.id, found.id));
+    // What the run sent before it ended may still arrive: then its steps are looked at once more.
+    for (let isLate = true; isLate; ) isLate = await closeAt(run, found, end);
+  }
+
+  /** @returns whether the run told something meanwhile, and nothing was done. */
+  async function closeAt(run: OpenRun, found: Execution | undefined, end: RunChange): Promise<boolean> {
     const from = (await intents.projected(run.id)) + 1;
     const endedAt = new Date().toISOString();
     const status = end.status === 'cancelled' ? 'cancelled' : 'unknown';
@@ -71,7 +77,9 @@ export function createReconcileActivities(deps: ReconcileDeps) {
     const changes = [...steps, { run: { ...end, endedAt } }];
     // Whatever the run itself still sends comes too late.
     const batch = { runId: run.id, from, changes, progress: 0 };
-    publish(run.id, await applyProjection(database, batch, found?.id ?? run.execution));
+    const projected = await applyWhole(database, batch, found?.id ?? run.execution);
+    if (projected) publish(run.id, projected);
+    return projected === undefined;
   }
 
   /** The row tells of an execution that is over, while another one goes on. */
@@ -79,6 +87,17 @@ export function createReconcileActivities(deps: ReconcileDeps) {
     const found = await resets.current(run.id);
     if (found?.status === 'RUNNING' && found.id !== run.execution)
       publish(run.id, await resets.follow(run.id, found.id));
+  }
+
+  /** What is wrong with one run (an output that cannot be read any more) holds up no other one. */
+  async function separately(runId: string, work: () => Promise<void>): Promise<void> {
+    // A pass whose time is over is followed by another; with a server away each of many runs would fail.
+    Context.current().cancellationSignal.throwIfAborted();
+    try {
+      await work();
+    } catch (error) {
+      log.error({ err: error, runId }, 'a run cannot be set right now');
+    }
   }
 
   return {
@@ -91,11 +110,12 @@ export function createReconcileActivities(deps: ReconcileDeps) {
       const running = await runningExecutions(client);
       for (const run of open) {
         const execution = running.get(run.id);
-        if (execution === undefined) await reconcileOpen(run);
-        else if (run.execution !== null && run.execution !== execution) await followReset(run);
+        if (execution === undefined) await separately(run.id, () => reconcileOpen(run));
+        else if (run.execution !== null && run.execution !== execution)
+          await separately(run.id, () => followReset(run));
       }
       for (const run of await intents.endedAmong([...running.keys()], LISTED_FOR_MS))
-        if (run.execution !== running.get(run.id)) await followReset(run);
+        if (run.execution !== running.get(run.id)) await separately(run.id, () => followReset(run));
     }),
 
     /** Asks hosts again for what their steps printed and never arrived. */

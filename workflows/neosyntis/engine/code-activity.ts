@@ -3,6 +3,7 @@ import {
   ActivityFailure,
   type ActivityOptions,
   ApplicationFailure,
+  CancellationScope,
   isCancellation,
   proxyActivities,
   sleep,
@@ -19,7 +20,7 @@ import {
   SUPERSEDED,
 } from '../../../domain/neosyntis/code.ts';
 import { standardProblem } from '../../../domain/neosyntis/problems.ts';
-import { failure, TaskFailure } from './problem.ts';
+import { CancelledUnseen, failure, TaskFailure } from './problem.ts';
 
 /** A host that does not take a step for this long has it failed, with nothing run. */
 const TAKEN_WITHIN_MS = 60_000;
@@ -59,6 +60,7 @@ export async function runCodeOn(host: string, step: CodeStep, asks: boolean): Pr
     if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
     const timeout = outOfSight(error);
     if (!timeout) return lossOf(error, host);
+    if (CancellationScope.current().consideredCancelled) throw unseen(host);
     if (!asks) return { lostHost: host };
     return settle(host, options, { step, wasSeen: isAlive(timeout), scheduledAtMs });
   }
@@ -82,12 +84,20 @@ async function settle(host: string, options: ActivityOptions, question: SettledS
       if (!(error instanceof ActivityFailure) || isCancellation(error)) throw error;
       const timeout = outOfSight(error);
       if (!timeout) break;
+      if (CancellationScope.current().consideredCancelled) throw unseen(host);
       if (isAlive(timeout)) silent = 0;
     }
     await sleep(ROUND_PAUSE_MS);
   }
   return { lostHost: host };
 }
+
+/** A host that is asked to end a step and is not seen any more. */
+const unseen = (host: string) =>
+  new CancelledUnseen(
+    `Host ${host} was out of sight when the step was to be ended. Whether it had its effect is unknown.`,
+    { host },
+  );
 
 const isAlive = ({ lastHeartbeatDetails }: TimeoutFailure) => lastHeartbeatDetails !== undefined;
 

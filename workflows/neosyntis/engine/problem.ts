@@ -1,3 +1,4 @@
+import { CancelledFailure } from '@temporalio/workflow';
 import { type ProblemKind, standardProblem } from '../../../domain/neosyntis/problems.ts';
 import type { StepLogs } from '../../../domain/neosyntis/projection.ts';
 import type { RunProblem } from '../../../domain/neosyntis/runs.ts';
@@ -24,6 +25,21 @@ export class TaskFailure extends Error {
     this.outcomeUnknown = outcomeUnknown;
     this.logs = logs;
     this.mayRepeat = mayRepeat;
+  }
+}
+
+/** The run as a whole has reached a limit: no `catch` takes it, and no other branch wins instead. */
+export class RunExhausted extends TaskFailure {}
+
+/** The run is cancelled while a task may have its effect, and whoever did it is gone: nobody can know. */
+export class CancelledUnseen extends CancelledFailure {
+  readonly problem: RunProblem;
+  readonly logs: StepLogs;
+
+  constructor(detail: string, logs: StepLogs = {}) {
+    super(detail);
+    this.problem = standardProblem('runtime', detail);
+    this.logs = logs;
   }
 }
 

@@ -1,11 +1,11 @@
-import { ActivityFailure, isCancellation } from '@temporalio/workflow';
+import { ActivityFailure, CancelledFailure, isCancellation } from '@temporalio/workflow';
 import type { Task } from '../../../domain/neosyntis/dsl.ts';
 import type { StepChange } from '../../../domain/neosyntis/projection.ts';
 import type { RunProblem } from '../../../domain/neosyntis/runs.ts';
 import { shown } from '../../../domain/neosyntis/shown.ts';
 import type { Json } from '../../../domain/wire.ts';
 import { keywordOf } from '../tasks.ts';
-import { failure, TaskFailure } from './problem.ts';
+import { CancelledUnseen, failure, RunExhausted, TaskFailure } from './problem.ts';
 import type { Outcome, RunContext, StepScope } from './scope.ts';
 
 /**
@@ -57,6 +57,11 @@ export function recordStep(run: RunContext, name: string, task: Task, scope: Ste
     },
     /** @returns the error to go on with: a failure that names the task, or what it was. */
     failed(error: unknown): unknown {
+      if (error instanceof CancelledUnseen) {
+        const problem = { ...error.problem, instance: scope.pointer };
+        tell({ status: 'unknown', endedAt: now(), error: problem, ...error.logs });
+        return new CancelledFailure(error.message);
+      }
       if (isCancellation(error)) {
         tell({ status: 'cancelled', endedAt: now() });
         return error;
@@ -70,6 +75,7 @@ export function recordStep(run: RunContext, name: string, task: Task, scope: Ste
         error: problem,
         ...failed.logs,
       });
+      if (failed instanceof RunExhausted) return new RunExhausted(problem);
       return new TaskFailure(problem, false, {}, failed.mayRepeat || task.metadata?.idempotent === true);
     },
   };

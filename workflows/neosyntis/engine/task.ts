@@ -1,12 +1,13 @@
 import { CancellationScope, CancelledFailure, workflowInfo } from '@temporalio/workflow';
 import type { Task } from '../../../domain/neosyntis/dsl.ts';
+import { standardProblem } from '../../../domain/neosyntis/problems.ts';
 import { VALUE_LIMIT_BYTES } from '../../../domain/neosyntis/runs.ts';
 import { byteLength } from '../../../domain/neosyntis/shown.ts';
 import type { Json } from '../../../domain/wire.ts';
 import { executors, keywordOf } from '../tasks.ts';
 import { dateTime } from './date-time.ts';
 import type { Variables } from './evaluator.ts';
-import { failure } from './problem.ts';
+import { failure, RunExhausted } from './problem.ts';
 import type { Outcome, RunContext, Scope, StepScope, TaskExecutor } from './scope.ts';
 import { recordStep } from './step-record.ts';
 import { timeoutMs, within } from './timeout.ts';
@@ -68,17 +69,24 @@ export async function runTask(
 
 /**
  * A task that a `then` comes back to is told apart by one more number; one that a `try` runs again is the same
- * step, in its next attempt.
+ * step, in its next attempt. What a `then` leads back to may have tasks that do so themselves: a number that one of
+ * them has already is left out, as the place of a step is what tells its effects from all others of the run.
  */
 function visited(run: RunContext, scope: Scope): StepScope {
-  const place = `${scope.pointer} ${scope.iteration.join('.')}`;
-  const visits = count(run.visits, `${place} ${scope.attempts.join('.')}`);
-  const iteration = visits === 1 ? scope.iteration : [...scope.iteration, visits - 1];
-  const attempts = `${place} ${visits} attempts`;
-  const attempt = scope.attempts.length === 0 ? 1 : count(run.visits, attempts);
+  const { visits } = run;
+  const key = (iteration: number[]) => `${scope.pointer} ${iteration.join('.')} ${scope.attempts.join('.')}`;
+  let { iteration } = scope;
+  for (let visit = count(visits, key(iteration)); visit > 1; visit = count(visits, key(scope.iteration))) {
+    iteration = [...scope.iteration, visit - 1];
+    if (visits.has(key(iteration))) continue;
+    visits.set(key(iteration), 1);
+    break;
+  }
+  const attempts = `${scope.pointer} ${iteration.join('.')} attempts`;
+  const attempt = scope.attempts.length === 0 ? 1 : count(visits, attempts);
   const again = () => {
-    if (!run.visits.has(attempts)) run.visits.set(attempts, attempt);
-    return count(run.visits, attempts);
+    if (!visits.has(attempts)) visits.set(attempts, attempt);
+    return count(visits, attempts);
   };
   return { ...scope, iteration, attempt, again };
 }
@@ -91,13 +99,12 @@ function count(counts: Map<string, number>, key: string): number {
 
 function limitRun(run: RunContext) {
   if (++run.executed > EXECUTED_LIMIT)
-    throw failure('runtime', `The run executed ${EXECUTED_LIMIT} tasks, the limit; does a loop never end?`);
+    throw exhausted(`The run executed ${EXECUTED_LIMIT} tasks, the limit; does a loop never end?`);
   if (workflowInfo().historyLength > HISTORY_LIMIT)
-    throw failure(
-      'runtime',
-      `The run's history passed ${HISTORY_LIMIT} events, the limit; make it several runs.`,
-    );
+    throw exhausted(`The run's history passed ${HISTORY_LIMIT} events, the limit; make it several runs.`);
 }
+
+const exhausted = (detail: string) => new RunExhausted(standardProblem('runtime', detail));
 
 const execute: TaskExecutor = (run, task, ...rest) => executors[keywordOf(task)](run, task, ...rest);
 

@@ -2,6 +2,8 @@ import {
   ActivityCancellationType,
   ActivityFailure,
   ApplicationFailure,
+  CancellationScope,
+  CancelledFailure,
   isCancellation,
   proxyActivities,
   proxyLocalActivities,
@@ -13,7 +15,7 @@ import type { Sealed } from '../../../domain/neosyntis/sealed.ts';
 import { VERB_FAILURE, type VerbFailure } from '../../../domain/neosyntis/verb-failure.ts';
 import { type Verb, verbs } from '../../../domain/neosyntis/verbs.ts';
 import type { Json } from '../../../domain/wire.ts';
-import { failure, TaskFailure } from './problem.ts';
+import { CancelledUnseen, failure, TaskFailure } from './problem.ts';
 import type { Recorder } from './recorder.ts';
 import type { StepPlace } from './scope.ts';
 
@@ -109,5 +111,7 @@ function described(error: unknown, name: string, isIdempotent: boolean): unknown
   // What else went wrong inside may name servers and addresses: the log has it.
   if (cause instanceof ApplicationFailure)
     return failure('runtime', `${name} failed; the platform's log says why.`);
-  return failure('runtime', `${name} did not answer; whether it had its effect is unknown.`, !isIdempotent);
+  const unknown = `${name} did not answer; whether it had its effect is unknown.`;
+  if (!CancellationScope.current().consideredCancelled) return failure('runtime', unknown, !isIdempotent);
+  return isIdempotent ? new CancelledFailure(unknown) : new CancelledUnseen(unknown);
 }

@@ -2,7 +2,7 @@ import { CancellationScope } from '@temporalio/workflow';
 import { entryOf, type ForkTask, type TaskList } from '../../../domain/neosyntis/dsl.ts';
 import { pointer } from '../../../domain/pointer.ts';
 import type { Json } from '../../../domain/wire.ts';
-import { failure } from '../engine/problem.ts';
+import { failure, RunExhausted } from '../engine/problem.ts';
 import type { Outcome, RunContext, Scope, TaskExecutor } from '../engine/scope.ts';
 
 /** Branches that run at the same time; the others wait for a place. */
@@ -39,7 +39,7 @@ async function race(run: RunContext, branches: TaskList, input: Json, scope: Sco
       const outcome = await branch(run, branches, index, input, scope);
       winner ??= outcome;
     } catch (error) {
-      if (CancellationScope.current().consideredCancelled) throw error;
+      if (CancellationScope.current().consideredCancelled || error instanceof RunExhausted) throw error;
       firstError ??= error;
       return;
     }

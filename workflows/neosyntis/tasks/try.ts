@@ -4,7 +4,7 @@ import type { TryTask } from '../../../domain/neosyntis/dsl.ts';
 import { isErrorLike } from '../../../domain/neosyntis/problems.ts';
 import type { Json } from '../../../domain/wire.ts';
 import type { Variables } from '../engine/evaluator.ts';
-import { TaskFailure } from '../engine/problem.ts';
+import { RunExhausted, TaskFailure } from '../engine/problem.ts';
 import { attemptLimitMs, pauseMs } from '../engine/retry.ts';
 import type { Outcome, RunContext, Scope, TaskExecutor } from '../engine/scope.ts';
 import { within } from '../engine/timeout.ts';
@@ -21,7 +21,7 @@ export const runTry: TaskExecutor<TryTask> = async (run, task, input, scope, var
       const inside = { ...scope, pointer: `${scope.pointer}/try`, attempts: [...scope.attempts, attempt] };
       return await within(limitMs, () => run.tasks.list(run, task.try, input, inside));
     } catch (error) {
-      if (!(error instanceof TaskFailure)) throw error;
+      if (!(error instanceof TaskFailure) || error instanceof RunExhausted) throw error;
       // An attempt that took too long has not said where.
       const problem = { instance: scope.pointer, ...error.problem };
       const caught = { [errorVariable(task)]: problem };
