@@ -171,7 +171,7 @@ export function createSurface(deps: SurfaceDeps) {
     ...createCodecRoutes({
       decode: createPayloadDecoder(blobs, createPayloadCodec(keys.payload, { seals: false })),
       namespace: config.TEMPORAL_NAMESPACE,
-      isSecure: config.VAREON_TLS_CERT !== undefined,
+      isSecure: config.VAREON_TLS_CERT !== undefined || /^https:/i.test(config.VAREON_PUBLIC_URL ?? ''),
     }),
     ...createMetricsRoutes({ metrics }),
     ...createDocsRoutes({ document: () => document }),
