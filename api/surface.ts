@@ -41,6 +41,7 @@ import { createSecretRoutes } from './neosyntis/secrets.ts';
 import { createTrigger } from './neosyntis/trigger.ts';
 import { createWorkflowRoutes } from './neosyntis/workflows.ts';
 import { createAuditRoutes } from './system/audit.ts';
+import { withRoom } from './system/audit-room.ts';
 import { createDocsRoutes } from './system/docs.ts';
 import { createEventsSocket } from './system/events-socket.ts';
 import { createHostAccessRoutes } from './system/host-access.ts';
@@ -75,6 +76,7 @@ export function createSurface(deps: SurfaceDeps) {
   const { config, keys, database, bus, watch, temporal, hostAuthenticator, blobs, streams, log } = deps;
   const authenticator = createAuthenticator({ database, keys, config });
   const audit = createAuditLog(database);
+  const writeAudit = withRoom(audit.write, log);
   const envelope = createEnvelope(keys.encryption);
   const workflows = createWorkflowRepository(database);
   const runs = createRunRepository(database);
@@ -136,7 +138,7 @@ export function createSurface(deps: SurfaceDeps) {
       outbox: createOutbox(database, envelope),
       ownership: workflowOwnership,
       startMail: config.SMTP_URL ? startMail : undefined,
-      audit: audit.write,
+      audit: writeAudit,
       log,
     }),
     ...createWorkflowRoutes({ workflows, definitions, secretNames: secretValues.names }),
@@ -162,7 +164,7 @@ export function createSurface(deps: SurfaceDeps) {
       leases: createHostLeases(database),
       settings: createHostSettings(config, keys),
       authenticator: hostAuthenticator,
-      audit: audit.write,
+      audit: writeAudit,
     }),
     ...createHostBlobRoutes({
       blobs,
@@ -171,7 +173,7 @@ export function createSurface(deps: SurfaceDeps) {
     ...createCodecRoutes({
       decode: createPayloadDecoder(blobs, createPayloadCodec(keys.payload, { seals: false })),
       namespace: config.TEMPORAL_NAMESPACE,
-      isSecure: config.VAREON_TLS_CERT !== undefined,
+      isSecure: config.VAREON_TLS_CERT !== undefined || /^https:/i.test(config.VAREON_PUBLIC_URL ?? ''),
     }),
     ...createMetricsRoutes({ metrics }),
     ...createDocsRoutes({ document: () => document }),
@@ -190,7 +192,7 @@ export function createSurface(deps: SurfaceDeps) {
     sockets,
     authenticator,
     authenticateHost: hostAuthenticator.authenticateHost,
-    audit: audit.write,
+    audit: writeAudit,
     observe: metrics.observe,
     /** The socket server comes after the routes that count its sockets. */
     countSockets(count: () => number) {

@@ -23,6 +23,9 @@ export interface Page {
 /** Without `limit` a list gives this many entries at most. */
 export const LIST_LIMIT = 1_000;
 
+/** What the large columns of one list may have together; what goes beyond it is the next page's. */
+export const LIST_BYTES = 8 * 1024 * 1024;
+
 /** The keyset part of a list's statement, newest first: ids are UUIDv7, so they order by time. */
 export function pageClause(page: Page, idColumn = 'id'): { where: string; params: unknown[]; tail: string } {
   const limit = Math.min(Math.max(1, Math.trunc(page.limit ?? LIST_LIMIT)), LIST_LIMIT);

@@ -10,7 +10,8 @@ const keyNames = ['jwt', 'encryption', 'bus', 'payload'] as const;
 /**
  * Makes the secrets that docker-compose.yml mounts, one file each. What is there stays as it is; the bus's files
  * of logins and rights are written again for all hosts. The folder is its owner's alone; the files in it can be
- * read by others, because in its container a process is another user.
+ * read by others, because in its container a process is another user. But not the credential that the host's container
+ * has, where steps of users run beside the host: that one is read by root.
  * @param hosts names of worker hosts that may log in to the bus, besides those that may already
  * @returns the names of all hosts that may
  */
@@ -20,9 +21,9 @@ export function makeSecrets(folder: string, hosts: readonly string[]): string[] 
       throw new Error(`"${host}" is not the name of a host: small letters, digits and -, at most 63`);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   chmodSync(folder, 0o700);
-  const once = (name: string, make: () => string): string => {
+  const once = (name: string, make: () => string, mode = 0o644): string => {
     const file = join(folder, name);
-    if (!existsSync(file)) writeFileSync(file, make(), { mode: 0o644, flag: 'wx', flush: true });
+    if (!existsSync(file)) writeFileSync(file, make(), { mode, flag: 'wx', flush: true });
     return readFileSync(file, 'utf8');
   };
   const password = (name: string) => once(name, () => randomBytes(24).toString('base64url'));
@@ -42,7 +43,8 @@ export function makeSecrets(folder: string, hosts: readonly string[]): string[] 
   const platform = login('platform');
   for (const host of hosts) login(`host-${host}`);
   // The host that docker-compose.yml starts; others join with an enrolment token.
-  once('host-local.credential', () => supervisedHostCredential(busKey, 'local'));
+  const credential = once('host-local.credential', () => supervisedHostCredential(busKey, 'local'));
+  once('host-local.own-credential', () => credential, 0o600);
   const all = readdirSync(folder)
     .flatMap((name) => /^bus-host-(.+)\.password$/.exec(name)?.[1] ?? [])
     .sort();

@@ -13,6 +13,8 @@ import type { Logger } from '../logs.ts';
 
 /** Chunks of one run, of 32 KiB at most, that wait for the database. */
 const QUEUE_LIMIT = 100;
+/** Of all runs that one host sends of: it may name as many as it likes, and each would have a queue. */
+const HOST_LIMIT = 500;
 
 export interface CollectDeps {
   bus: Bus;
@@ -29,21 +31,27 @@ export async function collectFromHosts({
   log,
 }: CollectDeps): Promise<{ close(): Promise<void> }> {
   const queues = new Map<string, { length: number; end: Promise<void> }>();
+  const waitingOf = new Map<string, number>();
 
   /**
    * Messages of one run are handled one after another, those of different runs side by side. What comes while
    * too many wait is dropped: it is asked for again.
    */
-  function enqueue(key: string, work: () => Promise<void>): void {
+  function enqueue(host: string, key: string, work: () => Promise<void>): void {
     const queue = queues.get(key) ?? { length: 0, end: Promise.resolve() };
-    if (queue.length >= QUEUE_LIMIT) return;
+    const waiting = waitingOf.get(host) ?? 0;
+    if (queue.length >= QUEUE_LIMIT || waiting >= HOST_LIMIT) return;
     queues.set(key, queue);
     queue.length++;
+    waitingOf.set(host, waiting + 1);
     queue.end = queue.end
       .then(work)
       .catch((error: unknown) => log.warn({ err: error, key }, 'not stored; asked for again'))
       .finally(() => {
         if (--queue.length === 0) queues.delete(key);
+        const left = (waitingOf.get(host) ?? 1) - 1;
+        if (left === 0) waitingOf.delete(host);
+        else waitingOf.set(host, left);
       });
   }
 
@@ -69,12 +77,13 @@ export async function collectFromHosts({
   const subscriptions = [
     await bus.subscribe(topics.anyHostLogs, (message, topic) => {
       if (!Value.Check(LogChunkMessage, message)) return log.warn({ topic }, 'not a log chunk');
-      enqueue(message.run_id, () => store(hostOf(topic), message));
+      const host = hostOf(topic);
+      enqueue(host, message.run_id, () => store(host, message));
     }),
     await bus.subscribe(topics.anyHostStatus, (message, topic) => {
       if (!Value.Check(HostMessage, message)) return log.warn({ topic }, 'not a host status');
       const announcement = { ...message, name: hostOf(topic) };
-      enqueue(`host ${announcement.name}`, () => announced(announcement));
+      enqueue(`status of ${announcement.name}`, `host ${announcement.name}`, () => announced(announcement));
     }),
   ];
   return {

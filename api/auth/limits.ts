@@ -9,6 +9,8 @@ const MINUTE = 60;
 /** Failures of one account that cost nothing yet; each further one waits twice as long as the one before. */
 const FREE_FAILURES = 5;
 const LONGEST_DELAY_SECONDS = 15 * MINUTE;
+/** In 15 minutes, whoever asks: each mail makes the token of the one before worthless, and fills a mailbox. */
+const MAILS_PER_ACCOUNT = 5;
 
 export interface AuthLimits {
   /**
@@ -19,6 +21,8 @@ export interface AuthLimits {
   password(account: string, ip: string, attempt: () => Promise<boolean>): Promise<boolean>;
   /** Forgets the failures of an account whose owner has shown who they are in another way. */
   forgive(account: string): Promise<void>;
+  /** Whether an account may be sent another mail with a token; nobody is told when not. */
+  mayMail(account: string): Promise<boolean>;
   /** @throws AppError `rate_limited` when this address has done it too often. */
   once(what: 'register' | 'reset' | 'verify', ip: string): Promise<void>;
 }
@@ -33,6 +37,7 @@ export function createAuthLimits(database: Database): AuthLimits {
     points: 1,
     durationSeconds: 24 * 60 * MINUTE,
   });
+  const mails = createLimiter(database, { name: 'reset_account', points: 1, durationSeconds: 15 * MINUTE });
   const gate = createLimiter(database, { name: 'login_gate', points: 1, durationSeconds: 1 });
   const actions = {
     register: perAddress('register', 10, 60 * MINUTE),
@@ -76,6 +81,10 @@ export function createAuthLimits(database: Database): AuthLimits {
       return isRight;
     },
     forgive,
+    mayMail: async (account) => {
+      const { consumedPoints } = await mails.penalty(accountKey(account));
+      return consumedPoints <= MAILS_PER_ACCOUNT;
+    },
     once: (what, ip) => take(actions[what], addressKey(ip), 'from this address'),
   };
 }

@@ -24,7 +24,7 @@ export function createPasswordRoutes(deps: AuthDeps & { limits: AuthLimits }): R
 
   async function mailReset(email: string): Promise<void> {
     const user = await users.findByEmail(email);
-    if (!user?.is_active) return;
+    if (!user?.is_active || !(await limits.mayMail(user.id))) return;
     deliver([await database.em.fork().transactional((em) => queueReset(em, user, deps))], deps);
   }
 

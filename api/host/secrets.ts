@@ -16,8 +16,7 @@ export const createHostSecretRoutes = ({ values, log }: HostSecretDeps): Route[]
     path: '/api/host/secrets',
     access: 'host',
     summary: 'Secrets for a step that runs on the host',
-    description:
-      'Only those that the run’s definition names, while a step of it that uses secrets is open there.',
+    description: 'Only those that a step names which is open there; not those of other steps of the run.',
     body: HostSecretsRequest,
     answers: { 200: { description: 'the values by name', schema: HostSecrets } },
     errors: ['not_found'],
@@ -31,7 +30,10 @@ export const createHostSecretRoutes = ({ values, log }: HostSecretDeps): Route[]
         );
       const foreign = body.names.filter((name) => !granted.has(name));
       if (foreign.length > 0)
-        throw new AppError('not_found', `Run ${body.run_id} does not name ${foreign.join(', ')}.`);
+        throw new AppError(
+          'not_found',
+          `No step of run ${body.run_id} that is open on ${host} names ${foreign.join(', ')}.`,
+        );
       log.info({ host, runId: body.run_id, names: body.names }, 'secrets for a step');
       return ok({ secrets: await values.resolve(body.run_id, body.names) });
     },

@@ -6,17 +6,45 @@ import { pointer } from '../../domain/pointer.ts';
 
 const options = { strict: true, allErrors: true, allowUnionTypes: true, verbose: true } as const;
 
+/** A person mends these first. A body of 1 MiB can have 200,000 problems, and each takes more room than it does. */
+const MAX_PROBLEMS = 100;
+/** Of values with more parts than this only the first problem is looked for. */
+const MAX_PARTS = 5_000;
+
 export type Check = (value: unknown) => void;
 
-/** Compiles a route's schema once; the check throws `invalid` with every problem at its JSON pointer. */
+/**
+ * Compiles a route's schema once; the check throws `invalid` with the problems at their JSON pointers: all of a value
+ * as people send it, the first one of a value so large that finding all would keep everybody else waiting.
+ */
 export function createChecker(): { body: (schema: TSchema) => Check; text: (schema: TSchema) => Check } {
+  const first = formats(new Ajv({ ...options, allErrors: false }));
   const strict = formats(new Ajv(options));
   // Query and path values arrive as text.
   const coercing = formats(new Ajv({ ...options, coerceTypes: 'array', useDefaults: true }));
   return {
-    body: (schema) => check(strict.compile(schema), 'The body'),
+    body(schema) {
+      const small = check(strict.compile(schema), 'The body');
+      const large = check(first.compile(schema), 'The body');
+      return (value) => (hasParts(value, MAX_PARTS) ? large(value) : small(value));
+    },
     text: (schema) => check(coercing.compile(schema), 'The query'),
   };
+}
+
+/** Whether a value has more than so many values within. */
+function hasParts(value: unknown, limit: number): boolean {
+  const open: unknown[] = [value];
+  for (let seen = 0; open.length > 0; seen++) {
+    const part = open.pop();
+    if (seen + open.length > limit) return true;
+    if (part !== null && typeof part === 'object') {
+      const inner = Object.values(part);
+      if (inner.length > limit) return true;
+      open.push(...inner);
+    }
+  }
+  return false;
 }
 
 function formats(ajv: Ajv): Ajv {
@@ -37,9 +65,7 @@ const check =
     throw new AppError(
       'invalid',
       `${what} has ${count(errors.length)}: ${errors[0]?.message ?? 'it is not valid'}`,
-      {
-        errors,
-      },
+      { errors: errors.slice(0, MAX_PROBLEMS) },
     );
   };
 

@@ -3,14 +3,17 @@ import { ok, type Reply, type RequestInfo } from './route.ts';
 /**
  * Answers a list, newest first, with the next page in `Link` (RFC 8288) when `limit` was asked for and filled.
  * @param query the request's query, repeated in the link.
+ * @param more there is more than the list could hold, whatever was asked for.
  */
 export function pageReply(
   items: readonly { id: string }[],
   query: { limit?: number; cursor?: string; [name: string]: unknown },
   request: Pick<RequestInfo, 'path'>,
+  more = false,
 ): Reply {
   const last = items.at(-1);
-  if (query.limit === undefined || items.length < query.limit || !last) return ok(items);
+  const isFull = query.limit !== undefined && items.length >= query.limit;
+  if (!last || !(isFull || more)) return ok(items);
   const next = new URLSearchParams();
   for (const [name, value] of Object.entries({ ...query, cursor: last.id }))
     if (value !== undefined) next.set(name, String(value));

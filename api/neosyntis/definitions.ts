@@ -12,6 +12,7 @@ import { type SecretMention, secretMentions } from '../../domain/neosyntis/seale
 import { verbs } from '../../domain/neosyntis/verbs.ts';
 import { countTasks, usesCode } from '../../domain/neosyntis/walk.ts';
 import type { Json } from '../../domain/wire.ts';
+import { createCheckTime } from './check-time.ts';
 
 const root = '/steps';
 
@@ -21,11 +22,16 @@ export type Definitions = ReturnType<typeof createDefinitions>;
 
 /** Turns the steps that people send into definitions that can run. */
 export function createDefinitions(checkExpressions: CheckExpressions) {
-  const validate = (steps: readonly Json[]) => validateSteps(steps, { root, checkExpressions, verbs });
+  const time = createCheckTime();
+  const validate = ({ userId }: Principal, steps: readonly Json[]) =>
+    time.spend(userId, () => validateSteps(steps, { root, checkExpressions, verbs }));
   return {
     /** Every problem of a list of steps, how many tasks it has, and the secrets that it names. */
-    problems(steps: readonly Json[]): { errors: InputProblem[]; tasks: number; secrets: SecretMention[] } {
-      const checked = validate(steps);
+    problems(
+      user: Principal,
+      steps: readonly Json[],
+    ): { errors: InputProblem[]; tasks: number; secrets: SecretMention[] } {
+      const checked = validate(user, steps);
       return checked.ok
         ? { errors: [], tasks: countTasks(checked), secrets: secretsOfSteps(steps, checked.do, root) }
         : { errors: checked.errors, tasks: 0, secrets: [] };
@@ -36,7 +42,7 @@ export function createDefinitions(checkExpressions: CheckExpressions) {
      * @throws AppError `invalid` with every problem; `forbidden` when it runs code and the user may not.
      */
     check(user: Principal, name: string, steps: readonly Json[], base?: Document): Checked {
-      const checked = validate(steps);
+      const checked = validate(user, steps);
       if (!checked.ok) throw invalid('steps have', checked.errors);
       const document = {
         ...(base ?? {
@@ -49,7 +55,9 @@ export function createDefinitions(checkExpressions: CheckExpressions) {
 
     /** A whole document. @throws AppError as `check` does. */
     checkDocument(user: Principal, value: unknown): Checked {
-      const checked = validateDocument(value, { root: '', checkExpressions, verbs });
+      const checked = time.spend(user.userId, () =>
+        validateDocument(value, { root: '', checkExpressions, verbs }),
+      );
       if (!checked.ok) throw invalid('document has', checked.errors);
       const { document } = checked;
       const definition = allowed(user, document, document.do as Json[]); // a definition is JSON

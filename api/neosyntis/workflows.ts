@@ -35,8 +35,12 @@ export const createWorkflowRoutes = ({ workflows, definitions, secretNames }: Wo
     access: 'neosyntis:workflows:read',
     summary: 'List your workflows',
     query: Type.Object({ ...PageQuery, name: Type.Optional(Type.String()) }, { additionalProperties: false }),
+    description: 'Of large ones not all come at once: the next ones are in `Link`.',
     answers: { 200: { description: 'newest first', schema: Type.Array(Workflow) } },
-    handler: async ({ user, query, request }) => pageReply(await workflows.list(user, query), query, request),
+    async handler({ user, query, request }) {
+      const { items, more } = await workflows.list(user, query);
+      return pageReply(items, query, request, more);
+    },
   }),
   route({
     method: 'POST',
@@ -46,6 +50,7 @@ export const createWorkflowRoutes = ({ workflows, definitions, secretNames }: Wo
     description: 'Every problem of the steps is reported at its JSON pointer.',
     body: NewWorkflow,
     answers: { 201: { description: 'the workflow, version 1', schema: SavedWorkflow } },
+    errors: ['rate_limited'],
     async handler({ user, body }) {
       const definition = definitions.check(user, body.name, body.steps);
       const workflow = await workflows.create(user, {
@@ -64,9 +69,10 @@ export const createWorkflowRoutes = ({ workflows, definitions, secretNames }: Wo
     summary: 'Check steps without saving them',
     body: ValidateRequest,
     answers: { 200: { description: 'whether they can be saved, and all problems', schema: ValidateResult } },
+    errors: ['rate_limited'],
     audit: false,
     async handler({ user, body }) {
-      const { errors, tasks, secrets } = definitions.problems(body.steps);
+      const { errors, tasks, secrets } = definitions.problems(user, body.steps);
       const warnings = await secretWarnings(secrets, user.userId, secretNames);
       return ok(withWarnings({ valid: errors.length === 0, errors, tasks }, warnings));
     },
@@ -84,6 +90,7 @@ export const createWorkflowRoutes = ({ workflows, definitions, secretNames }: Wo
       200: { description: 'it can be saved', schema: ValidateResult },
       201: { description: 'the workflow, version 1', schema: SavedWorkflow },
     },
+    errors: ['rate_limited'],
     async handler({ user, body, query }) {
       const { secrets, ...definition } = definitions.checkDocument(user, body);
       const { title, name, summary } = definition.document.document;
@@ -120,7 +127,7 @@ export const createWorkflowRoutes = ({ workflows, definitions, secretNames }: Wo
     body: WorkflowUpdate,
     headers: { 'If-Match': 'the ETag of what was read' },
     answers: { 200: { description: 'the workflow as it is now', schema: SavedWorkflow } },
-    errors: ['precondition_failed'],
+    errors: ['precondition_failed', 'rate_limited'],
     async handler({ user, params, body, request }) {
       const { warnings: _answered, ...sent } = body;
       let secrets: SecretMention[] = [];
@@ -156,7 +163,9 @@ export const createWorkflowRoutes = ({ workflows, definitions, secretNames }: Wo
     access: 'neosyntis:workflows:read',
     summary: 'List a workflow’s versions',
     params: IdParams,
-    answers: { 200: { description: 'newest first', schema: Type.Array(WorkflowVersion) } },
+    answers: {
+      200: { description: 'newest first, as many as 8 MiB hold', schema: Type.Array(WorkflowVersion) },
+    },
     handler: async ({ user, params }) => ok(await workflows.versions(user, params.id)),
   }),
 ];

@@ -20,10 +20,11 @@ export function uiOrigins(uiUrl: string | undefined): string[] {
  */
 export const codecOrigin =
   (origins: readonly string[], ownOrigins: readonly string[]) => async (ctx: Context, next: Next) => {
-    if (!ctx.path.startsWith(`${CODEC_PATH}/`)) return next();
+    const path = ctx.path.toLowerCase(); // the router does not look at the case
+    if (!path.startsWith(`${CODEC_PATH}/`)) return next();
     const origin = ctx.get('Origin');
     if (origin === '' || isOwn(origin, ctx, ownOrigins)) return next();
-    if (!origins.includes(origin) || ctx.path !== `${CODEC_PATH}/decode`)
+    if (!origins.includes(origin) || path !== `${CODEC_PATH}/decode`)
       throw new AppError('forbidden', `Pages of ${origin.slice(0, 200)} may not decode; Temporal’s UI may.`);
     ctx.vary('Origin');
     ctx.set('Access-Control-Allow-Origin', origin);

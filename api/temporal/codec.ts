@@ -16,7 +16,7 @@ const COOKIE_SECONDS = 12 * 3600;
 export interface CodecRouteDeps {
   decode: PayloadDecoder;
   namespace: string;
-  /** Whether the API is reached by HTTPS only. */
+  /** Whether browsers reach the API by HTTPS: its own, or that of a proxy. */
   isSecure: boolean;
 }
 

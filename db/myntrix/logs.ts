@@ -54,9 +54,23 @@ export interface LogFrame {
 /** A range of a step's output that the host has and the database has not. */
 export type MissingLog = LogRange & { host: string };
 
+/** Says on which host a step is placed: from now on that one may send its output, and no other. */
+export async function openLogs(
+  { em }: Database,
+  step: { runId: string; path: string; iteration: number[]; attempt: number; host: string },
+): Promise<void> {
+  await em.execute(
+    `insert into log_streams (job_id, path, iteration, stream, attempt, host, updated_at)
+     select ?, ?, ?, stream, ?, ?, now() from (values ('stdout'), ('stderr')) as x(stream)
+     on conflict (job_id, path, iteration, stream, attempt) do update set host = excluded.host, updated_at = now()`,
+    [step.runId, step.path, `{${step.iteration.join(',')}}`, step.attempt, step.host],
+  );
+}
+
 /**
  * Appends what a chunk adds to its stream. A chunk that was stored before adds nothing; one that begins
- * after the stream's end is not stored, and what lies between is named as missing.
+ * after the stream's end is not stored, and what lies between is named as missing. Output of a step that is not
+ * placed on the host that sends it is no output.
  * @returns the frame to publish, or the missing range, or neither.
  */
 export async function appendLog(
@@ -72,11 +86,12 @@ export async function appendLog(
     if (!job) return {};
     const [stream] = await rows<{ bytes: string }>(
       tx,
-      `insert into log_streams (job_id, path, iteration, stream, attempt, host, updated_at)
-       values (?, ?, ?, ?, ?, ?, now()) on conflict (job_id, path, iteration, stream, attempt) do update set updated_at = now() returning bytes`,
+      `update log_streams set updated_at = now()
+       where job_id = ? and path = ? and iteration = ? and stream = ? and attempt = ? and host = ? returning bytes`,
       [...key, host],
     );
-    const have = Number(stream?.bytes ?? 0);
+    if (!stream) return {};
+    const have = Number(stream.bytes);
     if (chunk.offset > have) return { missing: missing(chunk, host, have) };
     const fresh = Buffer.from(chunk.text).subarray(have - chunk.offset);
     if (fresh.length === 0) return {};

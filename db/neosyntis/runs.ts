@@ -77,10 +77,22 @@ const listColumns = runColumns
 const stepColumns = `s.path, s.iteration, s.name, s.kind, s.status, s.attempt, s.host,
   ${iso('s.started_at')}, ${iso('s.ended_at')}, s.error`;
 
+const stepNames = 'path, iteration, name, kind, status, attempt, host, started_at, ended_at, error';
+
 const tables = 'runs r join jobs j on j.id = r.id';
 
 /** A run's answer and the steps listed in it, at most this many. */
 const STEPS_SHOWN = 1_000;
+const LOG_SHOWN_LENGTH = 64 * 1024;
+/** Of steps that come after so much data, values and logs are shown by their beginnings and ends only. */
+const DATA_BYTES = 16 * 1024 * 1024;
+const PREVIEW_LENGTH = 1_024;
+
+const previewed = (
+  column: string,
+) => `case when sofar < ${DATA_BYTES} or octet_length(${column}::text) <= ${PREVIEW_LENGTH}
+  then ${column} else json_build_object('truncated', true, 'size_bytes', octet_length(${column}::text),
+    'preview', left(${column}::text, ${PREVIEW_LENGTH})) end as ${column}`;
 
 export interface NewRun {
   id: string;
@@ -162,15 +174,24 @@ export function createRunRepository({ em }: Database) {
       const run = await repository.summary(user, id);
       const steps = await rows<Step>(
         em,
-        `select ${stepColumns}, s.input, s.output, coalesce((
-           select string_agg(l.text, '' order by l.seq) from (
-             select text, seq from job_logs l where l.job_id = s.run_id and l.path = s.path
-               and l.iteration = s.iteration order by seq desc limit 16) l), '') as logs
-         from run_steps s where s.run_id = ? order by s.ordinal limit ${STEPS_SHOWN}`,
+        `with shown as (
+           select ${stepColumns}, s.ordinal, s.input, s.output, coalesce(right((
+             select string_agg(l.text, '' order by l.seq) from (
+               select text, seq from job_logs l where l.job_id = s.run_id and l.path = s.path
+                 and l.iteration = s.iteration order by seq desc limit 16) l), ${LOG_SHOWN_LENGTH}), '') as logs
+           from run_steps s where s.run_id = ? order by s.ordinal limit ${STEPS_SHOWN}
+         ), bounded as (
+           select *, coalesce(sum(coalesce(octet_length(input::text), 0) + coalesce(octet_length(output::text), 0)
+             + octet_length(logs)) over (order by ordinal rows between unbounded preceding and 1 preceding), 0) as sofar
+           from shown
+         )
+         select ${stepNames}, ${previewed('input')}, ${previewed('output')},
+           case when sofar < ${DATA_BYTES} then logs else right(logs, ${PREVIEW_LENGTH}) end as logs
+         from bounded order by ordinal`,
         [id],
       );
       const [total] = await rows<{ n: number }>(em, 'select steps_total as n from runs where id = ?', [id]);
-      return { ...run, steps: steps.map(withShortLog), steps_total: total?.n ?? steps.length };
+      return { ...run, steps, steps_total: total?.n ?? steps.length };
     },
 
     async steps(id: string, sql: Sql = em): Promise<StepSummary[]> {
@@ -189,5 +210,3 @@ export function createRunRepository({ em }: Database) {
   };
   return repository;
 }
-
-const withShortLog = (step: Step): Step => ({ ...step, logs: step.logs.slice(-64 * 1024) });

@@ -1,4 +1,6 @@
+import type { Document } from '../../domain/neosyntis/dsl.ts';
 import { secretsNamed } from '../../domain/neosyntis/sealed.ts';
+import { walkTasks } from '../../domain/neosyntis/walk.ts';
 import type { Envelope } from '../../domain/system/envelope.ts';
 import type { Json } from '../../domain/wire.ts';
 import type { Database } from '../orm.ts';
@@ -58,21 +60,32 @@ export function createSecretValues({ em }: Database, envelope: Envelope) {
       );
     },
 
-    /** The secrets that a run's definition names, as long as one of its steps is open on that host. */
+    /** The secrets that those steps of a run name which were granted some and are open on that host. */
     async grantedNames(runId: string, host: string): Promise<Set<string> | undefined> {
-      const [run] = await rows<{ document: unknown }>(
+      const [run] = await rows<{ document: Document; paths: string[] }>(
         em,
-        `select v.document from runs r join jobs j on j.id = r.id
+        `select v.document, open.paths from runs r join jobs j on j.id = r.id
          join workflow_versions v on v.workflow_id = r.workflow_id and v.version = r.version
-         where r.id = ? and j.status not in ('completed', 'failed', 'cancelled') and exists (
-           select from secret_grants g where g.run_id = r.id and g.host = ? and not exists (
+         cross join lateral (
+           select json_agg(distinct g.path) as paths from secret_grants g
+           where g.run_id = r.id and g.host = ? and not exists (
              select from run_steps s where s.run_id = g.run_id and s.path = g.path
-               and s.iteration = g.iteration and s.ended_at is not null))`,
-        [runId, host],
+               and s.iteration = g.iteration and s.ended_at is not null)) open
+         where r.id = ? and j.status not in ('completed', 'failed', 'cancelled') and open.paths is not null`,
+        [host, runId],
       );
-      return run && new Set(secretsNamed(run.document));
+      return run && namedAt(run.document, new Set(run.paths));
     },
   };
+}
+
+/** The secrets that the tasks at these paths name. */
+function namedAt(document: Document, paths: ReadonlySet<string>): Set<string> {
+  const names = new Set<string>();
+  walkTasks(document, (path, _name, task) => {
+    if (paths.has(path)) for (const name of secretsNamed(task)) names.add(name);
+  });
+  return names;
 }
 
 /** Forgets who might have asked for the secrets of runs that have ended. */

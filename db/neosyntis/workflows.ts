@@ -7,7 +7,7 @@ import type { Workflow } from '../../domain/neosyntis/workflows.ts';
 import type { Json } from '../../domain/wire.ts';
 import type { Database, Sql } from '../orm.ts';
 import { ownedBy } from '../owned.ts';
-import { iso, json, type Page, pageClause, rows } from '../sql.ts';
+import { iso, json, LIST_BYTES, type Page, pageClause, rows } from '../sql.ts';
 
 export const WorkflowEntity = defineEntity({
   name: 'Workflow',
@@ -66,6 +66,8 @@ const shownStatus = `case j.status when 'completed' then 'completed' when 'faile
 const columns = `w.id, w.name, w.description, ${shownStatus}, v.steps, w.version,
   ${iso('w.created_at')}, ${iso('w.updated_at')}, w.owner_id`;
 
+const shownNames = 'id, name, description, status, steps, version, created_at, updated_at, owner_id';
+
 const tables = `workflows w
   join workflow_versions v on v.workflow_id = w.id and v.version = w.version
   left join jobs j on j.id = w.latest_run_id`;
@@ -76,15 +78,29 @@ export type WorkflowRepository = ReturnType<typeof createWorkflowRepository>;
 export function createWorkflowRepository(database: Database) {
   const { em } = database;
   const repository = {
-    async list(user: Principal, page: Page & { name?: string }): Promise<Workflow[]> {
+    /** Newest first, as many as may be in memory together; `more` when that leaves some of the page out. */
+    async list(
+      user: Principal,
+      page: Page & { name?: string },
+    ): Promise<{ items: Workflow[]; more: boolean }> {
       const owned = ownedBy(user, 'w.owner_id');
       const { where, params, tail } = pageClause(page, 'w.id');
-      return rows<Workflow>(
+      const found = await rows<Workflow & { n: number }>(
         em,
-        `select ${columns} from ${tables} where w.deleted_at is null and ${owned.where}
-         ${page.name === undefined ? '' : 'and w.name = ?'} ${where} ${tail}`,
+        `with page as (
+           select ${columns}, octet_length(v.steps::text) as bytes from ${tables}
+           where w.deleted_at is null and ${owned.where}
+           ${page.name === undefined ? '' : 'and w.name = ?'} ${where} ${tail}
+         ), measured as (
+           select *, sum(bytes) over (order by id desc) - bytes as before, count(*) over ()::int as n from page
+         )
+         select ${shownNames}, n from measured where before < ${LIST_BYTES} order by id desc`,
         [...owned.params, ...(page.name === undefined ? [] : [page.name]), ...params],
       );
+      return {
+        items: found.map(({ n: _n, ...workflow }) => workflow),
+        more: found.length < (found[0]?.n ?? 0),
+      };
     },
 
     /** @throws AppError `not_found` */
@@ -167,8 +183,10 @@ export function createWorkflowRepository(database: Database) {
       await repository.get(user, id);
       return rows<{ version: number; created_at: string; created_by: string; steps: Json[] }>(
         em,
-        `select version, ${iso('created_at')}, created_by, steps from workflow_versions
-         where workflow_id = ? order by version desc limit 1000`,
+        `select version, ${iso('created_at')}, created_by, steps from (
+           select *, sum(octet_length(steps::text)) over (order by version desc) - octet_length(steps::text) as before
+           from workflow_versions where workflow_id = ? order by version desc limit 1000) v
+         where before < ${LIST_BYTES} order by version desc`,
         [id],
       );
     },

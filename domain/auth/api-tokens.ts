@@ -4,7 +4,11 @@ import { permissions } from './permissions.ts';
 
 const fields = {
   name: Type.String({ minLength: 1, maxLength: 100, examples: ['nightly build'] }),
-  permissions: Type.Array(literals(permissions), { minItems: 1, uniqueItems: true }),
+  permissions: Type.Array(literals(permissions), {
+    minItems: 1,
+    maxItems: permissions.length,
+    uniqueItems: true,
+  }),
 };
 
 const expiry = 'null: never';

@@ -1,4 +1,5 @@
 import { isPlainHeader } from '../../domain/outbound/request-rules.ts';
+import { OutboundError } from './port.ts';
 
 /** One request on the way: the first one, or one that a redirect led to. */
 export interface Hop {
@@ -20,11 +21,15 @@ export function locationOf(status: number, location: string | undefined, base: U
 /**
  * The request to make there. 303 asks for a GET, and 301 and 302 do of a POST, by custom; 307 and 308 repeat it.
  * On another origin only headers that say nothing secret go along.
+ * @throws OutboundError `forbidden` where a body that went out encrypted would be repeated in clear.
  */
 export function redirected(hop: Hop, status: number, url: URL): Hop {
   const becomesGet =
     (status === 303 && hop.method !== 'GET' && hop.method !== 'HEAD') ||
     ((status === 301 || status === 302) && hop.method === 'POST');
+  const body = becomesGet ? undefined : hop.body;
+  if (body !== undefined && hop.url.protocol === 'https:' && url.protocol !== 'https:')
+    throw new OutboundError('forbidden', 'it redirects a request with a body from https to http', true);
   const headers = Object.entries(hop.headers).filter(
     ([name]) =>
       (url.origin === hop.url.origin || isPlainHeader(name)) &&
@@ -34,6 +39,6 @@ export function redirected(hop: Hop, status: number, url: URL): Hop {
     method: becomesGet ? 'GET' : hop.method,
     url,
     headers: Object.fromEntries(headers),
-    body: becomesGet ? undefined : hop.body,
+    body,
   };
 }

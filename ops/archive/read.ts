@@ -15,6 +15,12 @@ export interface Entry {
 
 /** Where files of an archive may go: names that we made, below the data folder. */
 const SAFE_PATH = /^(?!.*(?:^|\/)\.\.?(?:\/|$))[A-Za-z0-9._-][A-Za-z0-9._/@=+,-]*$/;
+/**
+ * What a backup has. Other files of a data folder are read by programs: a configuration of PostgreSQL names commands
+ * to run, a state file names processes to end.
+ */
+const OURS =
+  /^(?:manifest\.json|temporal\/temporal\.db|(?:database|keys|blobs)\/.+|hosts\/[^/]+\/spool\/.+)$/;
 
 const MANIFEST_LIMIT_BYTES = 512 * 1024 * 1024;
 
@@ -31,7 +37,7 @@ export async function* readArchive(file: string, keys: KeysToOpen): AsyncGenerat
   try {
     for await (const entry of entries) {
       const { name, type } = entry.header;
-      if (type !== 'file' || !SAFE_PATH.test(name))
+      if (type !== 'file' || !SAFE_PATH.test(name) || !OURS.test(name))
         throw new Problem(`${file} holds the entry "${name}" (${type}), which no backup has.`);
       // tar-stream gives bytes
       yield { path: name, content: told(entry as AsyncIterable<Buffer>, damaged) };

@@ -74,6 +74,18 @@ describe('a verification token', () => {
 });
 
 describe('a password reset', () => {
+  test('does not fill a mailbox, whoever asks from wherever, and answers as always', async () => {
+    const { email } = await vareon.newUser();
+    const ask = (index: number) => reset(email, `127.0.1.${index}`);
+    const answers = await Promise.all(Array.from({ length: 12 }, (_, index) => ask(index + 1)));
+    expect(answers.map(({ status }) => status)).toEqual(Array(12).fill(202));
+    const mails = await vareon.sql(
+      'select 1 from outbox_mails where kind = \'password_reset\' and "to" = ?',
+      [email],
+    );
+    expect(mails).toHaveLength(5);
+  });
+
   test('is answered the same, after the same time, for known, unknown and deactivated addresses', async () => {
     const [known, inactive] = [await vareon.newUser(), await vareon.newUser()];
     await vareon.api('PUT', `/api/users/${inactive.id}`, {

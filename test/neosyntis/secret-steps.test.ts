@@ -151,6 +151,40 @@ describe('A step with a secret', () => {
     expect(run.steps[0].logs).not.toContain(value);
   });
 
+  test('has it wherever it stands: in a loop, a branch, an attempt and what catches it', async () => {
+    const value = `v-${randomBytes(12).toString('hex')}`;
+    const name = await newSecret(user, value);
+    const use = (command: string) => ({
+      run: { shell: { command, environment: { S: `\${ $secrets.${name} }` } } },
+    });
+    const run = await world.run(user, [
+      {
+        loop: {
+          for: { in: [1, 2] },
+          do: [
+            {
+              both: {
+                fork: {
+                  branches: [
+                    { inner: { do: [{ measure: use('printf %s "$S" | wc -c') }] } },
+                    {
+                      tries: {
+                        try: [{ fails: use('exit 3') }],
+                        catch: { do: [{ after: use('printf %s "$S" | wc -c') }] },
+                      },
+                    },
+                  ],
+                },
+              },
+            },
+          ],
+        },
+      },
+    ]);
+    expect([run.status, run.error]).toEqual(['completed', null]);
+    expect(run.output).toEqual([`${value.length}\n`, `${value.length}\n`]);
+  });
+
   test('whose output fails it shows no value in the error', async () => {
     const value = `v-${randomBytes(12).toString('hex')}`;
     const name = await newSecret(user, value);

@@ -87,6 +87,19 @@ describe('An archive', () => {
     await expect(verifyArchive(extra, noKeys)).rejects.toThrow(/does not name/);
   });
 
+  test.each([
+    ['commands of PostgreSQL', 'postgres/cluster/postgresql.conf'],
+    ['processes to be ended', 'state.json'],
+    ['where a host finds its platform', 'hosts/local/host.json'],
+    ['a folder above', 'keys/../../a.key'],
+  ])('that holds %s, which no backup does, is refused before anything is written', async (_what, path) => {
+    const target = join(folder, `odd-${path.replaceAll('/', '-')}`);
+    const archive = await createArchive(target, undefined);
+    await archive.add(path, secret);
+    await archive.finish(MANIFEST, Buffer.from('{}'));
+    await expect(verifyArchive(target, noKeys)).rejects.toThrow(/which no backup has/);
+  });
+
   test('of a later format says so', async () => {
     const later = await write('later', noLocks, (manifest) => ({ ...manifest, format: 2, version: '9.0.0' }));
     await expect(verifyArchive(later, noKeys)).rejects.toThrow(/format 2 \(made by Vareon 9\.0\.0\)/);

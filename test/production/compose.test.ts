@@ -42,7 +42,8 @@ describe('docker-compose.yml', () => {
     const { api, platform, host } = compose.services;
     for (const service of [api, platform])
       expect(service?.secrets).toEqual(expect.arrayContaining(['jwt.key', 'encryption.key', 'database-url']));
-    expect(host?.secrets).toEqual(['host-local.credential']);
+    // Of a name and a mode of its own: in that container users' steps run, too.
+    expect(host?.secrets).toEqual(['host-local.own-credential']);
     expect(host?.networks).toEqual(['hosts']);
     expect(compose.networks.data).toEqual({ internal: true });
     for (const name of ['postgres', 'temporal-schema', 'temporal-namespace'])

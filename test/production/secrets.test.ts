@@ -28,6 +28,9 @@ describe('npm run secrets', () => {
     expect(content('bus-host-local.password')).toBe(busPassword(keys.bus, 'host-local'));
     expect(content('database-url')).toContain(content('vareon-database-password'));
     for (const name of readdirSync(folder)) expect(content(name)).not.toBe('');
+    expect(content('host-local.own-credential')).toBe(content('host-local.credential'));
+    // Who runs a step beside the host is another user there.
+    expect(statSync(join(folder, 'host-local.own-credential')).mode & 0o777).toBe(0o600);
   });
 
   test('changes nothing that is there, and adds hosts', () => {

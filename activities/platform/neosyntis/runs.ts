@@ -1,5 +1,5 @@
 import { ApplicationFailure, activityInfo, Context } from '@temporalio/activity';
-import { expectLogs, missingLogs } from '../../../db/myntrix/logs.ts';
+import { expectLogs, missingLogs, openLogs } from '../../../db/myntrix/logs.ts';
 import { applyProjection, type Projected } from '../../../db/neosyntis/projection.ts';
 import type { Database } from '../../../db/orm.ts';
 import type { HostGrantRepository } from '../../../db/system/host-grants.ts';
@@ -26,6 +26,13 @@ export interface RunActivityDeps {
 
 /** How long a run's end waits for the last lines of its steps. */
 const LOGS_WITHIN_MS = 1_000;
+
+/** A step that is to be placed, of its run. */
+export interface PlacedStep {
+  path: string;
+  iteration: number[];
+  attempt: number;
+}
 
 /** What a run asks of the platform. All are idempotent. */
 export function createRunActivities(deps: RunActivityDeps) {
@@ -97,7 +104,12 @@ export function createRunActivities(deps: RunActivityDeps) {
     },
 
     /** The host for a step of a run, or why there is none now. */
-    place: (runId: string, wanted: Wanted): Promise<Placement> => place(runId, wanted),
+    async place(runId: string, wanted: Wanted, step?: PlacedStep): Promise<Placement> {
+      const placement = await place(runId, wanted);
+      if (placement.kind === 'placed' && step)
+        await openLogs(database, { ...step, runId, host: placement.host });
+      return placement;
+    },
 
     /** In arguments of their own, so that a large input of many expressions is the same payload each time. */
     evaluateGuarded: (

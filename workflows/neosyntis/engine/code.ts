@@ -49,9 +49,10 @@ export function createCodeRunner(place: Place, grantSecrets: SecretActivities['g
 
   /** One attempt. A host whose name has another holder by now refuses and runs nothing: the step is placed anew. */
   async function runOnce(given: Attempt, wanted: Wanted, moves: boolean): Promise<Outcome | Lost> {
+    const { runId, path, iteration, attempt } = given;
     for (let refusals = 0; ; refusals++) {
       try {
-        return await runOn(await place(given.runId, wanted), given, moves);
+        return await runOn(await place(runId, wanted, { path, iteration, attempt }), given, moves);
       } catch (error) {
         if (!(error instanceof Refused) || refusals === MOST_REFUSALS) throw error;
         await sleep(REFUSED_PAUSE_MS);

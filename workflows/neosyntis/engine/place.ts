@@ -1,9 +1,13 @@
 import { sleep } from '@temporalio/workflow';
-import type { RunActivities } from '../../../activities/platform/neosyntis/runs.ts';
+import type { PlacedStep, RunActivities } from '../../../activities/platform/neosyntis/runs.ts';
 import type { Wanted } from '../../../domain/system/placement.ts';
 import { failure } from './problem.ts';
 
-export type Place = (runId: string, wanted: Wanted) => Promise<{ host: string; generation: number }>;
+export type Place = (
+  runId: string,
+  wanted: Wanted,
+  step: PlacedStep,
+) => Promise<{ host: string; generation: number }>;
 
 /** How long a step waits for a host that can run it. */
 const WITHIN_MS = 60_000;
@@ -16,10 +20,10 @@ const LAST_LOOK_AFTER_MS = 4_000;
  */
 export const createPlacer =
   (look: RunActivities['place']): Place =>
-  async (runId, wanted) => {
+  async (runId, wanted, step) => {
     const endsAt = Date.now() + WITHIN_MS;
     for (let pauseMs = FIRST_LOOK_AFTER_MS; ; pauseMs = Math.min(pauseMs * 2, LAST_LOOK_AFTER_MS)) {
-      const found = await look(runId, wanted);
+      const found = await look(runId, wanted, step);
       if (found.kind === 'placed') return found;
       if (found.kind === 'refused') throw failure('authorization', found.reason);
       const leftMs = endsAt - Date.now();
