@@ -10,7 +10,7 @@ import { createVerbActivities } from '../activities/platform/neosyntis/verbs.ts'
 import { createMailActivities } from '../activities/platform/system/mail.ts';
 import { createReconcileActivities } from '../activities/platform/system/reconcile.ts';
 import { createRetentionActivities } from '../activities/platform/system/retention.ts';
-import { list, readConfig, readKeys, retentionPolicy } from '../config.ts';
+import { list, readConfig, retentionPolicy } from '../config.ts';
 import { createSecretValues } from '../db/neosyntis/secret-values.ts';
 import { migrate, openDatabase } from '../db/orm.ts';
 import { createHostGrantRepository } from '../db/system/host-grants.ts';
@@ -29,6 +29,7 @@ import { createEnvelope } from '../drivers/secrets/envelope.ts';
 import { createKnownSecrets } from '../drivers/secrets/known.ts';
 import { openStorage } from '../drivers/storage/open.ts';
 import { deleteBlobs } from '../drivers/storage/read.ts';
+import { readKeys } from '../keys.ts';
 import { createLogger } from '../logs.ts';
 import { runProcess } from '../process.ts';
 import { VERSION } from '../version.ts';
