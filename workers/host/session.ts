@@ -1,5 +1,5 @@
 import { Worker } from '@temporalio/worker';
-import { type CodeActivities, createCodeActivities } from '../../activities/host/neosyntis/code.ts';
+import { createCodeActivities } from '../../activities/host/neosyntis/code.ts';
 import type { StepOpener } from '../../activities/host/neosyntis/sealed-step.ts';
 import type { Config } from '../../config.ts';
 import { hostQueue, topics } from '../../domain/names.ts';
@@ -87,13 +87,12 @@ export async function startSession(options: SessionOptions): Promise<Session> {
       temporalAnswers: () => answers(connection),
       log,
     });
-    const { activities, running } = counted(code);
     const worker = await Worker.create({
       connection,
       namespace: settings.temporal.namespace,
       taskQueue: hostQueue(name),
       dataConverter: payloads.dataConverter,
-      activities,
+      activities: { runCode: code.runCode, settleCode: code.settleCode },
       maxConcurrentActivityTaskExecutions: 100,
       // A person who cancels waits for the next heartbeat's answer.
       maxHeartbeatThrottleInterval: '200ms',
@@ -107,7 +106,7 @@ export async function startSession(options: SessionOptions): Promise<Session> {
     const status = announceHost(bus, name, () => ({
       generation,
       capabilities: options.capabilities,
-      sessions: running(),
+      sessions: code.held(),
     }));
     await serveLogRequests(bus, name, code, log);
     const close = async () => {
@@ -129,18 +128,4 @@ export async function startSession(options: SessionOptions): Promise<Session> {
     await bus.close();
     throw error;
   }
-}
-
-/** With how many steps run now. */
-function counted(code: CodeActivities): { activities: CodeActivities; running(): number } {
-  let running = 0;
-  const runCode: CodeActivities['runCode'] = async (step) => {
-    running++;
-    try {
-      return await code.runCode(step);
-    } finally {
-      running--;
-    }
-  };
-  return { activities: { ...code, runCode }, running: () => running };
 }
