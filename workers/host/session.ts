@@ -57,6 +57,11 @@ export const withEnvironment = (told: HostSettings, config: Config): HostSetting
 export async function startSession(options: SessionOptions): Promise<Session> {
   const { settings, generation, processes, log } = options;
   const { name } = settings;
+  const payloads = createPayloads({
+    keys: settings.payloads.keys.map((key) => Buffer.from(key, 'base64')),
+    seals: settings.payloads.seals,
+    blobs: options.blobs,
+  });
   const bus = connectBus({
     url: settings.bus.url,
     username: settings.bus.username,
@@ -65,16 +70,13 @@ export async function startSession(options: SessionOptions): Promise<Session> {
     will: { topic: topics.hostStatus(name), message: { name, status: 'offline', generation } },
     onError: (error) => log.warn({ err: error }, 'bus'),
   });
-  const payloads = createPayloads({
-    keys: settings.payloads.keys.map((key) => Buffer.from(key, 'base64')),
-    seals: settings.payloads.seals,
-    blobs: options.blobs,
-  });
+  const opened: { close(): Promise<void> }[] = [bus];
   try {
     const connection = await connectWorker(
       { TEMPORAL_ADDRESS: settings.temporal.address },
       { tls: settings.temporal.tls, apiKey: settings.temporal.api_key },
     );
+    opened.push(connection);
     const code = createCodeActivities({
       processes,
       hostName: name,
@@ -87,6 +89,8 @@ export async function startSession(options: SessionOptions): Promise<Session> {
       temporalAnswers: () => answers(connection),
       log,
     });
+    await serveLogRequests(bus, name, code, log);
+    // The last thing that can fail: a worker keeps its connection open.
     const worker = await Worker.create({
       connection,
       namespace: settings.temporal.namespace,
@@ -108,7 +112,6 @@ export async function startSession(options: SessionOptions): Promise<Session> {
       capabilities: options.capabilities,
       sessions: code.held(),
     }));
-    await serveLogRequests(bus, name, code, log);
     const close = async () => {
       status.stop();
       if (worker.getState() === 'RUNNING') worker.shutdown();
@@ -125,7 +128,7 @@ export async function startSession(options: SessionOptions): Promise<Session> {
       },
     };
   } catch (error) {
-    await bus.close();
+    for (const one of opened.reverse()) await one.close();
     throw error;
   }
 }
