@@ -5,7 +5,7 @@ const only = (from, allowed, why) => ({
   severity: 'error',
   from: { path: `^${from}/` },
   to: {
-    path: '^(domain|workflows|activities|drivers|db|workers|api|local|ops|production|test|bench|config|logs|process|version)(/|\\.ts$)',
+    path: '^(domain|workflows|activities|drivers|db|workers|api|local|ops|production|test|bench|config|keys|logs|process|version)(/|\\.ts$)',
     pathNot: `^(${[from, ...allowed].join('|')})(/|\\.ts$)`,
   },
 });
@@ -42,24 +42,28 @@ module.exports = {
     {
       ...only(
         'api',
-        ['domain', 'db', 'drivers', 'config', 'logs', 'process', 'version'],
+        ['domain', 'db', 'drivers', 'config', 'keys', 'logs', 'process', 'version'],
         'HTTP and WebSocket',
       ),
       to: {
-        ...only('api', ['domain', 'db', 'drivers', 'config', 'logs', 'process', 'version']).to,
+        ...only('api', ['domain', 'db', 'drivers', 'config', 'keys', 'logs', 'process', 'version']).to,
         dependencyTypesNot: ['type-only'],
       },
     },
     only(
       'workers',
-      ['domain', 'drivers', 'db', 'activities', 'workflows', 'config', 'logs', 'process', 'version'],
+      ['domain', 'drivers', 'db', 'activities', 'workflows', 'config', 'keys', 'logs', 'process', 'version'],
       'entry points',
     ),
     only('production', ['domain', 'drivers'], 'sets up an installation; starts nothing'),
-    only('local', ['config', 'drivers', 'workers', 'domain', 'logs'], 'starts processes; knows no feature'),
+    only(
+      'local',
+      ['config', 'keys', 'drivers', 'workers', 'domain', 'logs'],
+      'starts processes; knows no feature',
+    ),
     only(
       'ops',
-      ['domain', 'drivers', 'db', 'local', 'config', 'logs', 'version'],
+      ['domain', 'drivers', 'db', 'local', 'config', 'keys', 'logs', 'version'],
       'commands beside the platform',
     ),
     {

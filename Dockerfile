@@ -27,7 +27,7 @@ RUN apt-get update && \
 WORKDIR /app
 COPY --from=build /app/package.json /app/package-lock.json /app/workflows.js ./
 COPY --from=build /app/node_modules ./node_modules
-COPY --from=build /app/config.ts /app/secret-files.ts /app/logs.ts /app/process.ts /app/version.ts ./
+COPY --from=build /app/config.ts /app/keys.ts /app/secret-files.ts /app/logs.ts /app/process.ts /app/version.ts ./
 COPY --from=build /app/domain ./domain
 COPY --from=build /app/drivers ./drivers
 COPY --from=build /app/db ./db

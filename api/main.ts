@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { readConfig, readKeys } from '../config.ts';
+import { readConfig } from '../config.ts';
+import { readKeys } from '../keys.ts';
 import { createLogger } from '../logs.ts';
 import { runProcess } from '../process.ts';
 import { startApi } from './server.ts';

@@ -1,5 +1,5 @@
 import type { AddressInfo } from 'node:net';
-import { type Config, type Keys, list } from '../config.ts';
+import { type Config, list } from '../config.ts';
 import { migrate, openDatabase } from '../db/orm.ts';
 import { createHostCredentials } from '../db/system/host-credentials.ts';
 import { startBroker } from '../drivers/bus/broker.ts';
@@ -8,6 +8,7 @@ import { connectBus } from '../drivers/bus/mqtt.ts';
 import { createExpressionCheck } from '../drivers/expressions/check.ts';
 import { createPayloads } from '../drivers/payloads/converter.ts';
 import { openStorage } from '../drivers/storage/open.ts';
+import type { Keys } from '../keys.ts';
 import type { Logger } from '../logs.ts';
 import { seedAdministrator } from './auth/seed.ts';
 import { watchDatabase } from './database-watch.ts';

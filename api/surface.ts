@@ -1,4 +1,4 @@
-import type { Config, Keys } from '../config.ts';
+import type { Config } from '../config.ts';
 import { createJobRepository } from '../db/myntrix/jobs.ts';
 import { createRunRepository } from '../db/neosyntis/runs.ts';
 import { createSecretValues } from '../db/neosyntis/secret-values.ts';
@@ -22,6 +22,7 @@ import { createPayloadCodec } from '../drivers/payloads/codec.ts';
 import { createPayloadDecoder } from '../drivers/payloads/decoder.ts';
 import { createEnvelope } from '../drivers/secrets/envelope.ts';
 import type { BlobStore } from '../drivers/storage/port.ts';
+import type { Keys } from '../keys.ts';
 import type { Logger } from '../logs.ts';
 import { VERSION } from '../version.ts';
 import { createAuthenticator } from './auth/authenticator.ts';

@@ -1,5 +1,6 @@
-import type { Config, Keys } from '../config.ts';
+import type { Config } from '../config.ts';
 import { busPassword, supervisedHostCredential } from '../drivers/bus/credentials.ts';
+import type { Keys } from '../keys.ts';
 
 type Environment = Record<string, string | undefined>;
 

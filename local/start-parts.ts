@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Config, readKeys } from '../config.ts';
+import type { Config } from '../config.ts';
+import { readKeys } from '../keys.ts';
 import { firstAdminPassword } from './admin-password.ts';
 import { apiUrlOf } from './api-url.ts';
 import { prepareBundle } from './bundle.ts';

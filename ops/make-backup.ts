@@ -88,12 +88,14 @@ type Wanted = (path: string, file: string) => boolean | Promise<boolean>;
 function foldersOf(config: Config): Sources['folders'] {
   const { dataDir, keysDir, VAREON_STORAGE: storage } = config;
   const isSpool: Wanted = (path, file) => /\/spool\//.test(path) && isYoung(file, SPOOL_YOUNG_MS);
+  // What is being written has a folder of its own, with a dot.
+  const isWhole: Wanted = (path) => !path.startsWith('.');
   const folders: Sources['folders'] = [
     // A folder of secrets elsewhere has other files, too.
     ['keys', keysDir, (path) => keysDir === join(dataDir, 'keys') || /^[^/]+\.key$/.test(path)],
     ['hosts', join(dataDir, 'hosts'), isSpool],
   ];
-  if (!storage?.startsWith('s3://')) folders.push(['blobs', storage ?? join(dataDir, 'blobs'), () => true]);
+  if (!storage?.startsWith('s3://')) folders.push(['blobs', storage ?? join(dataDir, 'blobs'), isWhole]);
   return folders;
 }
 

@@ -1,11 +1,10 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { chmod, mkdir, open } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { chmod } from 'node:fs/promises';
 import type { Config } from '../config.ts';
 import { migrations } from '../db/migrations.ts';
 import { restoreMark } from '../local/half-restored.ts';
 import { lockFolder } from '../local/lock.ts';
-import { MANIFEST, type Manifest } from './archive/manifest.ts';
+import type { Manifest } from './archive/manifest.ts';
 import { readArchive, verifyArchive } from './archive/read.ts';
 import type { KeysToOpen } from './archive/sealing.ts';
 import { connect } from './database/connection.ts';
@@ -14,7 +13,8 @@ import { tableOf } from './database/copy-out.ts';
 import { migrateTo } from './database/schema.ts';
 import { withDatabase } from './installation.ts';
 import { Problem } from './problem.ts';
-import { TEMPORAL_FILE } from './temporal-store.ts';
+import { drain, restoreFiles } from './restore-files.ts';
+import { requirePlaces } from './restore-places.ts';
 
 export interface RestoreOptions {
   config: Config;
@@ -24,8 +24,8 @@ export interface RestoreOptions {
 }
 
 /**
- * Makes an installation from a backup, in an empty data folder. All of the archive is checked before the first
- * write; a mark in the folder keeps `npm start` away until the last one.
+ * Makes an installation from a backup, in an empty data folder; keys and large values go where the settings say. All
+ * of the archive is checked before the first write; a mark in the folder keeps `npm start` away until the last one.
  * @throws Problem
  */
 export async function makeRestore({ config, file, keys, signal }: RestoreOptions): Promise<Manifest> {
@@ -33,13 +33,14 @@ export async function makeRestore({ config, file, keys, signal }: RestoreOptions
   refuseUnlessEmpty(dataDir);
   const manifest = await verifyArchive(file, keys);
   refuseNewer(manifest);
+  const there = await requirePlaces(config, manifest);
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   await chmod(dataDir, 0o700);
   const lock = lockFolder(dataDir);
   if (!lock) throw new Problem(`Another process works in ${dataDir}.`);
   writeFileSync(restoreMark(dataDir), `${JSON.stringify({ file })}\n`, { mode: 0o600, flush: true });
   try {
-    await restoreFiles(file, keys, config, signal);
+    await restoreFiles({ config, file, keys, there, signal });
   } catch (error) {
     lock.release();
     throw error;
@@ -73,31 +74,6 @@ function refuseNewer(manifest: Manifest): void {
     throw new Problem(
       `This backup was made by Vareon ${manifest.version}, which knows migrations that this version does not (${unknown.join(', ')}). Install that version or a later one.`,
     );
-}
-
-/** Everything but the rows. The keys are among it: the database is made with the password in them. */
-async function restoreFiles(file: string, keys: KeysToOpen, config: Config, signal: AbortSignal) {
-  for await (const { path, content } of readArchive(file, keys)) {
-    signal.throwIfAborted();
-    const isElsewhere = path === TEMPORAL_FILE && config.TEMPORAL_ADDRESS !== undefined;
-    if (path === MANIFEST || isElsewhere || tableOf(path) !== undefined) await drain(content);
-    else await write(join(config.dataDir, path), content);
-  }
-}
-
-async function drain(content: AsyncIterable<Buffer>): Promise<void> {
-  for await (const _ of content);
-}
-
-async function write(target: string, content: AsyncIterable<Buffer>): Promise<void> {
-  await mkdir(dirname(target), { recursive: true, mode: 0o700 });
-  const handle = await open(target, 'wx', 0o600);
-  try {
-    for await (const bytes of content) await handle.writeFile(bytes);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }
 
 async function restoreDatabase(

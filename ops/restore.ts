@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readConfig } from '../config.ts';
 import { runCommand } from './command.ts';
@@ -8,7 +8,8 @@ import { Problem } from './problem.ts';
 const usage = `Usage: npm run restore -- FILE [--identity FILE] [--passphrase-file FILE]
 
 Makes an installation from a backup, in VAREON_DATA_DIR, which must be empty or not there (and so must the database,
-when DATABASE_URL names one). Then: npm start.`;
+when DATABASE_URL names one). Keys go to VAREON_KEYS_DIR and large values to VAREON_STORAGE, if those are set. Then:
+npm start.`;
 
 /** Entry point of `npm run restore`. */
 await runCommand(usage, async (signal) => {
@@ -32,7 +33,14 @@ await runCommand(usage, async (signal) => {
     signal,
   });
   const rows = manifest.tables.reduce((sum, table) => sum + table.rows, 0);
-  const settings = Object.entries(manifest.settings).map(([name, value]) => `  Set again: ${name}=${value}`);
+  // Where things were is where they are only when these settings are the same now.
+  const wasPlace = ([name, value]: [string, string]) =>
+    name === 'VAREON_KEYS_DIR' || (name === 'VAREON_STORAGE' && !value.startsWith('s3://'));
+  const settings = Object.entries(manifest.settings)
+    .filter((setting) => !wasPlace(setting))
+    .map(([name, value]) => `  Set again: ${name}=${value}`);
+  const hasBlobs = manifest.parts.some(({ path }) => path.startsWith('blobs/'));
+  const storage = config.VAREON_STORAGE?.split('?')[0] ?? join(config.dataDir, 'blobs');
   const hidden = manifest.secret_settings.map(
     (name) => `  Set again: ${name} (its value is not in the backup)`,
   );
@@ -40,6 +48,8 @@ await runCommand(usage, async (signal) => {
   return [
     `Restored the backup of ${manifest.created_at} (Vareon ${manifest.version}) into ${config.dataDir}`,
     `  ${manifest.tables.length} tables with ${rows} rows, ${((performance.now() - startedAt) / 1000).toFixed(1)} s`,
+    `  The keys are in ${config.keysDir}`,
+    ...(hasBlobs ? [`  Large values are in ${storage}`] : []),
     ...settings,
     ...hidden,
     ...(manifest.temporal_namespace !== null && isElsewhere

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { busPassword, supervisedHostCredential } from '../drivers/bus/credentials.ts';
 import { hostRights, passwordLines, platformRights } from './bus-files.ts';
 
-/** Each 32 random bytes in base64, as config.ts reads them. */
+/** Each 32 random bytes in base64, as keys.ts reads them. */
 const keyNames = ['jwt', 'encryption', 'bus', 'payload'] as const;
 
 /**

@@ -3,7 +3,8 @@ import { existsSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { ConfigError, readConfig, readKeys, retentionPolicy, withSecrets } from '../config.ts';
+import { ConfigError, readConfig, retentionPolicy, withSecrets } from '../config.ts';
+import { readKeys } from '../keys.ts';
 
 const problemsOf = (env: Record<string, string>): string[] => {
   try {

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: runtime expressions are strings.
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -99,6 +100,23 @@ describe('Two replicas', () => {
     expect(refreshed.status).toBe(200);
     expect((await a('GET', '/api/users/me', { token: refreshed.body.access_token })).status).toBe(200);
   });
+
+  test('read each other’s large values, whichever took them', async () => {
+    const command = 'head -c 400000 /dev/zero | tr "\\0" x';
+    const workflow = await newWorkflow([
+      { large: { run: { shell: { command } } } },
+      { count: { set: { length: '${ length }' } } },
+    ]);
+    const ids = await Promise.all([a, b, a, b].map((api) => trigger(api, workflow)));
+    for (const id of ids) {
+      const run = await until(
+        async () => (await b('GET', `/api/neosyntis/runs/${id}`, { token: adminToken })).body,
+        ({ status }) => status !== 'pending' && status !== 'running',
+        30_000,
+      );
+      expect(run).toMatchObject({ error: null, status: 'completed', output: { length: 400_000 } });
+    }
+  }, 60_000);
 
   test('let a WebSocket ticket of one be used once, at the other', async () => {
     const { body } = await a('POST', '/api/ws-ticket', { token: adminToken });

@@ -30,7 +30,7 @@ const checks = [
         'ops',
         'production',
       ],
-      ...['config.ts', 'logs.ts', 'process.ts'],
+      ...['config.ts', 'keys.ts', 'logs.ts', 'process.ts'],
     ],
   },
 ];

@@ -1,4 +1,4 @@
-import type { CodeActivities } from '../activities/host/neosyntis/code.ts';
+import type { HostCode } from '../activities/host/neosyntis/code.ts';
 import { topics } from '../domain/names.ts';
 import type { LogRange } from '../domain/neosyntis/code.ts';
 import type { Bus } from '../drivers/bus/port.ts';
@@ -8,7 +8,7 @@ import type { Logger } from '../logs.ts';
 export async function serveLogRequests(
   bus: Bus,
   name: string,
-  activities: Pick<CodeActivities, 'readLog'>,
+  activities: Pick<HostCode, 'readLog'>,
   log: Logger,
 ): Promise<void> {
   await bus.subscribe(topics.hostLogRequests(name), (message) => {

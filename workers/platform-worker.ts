@@ -10,7 +10,7 @@ import { createVerbActivities, type VerbImplementation } from '../activities/pla
 import { createMailActivities } from '../activities/platform/system/mail.ts';
 import { createReconcileActivities } from '../activities/platform/system/reconcile.ts';
 import { createRetentionActivities } from '../activities/platform/system/retention.ts';
-import { type Config, type Keys, list, retentionPolicy } from '../config.ts';
+import { type Config, list, retentionPolicy } from '../config.ts';
 import { createSecretValues } from '../db/neosyntis/secret-values.ts';
 import { migrate, openDatabase } from '../db/orm.ts';
 import { createHostGrantRepository } from '../db/system/host-grants.ts';
@@ -29,6 +29,7 @@ import { createEnvelope } from '../drivers/secrets/envelope.ts';
 import type { KnownSecrets } from '../drivers/secrets/known.ts';
 import { openStorage } from '../drivers/storage/open.ts';
 import { deleteBlobs } from '../drivers/storage/read.ts';
+import type { Keys } from '../keys.ts';
 import type { Logger } from '../logs.ts';
 import { VERSION } from '../version.ts';
 import { bundleWorkflows } from './bundle.ts';

@@ -1,5 +1,6 @@
-import { readConfig, readKeys } from '../config.ts';
+import { readConfig } from '../config.ts';
 import { createKnownSecrets } from '../drivers/secrets/known.ts';
+import { readKeys } from '../keys.ts';
 import { createLogger } from '../logs.ts';
 import { runProcess } from '../process.ts';
 import { startPlatform } from './platform-worker.ts';

@@ -1,7 +1,8 @@
-import { readConfig, readKeys } from '../config.ts';
+import { readConfig } from '../config.ts';
 import { migrate, openDatabase } from '../db/orm.ts';
 import { createSealedRows } from '../db/system/sealed-rows.ts';
 import { createEnvelope } from '../drivers/secrets/envelope.ts';
+import { readKeys } from '../keys.ts';
 import { createLogger } from '../logs.ts';
 import { rotateKeys } from './key-rotation.ts';
 

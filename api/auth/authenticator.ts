@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { Config, Keys } from '../../config.ts';
+import type { Config } from '../../config.ts';
 import { type Account, createAccountReader, type TokenAccount } from '../../db/auth/accounts.ts';
 import { isSecret, parseApiToken } from '../../db/auth/api-tokens.ts';
 import { createTicketRepository } from '../../db/auth/ws-tickets.ts';
@@ -7,6 +7,7 @@ import type { Database } from '../../db/orm.ts';
 import { type Permission, permissionsOf } from '../../domain/auth/permissions.ts';
 import type { Principal } from '../../domain/auth/principal.ts';
 import { AppError } from '../../domain/errors.ts';
+import type { Keys } from '../../keys.ts';
 import type { Authenticator } from '../http/router.ts';
 import { type AccessTokens, createAccessTokens } from './access-tokens.ts';
 

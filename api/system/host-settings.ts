@@ -1,6 +1,7 @@
-import type { Config, Keys } from '../../config.ts';
+import type { Config } from '../../config.ts';
 import type { HostSettings } from '../../domain/system/host-access.ts';
 import { busPassword } from '../../drivers/bus/credentials.ts';
+import type { Keys } from '../../keys.ts';
 
 export type HostSettingsConfig = Pick<
   Config,

@@ -1,6 +1,7 @@
 import type { VerbImplementation } from '../../activities/platform/neosyntis/verbs.ts';
-import { readConfig, readKeys } from '../../config.ts';
+import { readConfig } from '../../config.ts';
 import { createKnownSecrets } from '../../drivers/secrets/known.ts';
+import { readKeys } from '../../keys.ts';
 import { createLogger } from '../../logs.ts';
 import { runProcess } from '../../process.ts';
 import { startPlatform } from '../../workers/platform-worker.ts';

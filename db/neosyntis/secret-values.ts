@@ -15,6 +15,8 @@ export interface StepPlace {
   path: string;
   iteration: number[];
   host: string;
+  /** By the run's clock, which also says when its steps end; ISO 8601. Workers of earlier versions do not say it. */
+  at?: string;
 }
 
 /** The secrets of runs: whose they are says the run's row, nobody else. */
@@ -51,16 +53,20 @@ export function createSecretValues({ em }: Database, envelope: Envelope) {
     },
 
     /** Notes, before the host is asked to run it, that a step on that host may read its run's secrets. */
-    async grant({ runId, path, iteration, host }: StepPlace): Promise<void> {
+    async grant({ runId, path, iteration, host, at }: StepPlace): Promise<void> {
       await em.execute(
         `insert into secret_grants (run_id, path, iteration, host, granted_at)
-         values (?, ?, ?::int[], ?, now())
-         on conflict (run_id, path, iteration) do update set host = excluded.host, granted_at = now()`,
-        [runId, path, `{${iteration.join(',')}}`, host],
+         values (?, ?, ?::int[], ?, coalesce(?::timestamptz, now()))
+         on conflict (run_id, path, iteration)
+         do update set host = excluded.host, granted_at = excluded.granted_at`,
+        [runId, path, `{${iteration.join(',')}}`, host, at ?? null],
       );
     },
 
-    /** The secrets that those steps of a run name which were granted some and are open on that host. */
+    /**
+     * The secrets that those steps of a run name which were granted some and are open on that host. A step that is
+     * run again may be asked for before its row tells of it: an end before the grant is that of an earlier attempt.
+     */
     async grantedNames(runId: string, host: string): Promise<Set<string> | undefined> {
       const [run] = await rows<{ document: Document; paths: string[] }>(
         em,
@@ -70,7 +76,7 @@ export function createSecretValues({ em }: Database, envelope: Envelope) {
            select json_agg(distinct g.path) as paths from secret_grants g
            where g.run_id = r.id and g.host = ? and not exists (
              select from run_steps s where s.run_id = g.run_id and s.path = g.path
-               and s.iteration = g.iteration and s.ended_at is not null)) open
+               and s.iteration = g.iteration and s.ended_at > g.granted_at)) open
          where r.id = ? and j.status not in ('completed', 'failed', 'cancelled') and open.paths is not null`,
         [host, runId],
       );

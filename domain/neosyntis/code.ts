@@ -79,7 +79,7 @@ export type OutputStream = 'stdout' | 'stderr';
  */
 export type LogChunk = LogChunkMessage;
 
-/** The input of the activity `readLog`: asks for what a stream holds from a byte on. */
+/** The input of `readLog` on a host: asks for what a stream holds from a byte on. */
 export interface LogRange {
   runId: string;
   path: string;

@@ -1,7 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: runtime expressions are strings.
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { Client } from 'pg';
 import { supervisedHostCredential } from '../../drivers/bus/credentials.ts';
 import { until } from '../support/client.ts';
 import { testStack } from '../support/stack.ts';
@@ -213,6 +214,68 @@ describe('A step with a secret', () => {
       expect(run.error.detail).toContain('***');
       expect(JSON.stringify(run)).not.toContain(value);
     }
+  });
+
+  describe('that a retry runs again has it again', () => {
+    const stepsOf = (name: string, flag: string, delay: object) => [
+      {
+        again: {
+          try: [
+            {
+              code: {
+                run: {
+                  shell: {
+                    command: `if mkdir ${flag} 2>/dev/null; then echo "$S"; exit 3; fi; rmdir ${flag}; printf %s "$S" | wc -c`,
+                    environment: { S: `\${ $secrets.${name} }` },
+                  },
+                },
+              },
+            },
+          ],
+          catch: { retry: { delay, limit: { attempt: { count: 2 } } } },
+        },
+      },
+    ];
+    const newFlag = () => `/tmp/vareon-again-${randomBytes(6).toString('hex')}`;
+    const value = 'v-0123456789';
+    const asAgain = {
+      status: 'completed',
+      output: `${value.length}\n`,
+      steps: [{ name: 'again' }, { name: 'code', status: 'completed', attempt: 2 }],
+    };
+
+    test('at once', async () => {
+      const name = await newSecret(user, value);
+      const run = await world.run(user, stepsOf(name, newFlag(), { milliseconds: 1 }));
+      expect(run).toMatchObject(asAgain);
+    });
+
+    test('while its row still tells of its first end', async () => {
+      const name = await newSecret(user, value);
+      const flag = newFlag();
+      const id = await world.newWorkflow(user, stepsOf(name, flag, { seconds: 3 }));
+      const { body } = await call(user, 'POST', `/api/neosyntis/workflows/${id}/trigger`);
+      await world.untilRun(user, body.run_id, ({ steps }) => steps[1]?.status === 'failed');
+      const other = new Client(testStack().databaseUrl);
+      await other.connect();
+      try {
+        await other.query('begin');
+        await other.query("select from run_steps where run_id = $1 and name = 'code' for update", [
+          body.run_id,
+        ]);
+        // Attempt 2 removes it; what the run tells of that waits for us.
+        await until(
+          async () => existsSync(flag),
+          (isThere) => !isThere,
+          10_000,
+        );
+      } finally {
+        await other.end();
+      }
+      expect(await world.untilRun(user, body.run_id, ({ status }) => status !== 'running')).toMatchObject(
+        asAgain,
+      );
+    }, 30_000);
   });
 
   test('sends it in a mail', async () => {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Client } from 'pg';
-import { readKeys } from '../../config.ts';
+import { readKeys } from '../../keys.ts';
 import { restoreMark } from '../../local/half-restored.ts';
 import { verifyArchive } from '../../ops/archive/read.ts';
 import { testEnvironment, testStack } from '../support/stack.ts';

@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Connection, Client as TemporalClient } from '@temporalio/client';
 import type { Payload } from '@temporalio/common';
+import { Client as PostgresClient } from 'pg';
 import { openStorage } from '../../drivers/storage/open.ts';
 import type { BlobStore } from '../../drivers/storage/port.ts';
 import { readBlob } from '../../drivers/storage/read.ts';
@@ -160,5 +162,66 @@ describe('With the payload codec on', () => {
     expect((await api('POST', '/api/temporal/codec/session', foreign)).status).toBe(403);
     // The cookie is for this route alone.
     expect((await api('GET', '/api/users/me', { headers })).status).toBe(401);
+  }, 180_000);
+
+  test('a run that is reset in Temporal is shown again as its sealed history tells, large batches too', async () => {
+    // Together more than what goes inline: what the run tells of them is kept in storage.
+    const sets = Array.from({ length: 6 }, (_, n) => ({ [`set${n}`]: { set: { text: '${ .text }' } } }));
+    const text = `${CANARY} ${'z'.repeat(60_000)}`;
+    const steps = [...sets, { short: { wait: { seconds: 1 } } }, { long: { wait: { hours: 1 } } }];
+    const body = { name: CANARY, steps };
+    const { id } = await expectStatus(201, api('POST', '/api/neosyntis/workflows', { token: admin, body }));
+    const path = `/api/neosyntis/workflows/${id}/trigger`;
+    const { run_id } = await expectStatus(
+      202,
+      api('POST', path, { token: admin, body: { input: { text } } }),
+    );
+    const untilRun = (done: (run: Record<string, unknown> & { steps: { status: string }[] }) => boolean) =>
+      until(
+        async () => (await api('GET', `/api/neosyntis/runs/${run_id}`, { token: admin })).body,
+        done,
+        60_000,
+      );
+    const before = await untilRun(({ steps: shown }) => shown[7]?.status === 'waiting');
+    expect(JSON.stringify(before.steps[0]).includes(CANARY)).toBe(true);
+    const handle = temporal.workflow.getHandle(run_id);
+    // What a run tells can be there before the workflow task that told it is over.
+    const isDone = (event: { workflowTaskCompletedEventAttributes?: unknown }) =>
+      event.workflowTaskCompletedEventAttributes;
+    const events = await until(
+      async () => (await handle.fetchHistory()).events ?? [],
+      (found) => found.filter(isDone).length > 1,
+      10_000,
+    );
+    const told = events.flatMap(
+      ({ markerRecordedEventAttributes: marker, activityTaskScheduledEventAttributes: scheduled }) =>
+        [...(marker?.details?.result?.payloads ?? []), ...(scheduled?.input?.payloads ?? [])].map(
+          ({ metadata }) => metadata?.messageType?.toString() ?? '',
+        ),
+    );
+    expect(told.some((type) => type.includes('ExternalStorageReference'))).toBe(true);
+    // Of what was told before it the history keeps only this.
+    const waits = events.findLast(isDone);
+    await temporal.workflowService.resetWorkflowExecution({
+      namespace: 'default',
+      workflowExecution: { workflowId: run_id, runId: (await handle.describe()).runId },
+      reason: 'a test',
+      workflowTaskFinishEventId: waits?.eventId ?? null,
+      requestId: randomUUID(),
+    });
+    // Its row is made anew when it has another execution: from then on the history alone has told it.
+    const client = new PostgresClient(stack.databaseUrl);
+    await client.connect();
+    const execution = async () =>
+      (await client.query('select execution from runs where id = $1', [run_id])).rows[0].execution;
+    const { runId: next } = await handle.describe();
+    await until(execution, (one) => one === next, 60_000);
+    await client.end();
+    const after = await untilRun(({ steps: shown }) => shown[7]?.status === 'waiting');
+    // Not toEqual on the whole: a difference would be printed, and they are large.
+    for (const n of sets.keys())
+      expect(JSON.stringify(after.steps[n]) === JSON.stringify(before.steps[n])).toBe(true);
+    await handle.cancel();
+    await untilRun(({ status }) => status === 'cancelled');
   }, 180_000);
 });

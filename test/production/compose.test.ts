@@ -50,6 +50,20 @@ describe('docker-compose.yml', () => {
       expect(compose.services[name]?.networks).toEqual(['data']);
   });
 
+  test('gives all APIs and platform workers one place for large values, which they may write to', () => {
+    const { api, platform } = compose.services;
+    const image = text('Dockerfile');
+    for (const service of [api, platform]) {
+      const setting = /^\$\{VAREON_STORAGE:-(.+)\}$/.exec(String(service?.environment?.VAREON_STORAGE));
+      const [volume = '', mounted = ''] = service?.volumes?.[0]?.split(':') ?? [];
+      expect(compose.volumes).toHaveProperty([volume]);
+      expect(setting?.[1]).toBe(`${mounted}/blobs`);
+      // A new volume gets the owner of the folder in the image, which the processes run as.
+      expect(image).toMatch(new RegExp(`install -d -o vareon .*${mounted}( |$)`, 'm'));
+    }
+    expect(api?.volumes).toEqual(platform?.volumes);
+  });
+
   test('names secrets that npm run secrets makes, and files that are there', () => {
     const folder = mkdtempSync(join(tmpdir(), 'vareon-compose-'));
     makeSecrets(folder, ['local']);

@@ -2,9 +2,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
-import { readKeys } from '../../config.ts';
 import { topics } from '../../domain/names.ts';
 import { busPassword } from '../../drivers/bus/credentials.ts';
+import { readKeys } from '../../keys.ts';
 import { hostReads, hostWrites } from '../../production/bus-files.ts';
 import { makeSecrets } from '../../production/secrets.ts';
 

@@ -1,11 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { v7 as uuidv7 } from 'uuid';
-import { readKeys } from '../../config.ts';
 import { supervisedHostCredential } from '../../drivers/bus/credentials.ts';
 import { BlobNotFound } from '../../drivers/storage/port.ts';
 import { readBlob } from '../../drivers/storage/read.ts';
 import { createRemoteBlobs } from '../../drivers/storage/remote.ts';
+import { readKeys } from '../../keys.ts';
 import { until } from '../support/client.ts';
 import { testStack } from '../support/stack.ts';
 import { enterWorld, expectStatus, type TestUser, type World } from '../support/world.ts';

@@ -69,6 +69,8 @@ export async function startReplicas(servers: Servers, folder: string, root = rep
               TEMPORAL_ADDRESS: servers.temporalAddress,
               TEMPORAL_NAMESPACE: servers.temporalNamespace,
               BUS_URL: servers.busUrl,
+              // The volume that they share.
+              VAREON_STORAGE: join(folder, 'blobs'),
             }),
         VAREON_DATA_DIR: dataDir,
         VAREON_HEALTH_FILE: join(dataDir, 'health'),

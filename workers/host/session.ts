@@ -1,5 +1,5 @@
 import { Worker } from '@temporalio/worker';
-import { type CodeActivities, createCodeActivities } from '../../activities/host/neosyntis/code.ts';
+import { createCodeActivities } from '../../activities/host/neosyntis/code.ts';
 import type { StepOpener } from '../../activities/host/neosyntis/sealed-step.ts';
 import type { Config } from '../../config.ts';
 import { hostQueue, topics } from '../../domain/names.ts';
@@ -57,6 +57,11 @@ export const withEnvironment = (told: HostSettings, config: Config): HostSetting
 export async function startSession(options: SessionOptions): Promise<Session> {
   const { settings, generation, processes, log } = options;
   const { name } = settings;
+  const payloads = createPayloads({
+    keys: settings.payloads.keys.map((key) => Buffer.from(key, 'base64')),
+    seals: settings.payloads.seals,
+    blobs: options.blobs,
+  });
   const bus = connectBus({
     url: settings.bus.url,
     username: settings.bus.username,
@@ -65,16 +70,13 @@ export async function startSession(options: SessionOptions): Promise<Session> {
     will: { topic: topics.hostStatus(name), message: { name, status: 'offline', generation } },
     onError: (error) => log.warn({ err: error }, 'bus'),
   });
-  const payloads = createPayloads({
-    keys: settings.payloads.keys.map((key) => Buffer.from(key, 'base64')),
-    seals: settings.payloads.seals,
-    blobs: options.blobs,
-  });
+  const opened: { close(): Promise<void> }[] = [bus];
   try {
     const connection = await connectWorker(
       { TEMPORAL_ADDRESS: settings.temporal.address },
       { tls: settings.temporal.tls, apiKey: settings.temporal.api_key },
     );
+    opened.push(connection);
     const code = createCodeActivities({
       processes,
       hostName: name,
@@ -87,13 +89,14 @@ export async function startSession(options: SessionOptions): Promise<Session> {
       temporalAnswers: () => answers(connection),
       log,
     });
-    const { activities, running } = counted(code);
+    await serveLogRequests(bus, name, code, log);
+    // The last thing that can fail: a worker keeps its connection open.
     const worker = await Worker.create({
       connection,
       namespace: settings.temporal.namespace,
       taskQueue: hostQueue(name),
       dataConverter: payloads.dataConverter,
-      activities,
+      activities: { runCode: code.runCode, settleCode: code.settleCode },
       maxConcurrentActivityTaskExecutions: 100,
       // A person who cancels waits for the next heartbeat's answer.
       maxHeartbeatThrottleInterval: '200ms',
@@ -107,9 +110,8 @@ export async function startSession(options: SessionOptions): Promise<Session> {
     const status = announceHost(bus, name, () => ({
       generation,
       capabilities: options.capabilities,
-      sessions: running(),
+      sessions: code.held(),
     }));
-    await serveLogRequests(bus, name, code, log);
     const close = async () => {
       status.stop();
       if (worker.getState() === 'RUNNING') worker.shutdown();
@@ -126,21 +128,7 @@ export async function startSession(options: SessionOptions): Promise<Session> {
       },
     };
   } catch (error) {
-    await bus.close();
+    for (const one of opened.reverse()) await one.close();
     throw error;
   }
-}
-
-/** With how many steps run now. */
-function counted(code: CodeActivities): { activities: CodeActivities; running(): number } {
-  let running = 0;
-  const runCode: CodeActivities['runCode'] = async (step) => {
-    running++;
-    try {
-      return await code.runCode(step);
-    } finally {
-      running--;
-    }
-  };
-  return { activities: { ...code, runCode }, running: () => running };
 }

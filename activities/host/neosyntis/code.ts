@@ -38,7 +38,10 @@ export interface CodeDeps extends HoldsOptions {
 /** How a step ended, for all who stay with it. */
 type Ended = { told: CodeResult } | { untold: 'cancelled' | 'ran_before' };
 
-export type CodeActivities = ReturnType<typeof createCodeActivities>;
+export type HostCode = ReturnType<typeof createCodeActivities>;
+
+/** What runs ask for by Temporal. */
+export type CodeActivities = Pick<HostCode, 'runCode' | 'settleCode'>;
 
 const KILL_GRACE_MS = 2_000;
 const OUTPUT_LIMIT_BYTES = 10 * 1024 * 1024;
@@ -157,7 +160,7 @@ export function createCodeActivities({
     return chunks;
   }
 
-  return { runCode, settleCode, readLog };
+  return { runCode, settleCode, readLog, held: holds.count };
 }
 
 /** Its streams were masked as they came; this is for what two of them make together, and for other texts. */

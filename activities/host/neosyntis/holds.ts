@@ -83,6 +83,8 @@ export function createHolds<T>({
         if (all.get(id) === held) all.delete(id);
       }
     },
+    /** How many processes there are now, whoever asked for them. */
+    count: (): number => all.size,
     /** Stays with a process that runs already; undefined when there is none. */
     join(id: string): Promise<T> | undefined {
       const held = all.get(id);

@@ -66,7 +66,7 @@ export function createCodeRunner(place: Place, grantSecrets: SecretActivities['g
     moves: boolean,
   ): Promise<Outcome | Lost> {
     const { runId, path, iteration } = given;
-    if (given.sealed) await grantSecrets({ runId, path, iteration, host });
+    if (given.sealed) await grantSecrets({ runId, path, iteration, host, at: new Date().toISOString() });
     const step = stepId(runId, path, iteration, given.attempt);
     const result = await runCodeOn(host, { ...given, step, generation }, !moves);
     if ('lostHost' in result) return result;
