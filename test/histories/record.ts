@@ -17,7 +17,8 @@ import { type HistoryJson, type Recorded, writeRecorded } from './files.ts';
 import type { Here } from './here.ts';
 import { incidents, isOpen } from './incidents.ts';
 import { serveOthers } from './others.ts';
-import { type Program, programs, SECRET_NAME } from './programs.ts';
+import { type Program, SECRET_NAME } from './programs/program.ts';
+import { programs } from './programs.ts';
 import { isReleased } from './released.ts';
 import { replayAll } from './replay.ts';
 
