@@ -26,6 +26,7 @@ import { createRecorder } from './engine/recorder.ts';
 import type { RunContext } from './engine/scope.ts';
 import { runTask } from './engine/task.ts';
 import { timeoutMs, within } from './engine/timeout.ts';
+import { createTurns, type InTurn } from './engine/turns.ts';
 import { createVerbCaller } from './engine/verbs.ts';
 
 /** Bookkeeping: tried until the database is back, however long that takes. */
@@ -67,19 +68,21 @@ export async function neosyntisRun({ document, input, workflowId, version }: Run
   const runId = workflowInfo().workflowId;
   const startedAt = workflowInfo().startTime.toISOString();
   const engine = await jq();
-  const recorder = createRecorder(runId, { quick: quick.tell, patient: project });
+  const inTurn = createTurns();
+  const recorder = createRecorder(runId, { quick: inTurn(quick.tell), patient: project });
   recorder.run({ status: 'running', startedAt });
   const budget = createBudget(() => recorder.flush());
+  const evaluateGuarded = inTurn(local.evaluateGuarded);
   const guarded = ({ source, input, variables }: GuardedExpression) =>
-    local.evaluateGuarded(source, input, variables);
+    evaluateGuarded(source, input, variables);
   const run: RunContext = {
     runId,
     recorder,
     evaluator: createEvaluator({ engine, guarded, budget }),
     budget,
     visits: new Map(),
-    code: createCodeRunner(createPlacer(local.place), local.grantSecrets),
-    callVerb: createVerbCaller(runId, recorder),
+    code: createCodeRunner(createPlacer(inTurn(local.place)), inTurn(local.grantSecrets)),
+    callVerb: createVerbCaller(runId, recorder, inTurn),
     context: null,
     constants: {
       workflow: {
@@ -96,13 +99,13 @@ export async function neosyntisRun({ document, input, workflowId, version }: Run
   try {
     const output = await within(timeoutMs(document), () => runDocument(run, document, input));
     recorder.finished();
-    await close(run, { status: 'completed', startedAt, output });
+    await close(run, inTurn, { status: 'completed', startedAt, output });
     return output;
   } catch (error) {
-    if (isCancellation(error)) await close(run, { status: 'cancelled', startedAt });
+    if (isCancellation(error)) await close(run, inTurn, { status: 'cancelled', startedAt });
     if (!(error instanceof TaskFailure)) throw error;
     const problem = { instance: '/', ...error.problem };
-    await close(run, { status: 'failed', startedAt, error: problem });
+    await close(run, inTurn, { status: 'failed', startedAt, error: problem });
     throw asTemporalFailure(problem);
   }
 }
@@ -125,12 +128,12 @@ async function runDocument(run: RunContext, document: Document, raw: Json): Prom
 }
 
 /** Makes the end readable, also while the run is being cancelled. */
-const close = (run: RunContext, end: RunChange) =>
+const close = (run: RunContext, inTurn: InTurn, end: RunChange) =>
   CancellationScope.nonCancellable(async () => {
     run.recorder.run({ ...end, endedAt: new Date().toISOString() });
     const { last, logged } = await run.recorder.drain();
     try {
-      await finish(last, logged);
+      await inTurn(finish)(last, logged);
     } catch (error) {
       log.warn('the end is projected by a normal activity', { error });
       await project(last);

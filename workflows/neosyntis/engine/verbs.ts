@@ -8,7 +8,7 @@ import {
   proxyActivities,
   proxyLocalActivities,
 } from '@temporalio/workflow';
-import type { VerbActivities, VerbCall } from '../../../activities/platform/neosyntis/verbs.ts';
+import type { VerbActivities } from '../../../activities/platform/neosyntis/verbs.ts';
 import { OUTBOUND_QUEUE, PLATFORM_QUEUE } from '../../../domain/names.ts';
 import { standardProblem } from '../../../domain/neosyntis/problems.ts';
 import type { Sealed } from '../../../domain/neosyntis/sealed.ts';
@@ -18,6 +18,7 @@ import type { Json } from '../../../domain/wire.ts';
 import { CancelledUnseen, failure, TaskFailure } from './problem.ts';
 import type { Recorder } from './recorder.ts';
 import type { StepPlace } from './scope.ts';
+import type { InTurn } from './turns.ts';
 
 export type VerbCaller = (
   name: string,
@@ -28,7 +29,8 @@ export type VerbCaller = (
 const DEFAULT_TIMEOUT_MS = 30_000;
 
 /** Calls a verb of the registry by its activity; one that is idempotent is tried again, others never are. */
-export function createVerbCaller(runId: string, recorder: Recorder): VerbCaller {
+export function createVerbCaller(runId: string, recorder: Recorder, inTurn: InTurn): VerbCaller {
+  const callQuickly = inTurn(quick.callVerb);
   return async (name, args, { timeoutMs = DEFAULT_TIMEOUT_MS, ...step }) => {
     const verb = verbs.get(name);
     // Temporal would look for an activity that nobody has for ever.
@@ -37,7 +39,7 @@ export function createVerbCaller(runId: string, recorder: Recorder): VerbCaller 
     const call = { runId, ...step, verb: name, args, timeoutMs };
     try {
       if (verb.brief) {
-        const done = await briefly(call);
+        const done = await briefly(() => callQuickly(call));
         if (done) return done.output;
       }
       const { callVerb } = proxyActivities<VerbActivities>({
@@ -59,9 +61,9 @@ const quick = proxyLocalActivities<VerbActivities>({
 });
 
 /** What the verb puts out; nothing when it took too long this time, or something is away. */
-async function briefly(call: VerbCall): Promise<{ output: Json } | undefined> {
+async function briefly(callVerb: () => Promise<Json>): Promise<{ output: Json } | undefined> {
   try {
-    return { output: await quick.callVerb(call) };
+    return { output: await callVerb() };
   } catch (error) {
     const isAnswer = error instanceof ActivityFailure && isAnswered(error.cause);
     if (isAnswer || isCancellation(error)) throw error;

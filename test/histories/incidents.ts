@@ -1,0 +1,130 @@
+import {
+  PLATFORM_QUEUE,
+  RECONCILER_SCHEDULE,
+  RETENTION_SCHEDULE,
+  workflowTypes,
+} from '../../domain/names.ts';
+import { until } from '../support/client.ts';
+import { expectStatus, type Run } from '../support/world.ts';
+import { DEADLINE_MS, type Here, HOUR, isStatus, isWaiting, shell, start, untilHistory } from './here.ts';
+
+/** Its server answers that it should be tried later. */
+export const BUSY_MAILBOX = 'busy@example.org';
+
+/** A kind of run to which something happens, until it is as it is to be recorded. @returns its id */
+export type Incident = (here: Here) => Promise<string>;
+
+const cancelled =
+  (name: string, step: (here: Here) => object): Incident =>
+  async (here) => {
+    const { world, user } = here;
+    const id = await start(here, [{ first: { set: { n: 1 } } }, { long: step(here) }], name);
+    await world.untilRun(user, id, ({ steps }) => steps[1] !== undefined, DEADLINE_MS);
+    await untilHistory(here, id, isWaiting);
+    await expectStatus(202, world.api('POST', `/api/neosyntis/runs/${id}/cancel`, { token: user.token }));
+    await world.untilRun(user, id, isStatus('cancelled'), DEADLINE_MS);
+    return id;
+  };
+
+/** A run that is under way: what an upgrade meets. */
+const open =
+  (name: string, step: object): Incident =>
+  async (here) => {
+    const id = await start(
+      here,
+      [{ first: { set: { n: 1 } } }, { long: step }, { last: { set: { n: 2 } } }],
+      name,
+    );
+    await untilHistory(here, id, isWaiting);
+    return id;
+  };
+
+/** Whether this kind is recorded before its end. */
+export const isOpen = (name: string): boolean => name.startsWith('open-');
+
+/** A run that was reset in Temporal to its first workflow task after it had ended. */
+const reset =
+  (name: string, steps: unknown[], ...ends: string[]): Incident =>
+  async (here) => {
+    const { world, user } = here;
+    const id = await start(here, steps, name);
+    const before = await world.untilRun(user, id, isStatus('completed'), DEADLINE_MS);
+    const events = await untilHistory(here, id, (all) =>
+      Boolean(all.at(-1)?.workflowExecutionCompletedEventAttributes),
+    );
+    const { runId } = await world.temporal.workflow.getHandle(id).describe();
+    await world.temporal.workflowService.resetWorkflowExecution({
+      namespace: world.temporal.options.namespace,
+      workflowExecution: { workflowId: id, runId },
+      reason: 'a recording',
+      workflowTaskFinishEventId:
+        events.find((event) => event.workflowTaskCompletedEventAttributes)?.eventId ?? null,
+      requestId: `${id}-reset`,
+    });
+    const isAgain = (run: Run) => isStatus(...ends)(run) && run.ended_at !== before.ended_at;
+    await world.untilRun(user, id, isAgain, DEADLINE_MS);
+    return id;
+  };
+
+/** Mail that a server does not take for now, until its time is over. */
+const mailThatExpires: Incident = async (here) => {
+  const { world, user } = here;
+  const mail = { call: 'notify.email', with: { to: BUSY_MAILBOX, subject: 'Later', text: 'x' } };
+  const run = await world.run(user, [{ mail }]);
+  const [mailId] = run.output.mail_ids;
+  const workflowId = `mail-${mailId}-in-a-hurry`;
+  const expiresAt = new Date(Date.now() + 4_000).toISOString();
+  await world.temporal.workflow.execute(workflowTypes.deliverMail, {
+    workflowId,
+    taskQueue: PLATFORM_QUEUE,
+    args: [{ mailId, expiresAt }],
+  });
+  return workflowId;
+};
+
+const mailThatArrives: Incident = async ({ world, user }) => {
+  const mail = { call: 'notify.email', with: { to: 'ada@example.org', subject: 'Now', text: 'x' } };
+  const run = await world.run(user, [{ mail }]);
+  const workflowId = `mail-${run.output.mail_ids[0]}`;
+  await world.temporal.workflow.getHandle(workflowId).result();
+  return workflowId;
+};
+
+/** A pass that a schedule started and that is over. */
+const passOf =
+  (type: string, schedule: string): Incident =>
+  async ({ world }) => {
+    await world.temporal.schedule.getHandle(schedule).trigger();
+    const ask = async () => {
+      const query = `WorkflowType = '${type}' AND ExecutionStatus = 'Completed'`;
+      for await (const { workflowId } of world.temporal.workflow.list({ query })) return workflowId;
+      return undefined;
+    };
+    return (await until(ask, (id) => id !== undefined, DEADLINE_MS)) as string; // not undefined by now
+  };
+
+/** What does not disturb other runs. */
+export const incidents: Record<string, Incident> = {
+  'cancelled-waiting': cancelled('cancelled-waiting', () => HOUR),
+  'cancelled-code': cancelled('cancelled-code', () => shell('sleep 60')),
+  'cancelled-http': cancelled('cancelled-http', ({ origin }) => ({
+    call: 'http',
+    with: { method: 'GET', endpoint: `${origin}/slow` },
+  })),
+  'cancelled-fork': cancelled('cancelled-fork', () => ({
+    fork: { branches: [{ a: HOUR }, { b: shell('sleep 60') }] },
+  })),
+  'open-waiting': open('open-waiting', HOUR),
+  'open-code': open('open-code', shell('sleep 60')),
+  'open-fork': open('open-fork', { fork: { branches: [{ a: HOUR }, { b: { wait: { hours: 2 } } }] } }),
+  reset: reset(
+    'reset',
+    [{ first: { set: { n: 1 } } }, { pause: { wait: { milliseconds: 200 } } }, { last: { set: { n: 2 } } }],
+    'completed',
+  ),
+  'reset-code': reset('reset-code', [{ code: shell('echo once') }], 'failed'),
+  'mail-delivered': mailThatArrives,
+  'mail-expired': mailThatExpires,
+  reconcile: passOf(workflowTypes.reconcile, RECONCILER_SCHEDULE),
+  retention: passOf(workflowTypes.retention, RETENTION_SCHEDULE),
+};

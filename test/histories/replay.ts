@@ -1,0 +1,45 @@
+import { Readable } from 'node:stream';
+import { Worker } from '@temporalio/worker';
+import { createPayloads } from '../../drivers/payloads/converter.ts';
+import { type BlobExchange, BlobNotFound } from '../../drivers/storage/port.ts';
+import { type Recorded, recordedBlob } from './files.ts';
+
+/**
+ * Runs the workflows of a bundle over recorded histories, as a platform worker does with a run that it has not in
+ * memory: no Temporal, no activities.
+ * @param blob the large values that histories refer to, by SHA-256
+ * @returns by the history's name what went wrong, or undefined when the code does what was recorded
+ */
+export async function replayAll(
+  code: string,
+  histories: readonly Recorded[],
+  blob: (sha256: string) => Buffer | undefined = recordedBlob,
+): Promise<Map<string, string | undefined>> {
+  const { dataConverter } = createPayloads({ keys: [], seals: false, blobs: readOnly(blob) });
+  const options = { workflowBundle: { code }, dataConverter, reuseV8Context: true };
+  const found = new Map<string, string | undefined>();
+  // One after another, and results in the order given.
+  let index = 0;
+  for await (const { error } of Worker.runReplayHistories(options, histories))
+    found.set(histories[index++]?.name ?? '', error && `${error.name}: ${error.message}`);
+  return found;
+}
+
+function readOnly(blob: (sha256: string) => Buffer | undefined): BlobExchange {
+  const find = (key: string) => blob(key.slice(key.lastIndexOf('/') + 1));
+  return {
+    async put(key, content) {
+      // The last workflow task's result is made anew, and goes nowhere.
+      return { key, sizeBytes: content instanceof Uint8Array ? content.length : 0 };
+    },
+    async get(key) {
+      const content = find(key);
+      if (!content) throw new BlobNotFound(key);
+      return { key, sizeBytes: content.length, content: Readable.from([content]) };
+    },
+    async stat(key) {
+      const content = find(key);
+      return content && { key, sizeBytes: content.length };
+    },
+  };
+}
