@@ -9,7 +9,9 @@ export default {
     ],
   },
   testTimeout: 30_000,
-  maxWorkers: 2,
+  // One more than the two processors that there are at least: many files wait for most of their time.
+  maxWorkers: 3,
+  testSequencer: '<rootDir>/test/support/sequencer.ts',
   globalSetup: '<rootDir>/test/support/global-setup.ts',
   globalTeardown: '<rootDir>/test/support/global-teardown.ts',
 };
