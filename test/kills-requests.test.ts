@@ -6,8 +6,8 @@ import { serveHttp } from './support/http-server.ts';
 let platform: Platform;
 beforeAll(async () => {
   platform = await startPlatform();
-}, 120_000);
-afterAll(() => platform?.close(), 30_000);
+});
+afterAll(() => platform?.close());
 
 async function trigger(steps: unknown[]): Promise<string> {
   const saved = await platform.ask('POST', '/api/neosyntis/workflows', { body: { name: 'asks', steps } });
@@ -19,7 +19,7 @@ const ended = (runId: string) =>
   until(
     async () => (await platform.ask('GET', `/api/neosyntis/runs/${runId}`))?.body,
     (run) => ['completed', 'failed'].includes(run?.status),
-    40_000,
+    60_000,
   );
 
 describe('kill -9 of the platform worker', () => {
@@ -36,7 +36,7 @@ describe('kill -9 of the platform worker', () => {
     await until(
       async () => seen.length,
       (count) => count === 2,
-      15_000,
+      60_000,
     );
     await platform.kill('platform');
     const [get, post] = await Promise.all(runIds.map(ended));
@@ -48,5 +48,5 @@ describe('kill -9 of the platform worker', () => {
     });
     expect(seen.sort()).toEqual(['GET', 'GET', 'POST']);
     await served.close();
-  }, 90_000);
+  });
 });

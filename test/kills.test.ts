@@ -15,26 +15,22 @@ const recoveredWithinMs = async () => 10_000 * Math.max(1, (await ordeal.probe()
 beforeAll(async () => {
   platform = await startPlatform();
   ordeal = await beginOrdeal(platform, { burst: 50, perSecond: 2, watched: 5 });
-}, 120_000);
+});
 
-afterAll(() => platform?.close(), 30_000);
+afterAll(() => platform?.close());
 
 describe('kill -9 in the middle of 50 runs', () => {
-  test.each(victims)(
-    'of %s: all is ready again soon, and a new run ends',
-    async (victim) => {
-      const limitMs = await recoveredWithinMs();
-      const { recoveredMs } = await ordeal.kill(victim);
-      expect(recoveredMs).toBeLessThan(limitMs);
-    },
-    200_000,
-  );
+  test.each(victims)('of %s: all is ready again soon, and a new run ends', async (victim) => {
+    const limitMs = await recoveredWithinMs();
+    const { recoveredMs } = await ordeal.kill(victim);
+    expect(recoveredMs).toBeLessThan(limitMs);
+  });
 
   test('or a platform worker that sleeps longer than its work may take: it goes on as well', async () => {
     // Local activities, such as a run's last projection, have 10 s; what was given to it meanwhile comes again.
     const { recoveredMs } = await ordeal.freeze('platform', 12_000);
     expect(recoveredMs).toBeLessThan(60_000);
-  }, 200_000);
+  });
 
   test('loses no acknowledged run, does nothing twice, and who watches misses and repeats nothing', async () => {
     const { acknowledged, right, unknown, unknownToNewHost, kills, frames, resumes, ...rest } =
@@ -46,5 +42,5 @@ describe('kill -9 in the middle of 50 runs', () => {
     // The API was away once: whoever watched then came back.
     expect(resumes).toBeGreaterThan(0);
     expect(frames).toBeGreaterThan(acknowledged);
-  }, 200_000);
+  });
 });

@@ -19,7 +19,7 @@ const program = (start: string): string[] => [
 /** Runs one to its end. */
 const run = (start: string): Promise<{ code: number; output: string }> =>
   new Promise((resolve) => {
-    execFile(process.execPath, program(start), { timeout: 20_000 }, (error, stdout) => {
+    execFile(process.execPath, program(start), { timeout: 60_000 }, (error, stdout) => {
       resolve({ code: error ? Number(error.code) : 0, output: stdout });
     });
   });
@@ -63,13 +63,15 @@ test('One whose supervisor is gone, with the reader of its logs, ends though it 
     }`),
     { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] },
   );
+  const { stdout } = child;
+  if (!stdout) throw new Error('it has no standard output');
   const ended = once(child, 'exit');
-  await once(child.stdout, 'data'); // it is ready
-  const closed = once(child.stdout, 'close');
-  child.stdout.destroy();
+  await once(stdout, 'data'); // it is ready
+  const closed = once(stdout, 'close');
+  stdout.destroy();
   await closed;
   child.disconnect();
-  const late = setTimeout(() => child.kill('SIGKILL'), 20_000);
+  const late = setTimeout(() => child.kill('SIGKILL'), 60_000);
   expect(await ended).toEqual([0, null]);
   clearTimeout(late);
 });

@@ -44,7 +44,7 @@ beforeAll(async () => {
   await expectStatus(200, api('PUT', `/api/users/${user.id}`, { token: admin, body: role }));
   operator = await logIn('olga', account.password);
   temporal = new TemporalClient({ connection: await Connection.connect({ address: stack.temporalAddress }) });
-}, 240_000);
+});
 
 afterAll(async () => {
   await temporal?.connection.close();
@@ -52,7 +52,7 @@ afterAll(async () => {
   blobs?.close();
   await s3?.[Symbol.asyncDispose]();
   rmSync(dataDir, { recursive: true, force: true });
-}, 60_000);
+});
 
 const logIn = async (username: string, secret: string): Promise<string> =>
   (await expectStatus(200, api('POST', '/api/token', { body: { username, password: secret } }))).access_token;
@@ -117,7 +117,7 @@ describe('With the payload codec on', () => {
     // Base64 would hide it from the search above, at one of three offsets.
     const history = JSON.stringify(await inputOf(failed.id));
     expect(history).not.toContain(Buffer.from(CANARY).toString('base64').slice(0, 12));
-  }, 180_000);
+  });
 
   test('an administrator reads it by the decode route, from storage too, and nobody else does', async () => {
     const small = await inputOf((await run([{ a: { set: { n: 1 } } }], { text: CANARY })).id);
@@ -136,7 +136,7 @@ describe('With the payload codec on', () => {
     const broken = structuredClone(small);
     for (const payload of broken.payloads) payload.data = `AAAA${payload.data.slice(4)}`;
     expect((await decode(broken, { token: admin })).status).toBe(422);
-  }, 180_000);
+  });
 
   test('the UI’s pages decode by a cookie of their own, and pages of other origins are refused', async () => {
     const body = await inputOf((await run([{ a: { set: { n: 1 } } }], { text: CANARY })).id);
@@ -160,5 +160,5 @@ describe('With the payload codec on', () => {
     expect((await api('POST', '/api/temporal/codec/session', foreign)).status).toBe(403);
     // The cookie is for this route alone.
     expect((await api('GET', '/api/users/me', { headers })).status).toBe(401);
-  }, 180_000);
+  });
 });

@@ -115,7 +115,7 @@ describe('A host', () => {
     await hosts.untilStatus(name, 'offline', 5_000);
     hosts.start(['--name', name], host.dataDir);
     await hosts.untilStatus(name, 'online');
-  }, 60_000);
+  });
 
   test('is one process: a second with the same credential is refused, here and on another machine', async () => {
     const name = `twin-${unique}`;
@@ -150,7 +150,7 @@ describe('A host', () => {
     const run = await world.untilRun(world.admin, body.run_id, ({ status }) => status === 'failed');
     expect(run.steps).toMatchObject([{ status: 'unknown' }]);
     expect(took.body.generation).toBeGreaterThan(1);
-  }, 60_000);
+  });
 
   test('that is deleted ends its steps and stops within seconds, and its name is free', async () => {
     const name = `gone-${unique}`;
@@ -162,13 +162,13 @@ describe('A host', () => {
       (frame) => frame.event?.type === 'dev.vareon.host.deleted' && frame.event.subject === name,
     );
     events.close();
-    const withinMs = Date.now() + 6_000;
+    const withinMs = Date.now() + 20_000;
     expect(await host.ended).toBe(1);
     expect(Date.now()).toBeLessThan(withinMs);
     expect(host.output()).toMatch(/deleted/);
     expect(await hosts.look(name)).toBeUndefined();
     expect((await enrol(await hosts.newToken(), name)).status).toBe(201);
-  }, 30_000);
+  });
 
   test('says what is wrong with its command line', async () => {
     const wrong = hosts.start(['--name', 'Not A Name', '--capability', 'x']);

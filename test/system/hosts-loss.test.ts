@@ -20,7 +20,7 @@ beforeAll(async () => {
     hosts.join(names[2]),
   ]);
   for (const [index, host] of [a, b, frozen].entries()) started.set(names[index] ?? '', host);
-}, 200_000);
+});
 afterAll(async () => {
   await hosts.close();
   await world.close();
@@ -105,7 +105,7 @@ test.concurrent('A host that is lost in the middle: a step that may move runs ag
     error: { detail: expect.stringMatching(/unknown/) },
     steps: [{ status: 'unknown', attempt: 1, host: lost }],
   });
-}, 200_000);
+});
 
 test.concurrent('A host that freezes is seen offline, and online when it goes on; its step was given up, and its processes end', async () => {
   const [, , name] = names;
@@ -130,4 +130,4 @@ test.concurrent('A host that freezes is seen offline, and online when it goes on
     { step: { run: { shell: { command: 'echo again' } }, metadata: { host: name } } },
   ]);
   expect(next).toMatchObject({ status: 'completed', output: 'again\n' });
-}, 200_000);
+});
