@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: runtime expressions are strings.
 import { randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { testStack } from '../support/stack.ts';
@@ -157,5 +157,15 @@ test('nor in any log, spool or other file of the stack but the mail server’s o
   );
   expect(files.some((file) => file.endsWith('platform.log'))).toBe(true);
   expect(files.some((file) => file.includes('/spool/'))).toBe(true);
-  expect(files.flatMap((file) => found(file, readFileSync(file, 'latin1')))).toEqual([]);
+  expect(files.flatMap((file) => found(file, contentOf(file)))).toEqual([]);
 });
+
+/** Nothing, when it was removed since it was listed: other tests run code at the same time. */
+function contentOf(file: string): string {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch (error) {
+    if (!existsSync(file)) return '';
+    throw error;
+  }
+}

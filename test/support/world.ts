@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { createRequire } from 'node:module';
-import type { Connection, Client as TemporalClient } from '@temporalio/client';
-import type { Database } from '../../db/orm.ts';
+import { Connection, Client as TemporalClient } from '@temporalio/client';
+import { type Database, openDatabase } from '../../db/orm.ts';
+import { rows } from '../../db/sql.ts';
 import { isEnded } from '../../domain/neosyntis/runs.ts';
+import { createLogger } from '../../logs.ts';
 import { type Client, createClient, until } from './client.ts';
 import { openSocket, type TestSocket } from './socket.ts';
 import { testStack } from './stack.ts';
@@ -40,10 +41,9 @@ export type Run = Record<string, any>;
 export async function enterWorld(): Promise<World> {
   const stack = testStack();
   const api = createClient(stack.apiUrl);
-  // Loaded when a test asks for them: few do, and each file of tests loads all of its modules anew.
-  let database: ReturnType<typeof openDatabase> | undefined;
-  let connection: Connection | undefined;
-  let temporal: TemporalClient | undefined;
+  const log = createLogger('test', 'silent');
+  const database: Database = await openDatabase({ databaseUrl: stack.databaseUrl, poolSize: 4, log });
+  const connection = await Connection.connect({ address: stack.temporalAddress });
 
   const logIn = async (username: string, password: string): Promise<string> => {
     const { status, text, body } = await api('POST', '/api/token', { body: { username, password } });
@@ -101,32 +101,13 @@ export async function enterWorld(): Promise<World> {
       return untilRun(user, body.run_id, ({ status }) => isEnded(status));
     },
     watch: async ({ token }, path) => openSocket(new URL(path, stack.apiUrl.replace('http', 'ws')), token),
-    get temporal() {
-      if (temporal) return temporal;
-      // `require` says nothing of types; this is the package's own.
-      const client = createRequire(import.meta.url)(
-        '@temporalio/client',
-      ) as typeof import('@temporalio/client');
-      connection = client.Connection.lazy({ address: stack.temporalAddress });
-      temporal = new client.Client({ connection, namespace: stack.temporalNamespace ?? 'default' });
-      return temporal;
-    },
-    async sql(statement, params) {
-      database ??= openDatabase(stack.databaseUrl);
-      const { rows } = await import('../../db/sql.ts');
-      return rows((await database).em, statement, params);
-    },
+    temporal: new TemporalClient({ connection, namespace: stack.temporalNamespace ?? 'default' }),
+    sql: (statement, params) => rows(database.em, statement, params),
     async close() {
-      await connection?.close();
-      await (await database)?.close();
+      await connection.close();
+      await database.close();
     },
   };
-}
-
-async function openDatabase(databaseUrl: string): Promise<Database> {
-  const orm = await import('../../db/orm.ts');
-  const { createLogger } = await import('../../logs.ts');
-  return orm.openDatabase({ databaseUrl, poolSize: 4, log: createLogger('test', 'silent') });
 }
 
 /** The body of an answer that must have this status. */

@@ -54,10 +54,12 @@ describe('An enrolment token', () => {
 
   test('is refused when it is wrong, expired or withdrawn', async () => {
     expect((await enrol('vre_wrong', 'x')).status).toBe(401);
-    const late = await hosts.newToken();
-    await world.sql("update host_enrolments set expires_at = now() - interval '1 second'");
-    expect((await enrol(late, 'x')).status).toBe(401);
     const token = world.admin.token;
+    const { body: late } = await world.api('POST', '/api/hosts/enrolments', { token, body: {} });
+    await world.sql("update host_enrolments set expires_at = now() - interval '1 second' where id = ?", [
+      late.id,
+    ]);
+    expect((await enrol(late.token, 'x')).status).toBe(401);
     const { body } = await world.api('POST', '/api/hosts/enrolments', { token, body: {} });
     const listed = await world.api('GET', '/api/hosts/enrolments', { token });
     expect(listed.body.map(({ id }: { id: string }) => id)).toContain(body.id);
@@ -83,7 +85,8 @@ describe('An enrolment token', () => {
 });
 
 describe('A host', () => {
-  test('joins, keeps its credential to itself, takes the steps that ask for it, and comes back without a token', async () => {
+  // Each of these waits for a host of its own to start, to be away, to end.
+  test.concurrent('joins, keeps its credential to itself, takes the steps that ask for it, and comes back without a token', async () => {
     const name = `lathe-${unique}`;
     const host = await hosts.join(name, {
       capabilities: ['gpu=a100', 'slots=4'],
@@ -117,7 +120,7 @@ describe('A host', () => {
     await hosts.untilStatus(name, 'online');
   });
 
-  test('is one process: a second with the same credential is refused, here and on another machine', async () => {
+  test.concurrent('is one process: a second with the same credential is refused, here and on another machine', async () => {
     const name = `twin-${unique}`;
     const first = await hosts.join(name);
     const second = hosts.start(['--name', name], first.dataDir);
@@ -152,7 +155,7 @@ describe('A host', () => {
     expect(took.body.generation).toBeGreaterThan(1);
   });
 
-  test('that is deleted ends its steps and stops within seconds, and its name is free', async () => {
+  test.concurrent('that is deleted ends its steps and stops within seconds, and its name is free', async () => {
     const name = `gone-${unique}`;
     const host = await hosts.join(name);
     const events = await world.watch(world.admin, '/ws/events?topics=hosts');
@@ -170,7 +173,7 @@ describe('A host', () => {
     expect((await enrol(await hosts.newToken(), name)).status).toBe(201);
   });
 
-  test('says what is wrong with its command line', async () => {
+  test.concurrent('says what is wrong with its command line', async () => {
     const wrong = hosts.start(['--name', 'Not A Name', '--capability', 'x']);
     expect(await wrong.ended).toBe(2);
     expect(wrong.output()).toMatch(/--name must be .* found "Not A Name"/);
