@@ -11,9 +11,6 @@ import { serveHttp } from './support/http-server.ts';
 let platform: Platform;
 let ordeal: Ordeal;
 
-/** The promise is 10 s where a new run takes a second; a machine that is busy with other things takes its time. */
-const recoveredWithinMs = async () => 10_000 * Math.max(1, (await ordeal.probe()) / 1_000);
-
 beforeAll(async () => {
   platform = await startPlatform();
 });
@@ -63,14 +60,19 @@ describe('kill -9 of the platform worker', () => {
 });
 
 describe('kill -9 in the middle of 50 runs', () => {
+  /** How long a new run took last, with everything there. */
+  let probedMs: number;
   beforeAll(async () => {
-    ordeal = await beginOrdeal(platform, { burst: 50, perSecond: 2, watched: 5 });
+    ordeal = await beginOrdeal(platform, { burst: 50, perSecond: 1, watched: 5 });
+    probedMs = await ordeal.probe();
   });
 
   test.each(victims)('of %s: all is ready again soon, and a new run ends', async (victim) => {
-    const limitMs = await recoveredWithinMs();
     const { recoveredMs } = await ordeal.kill(victim);
-    expect(recoveredMs).toBeLessThan(limitMs);
+    const before = probedMs;
+    probedMs = await ordeal.probe();
+    // The promise is 10 s where a new run takes a second; a machine that is busy with other things takes its time.
+    expect(recoveredMs).toBeLessThan(10_000 * Math.max(1, before / 1_000, probedMs / 1_000));
   });
 
   test('or a platform worker that sleeps longer than its work may take: it goes on as well', async () => {
@@ -89,5 +91,6 @@ describe('kill -9 in the middle of 50 runs', () => {
     // The API was away once: whoever watched then came back.
     expect(resumes).toBeGreaterThan(0);
     expect(frames).toBeGreaterThan(acknowledged);
-  });
+    // Longer than it waits for runs and for watchers itself: it is to say which.
+  }, 400_000);
 });
