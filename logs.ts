@@ -42,18 +42,30 @@ export function createLogger(
 }
 
 const FLUSH_MS = 20;
+const FLUSH_LENGTH = 8_192;
 
 /**
  * Gathers informative lines for a moment and writes them at once: a write for each line costs as much as making it,
- * and wakes its reader each time. Warnings, errors and the end of the process do not wait.
+ * and wakes its reader each time. Warnings, errors and the end of the process do not wait. The gathering is not the
+ * destination's: its flush tries for ever, and lets nothing else happen, when whoever read the lines is gone.
  */
 function standardOutput(mask: (line: string) => string): pino.DestinationStream {
-  const output = pino.destination({ sync: true, minLength: 8_192, periodicFlush: FLUSH_MS });
-  process.once('exit', () => output.flushSync());
+  const output = pino.destination({ sync: true });
+  let gathered = '';
+  let timer: NodeJS.Timeout | undefined;
+  function flush(): void {
+    clearTimeout(timer);
+    timer = undefined;
+    const lines = gathered;
+    gathered = '';
+    if (lines) output.write(lines);
+  }
+  process.once('exit', flush);
   return {
     write(line) {
-      output.write(mask(line));
-      if (!isInformative.test(line)) output.flushSync();
+      gathered += mask(line);
+      if (gathered.length >= FLUSH_LENGTH || !isInformative.test(line)) flush();
+      else timer ??= setTimeout(flush, FLUSH_MS).unref();
     },
   };
 }

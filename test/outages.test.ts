@@ -13,9 +13,9 @@ beforeAll(async () => {
   platform = await startPlatform();
   waiting = await newWorkflow([{ long: { wait: { hours: 1 } } }]);
   pure = await newWorkflow([{ a: { set: { done: true } } }]);
-}, 60_000);
+});
 
-afterAll(() => platform?.close(), 30_000);
+afterAll(() => platform?.close());
 
 async function newWorkflow(steps: unknown[]): Promise<string> {
   const answer = await platform.ask('POST', '/api/neosyntis/workflows', { body: { name: 'outage', steps } });
@@ -74,12 +74,12 @@ describe('While Temporal is', () => {
       ]);
       expect(reads.map(({ answer }) => answer?.status)).toEqual([200, 200, 200, 200]);
       expect(reads[0]?.answer?.body).toHaveLength(latest);
-      for (const { ms } of reads) expect(ms).toBeLessThan(1_000);
+      for (const { ms } of reads) expect(ms).toBeLessThan(ANSWER_WITHIN_MS);
       const watching = await openSocket(
         platform.socketUrl(`/ws/neosyntis/runs/${runId}?after=0`),
         platform.token,
       );
-      await watching.next(({ type, step }) => type === 'step' && step.status === 'waiting', 2_000);
+      await watching.next(({ type, step }) => type === 'step' && step.status === 'waiting', 60_000);
       watching.close();
 
       await end();
@@ -96,7 +96,6 @@ describe('While Temporal is', () => {
       events.close();
       expect((await platform.ask('POST', `/api/neosyntis/runs/${runId}/cancel`))?.status).toBe(202);
     },
-    120_000,
   );
 
   test('frozen in the middle of many triggers, each has an answer, and what was acknowledged runs', async () => {
@@ -122,7 +121,7 @@ describe('While Temporal is', () => {
       await untilRun(answer?.body.run_id, hasCompleted);
     }
     expect(new Set(again.map(({ answer }) => answer?.body.run_id)).size).toBe(40);
-  }, 120_000);
+  });
 });
 
 test('A code step that runs while Temporal is away for long is neither lost nor repeated', async () => {
@@ -151,7 +150,7 @@ test('A code step that runs while Temporal is away for long is neither lost nor 
   await platform.freeze('temporal', seconds * 1_000);
   const run = await untilRun(runId, ({ ended_at }) => ended_at !== null);
   expect(run).toMatchObject({ status: 'completed', output: ['short\n', 'long\n'] });
-}, 120_000);
+});
 
 describe('While PostgreSQL is', () => {
   test.each(outages)(
@@ -187,39 +186,34 @@ describe('While PostgreSQL is', () => {
       const { answer } = await trigger(pure, { 'Idempotency-Key': `database-${_name}` });
       await untilRun(answer?.body.run_id, hasCompleted);
       await platform.ask('POST', `/api/neosyntis/runs/${runId}/cancel`);
-      const last = await watching.next(({ run }) => run?.status === 'cancelled', 30_000);
+      const last = await watching.next(({ run }) => run?.status === 'cancelled', 60_000);
       expect(watching.frames.map(({ seq }) => seq)).toEqual(
         Array.from({ length: last.seq }, (_, index) => index + 1),
       );
       watching.close();
     },
-    120_000,
   );
 });
 
 describe('While the bus is', () => {
-  test.each(outages)(
-    '%s, runs run, and who watches them sees everything',
-    async (_name, begin) => {
-      const runId = await runningRun();
-      const watching = await openSocket(
-        platform.socketUrl(`/ws/neosyntis/runs/${runId}?after=0`),
-        platform.token,
-      );
-      await watching.next(({ type, step }) => type === 'step' && step.status === 'waiting');
-      const end = begin(platform, 'bus');
-      const code = await newWorkflow([{ speak: { run: { shell: { command: 'echo heard' } } } }]);
-      const { answer } = await trigger(code);
-      await untilRun(answer?.body.run_id, hasCompleted);
-      await platform.ask('POST', `/api/neosyntis/runs/${runId}/cancel`);
-      await watching.next(({ run }) => run?.status === 'cancelled', 30_000);
-      watching.close();
-      await end();
-      await untilReady();
-      // What the step printed went over the bus, and is fetched.
-      const run = await untilRun(answer?.body.run_id, ({ steps }) => steps[0].logs !== '');
-      expect(run.steps[0].logs).toBe('heard\n');
-    },
-    120_000,
-  );
+  test.each(outages)('%s, runs run, and who watches them sees everything', async (_name, begin) => {
+    const runId = await runningRun();
+    const watching = await openSocket(
+      platform.socketUrl(`/ws/neosyntis/runs/${runId}?after=0`),
+      platform.token,
+    );
+    await watching.next(({ type, step }) => type === 'step' && step.status === 'waiting');
+    const end = begin(platform, 'bus');
+    const code = await newWorkflow([{ speak: { run: { shell: { command: 'echo heard' } } } }]);
+    const { answer } = await trigger(code);
+    await untilRun(answer?.body.run_id, hasCompleted);
+    await platform.ask('POST', `/api/neosyntis/runs/${runId}/cancel`);
+    await watching.next(({ run }) => run?.status === 'cancelled', 60_000);
+    watching.close();
+    await end();
+    await untilReady();
+    // What the step printed went over the bus, and is fetched.
+    const run = await untilRun(answer?.body.run_id, ({ steps }) => steps[0].logs !== '');
+    expect(run.steps[0].logs).toBe('heard\n');
+  });
 });

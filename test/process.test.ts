@@ -1,24 +1,27 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 
-/** Runs runProcess in a process of its own; `start` is the source of what it starts. */
+/** Arguments of Node for a process that runs `start`, a source, by runProcess; it has `log`. */
+const program = (start: string): string[] => [
+  '--input-type=module',
+  '-e',
+  `
+  const { runProcess } = await import(${JSON.stringify(join(process.cwd(), 'process.ts'))});
+  const { createLogger } = await import(${JSON.stringify(join(process.cwd(), 'logs.ts'))});
+  const log = createLogger('test', 'info');
+  await runProcess(log, ${start});`,
+];
+
+/** Runs one to its end. */
 const run = (start: string): Promise<{ code: number; output: string }> =>
   new Promise((resolve) => {
-    const source = `
-      const { runProcess } = await import(${JSON.stringify(join(process.cwd(), 'process.ts'))});
-      const { createLogger } = await import(${JSON.stringify(join(process.cwd(), 'logs.ts'))});
-      await runProcess(createLogger('test', 'info'), ${start});`;
-    execFile(
-      process.execPath,
-      ['--input-type=module', '-e', source],
-      { timeout: 20_000 },
-      (error, stdout) => {
-        resolve({ code: error ? Number(error.code) : 0, output: stdout });
-      },
-    );
+    execFile(process.execPath, program(start), { timeout: 60_000 }, (error, stdout) => {
+      resolve({ code: error ? Number(error.code) : 0, output: stdout });
+    });
   });
 
 test('A process whose work ends by itself ends too, as a failure', async () => {
@@ -49,4 +52,26 @@ test('One that is told to stop closes what it started, and takes its health file
   expect([code, output]).toEqual([0, expect.stringMatching(/healthy true[\s\S]*closed/)]);
   expect(existsSync(join(folder, 'health'))).toBe(false);
   rmSync(folder, { recursive: true });
+});
+
+test('One whose supervisor is gone, with the reader of its logs, ends though it has lines left to write', async () => {
+  const child = spawn(
+    process.execPath,
+    program(`async () => {
+      const busy = setInterval(() => {}, 1000);
+      return { close: async () => { log.warn('closing'); clearInterval(busy); } };
+    }`),
+    { stdio: ['ignore', 'pipe', 'inherit', 'ipc'] },
+  );
+  const { stdout } = child;
+  if (!stdout) throw new Error('it has no standard output');
+  const ended = once(child, 'exit');
+  await once(stdout, 'data'); // it is ready
+  const closed = once(stdout, 'close');
+  stdout.destroy();
+  await closed;
+  child.disconnect();
+  const late = setTimeout(() => child.kill('SIGKILL'), 60_000);
+  expect(await ended).toEqual([0, null]);
+  clearTimeout(late);
 });

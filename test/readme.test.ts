@@ -34,7 +34,7 @@ describe('The README', () => {
     expect(stdout).toMatch(/healthy: (true|false)/);
     expect(stdout).toMatch(/checked: \[[\s\S]*'memory'/);
     expect(stdout).toMatch(/WORKFLOW_EXECUTION_STATUS_COMPLETED/);
-  }, 90_000);
+  });
 
   test('names every setting that config.ts knows and people may set, as .env.example does', () => {
     const example = readFileSync('.env.example', 'utf8');

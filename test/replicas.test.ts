@@ -32,14 +32,14 @@ beforeAll(async () => {
   adminToken = await logIn(a, 'admin', secret('admin-password'));
   const log = createLogger('test', 'silent');
   database = await openDatabase({ databaseUrl: secret('database-url'), poolSize: 2, log });
-}, 180_000);
+});
 
 afterAll(async () => {
   await database?.close();
   await replicas?.close();
   await closeServers();
   rmSync(folder, { recursive: true, force: true });
-}, 60_000);
+});
 
 const secret = (name: string) => readFileSync(join(servers.secrets, name), 'utf8');
 
@@ -182,8 +182,8 @@ describe('A run', () => {
     const runId = await trigger(b, workflow);
     const socket = await watch(0, runId);
     const other = await watch(1, runId);
-    await socket.next(isEnd, 20_000);
-    await other.next(isEnd, 20_000);
+    await socket.next(isEnd, 60_000);
+    await other.next(isEnd, 60_000);
     const { body: run } = await b('GET', `/api/neosyntis/runs/${runId}`, { token: adminToken });
     expect(run.status).toBe('completed');
     expect(textOf(socket.frames)).toBe('line 1\nline 2\nline 3\nline 4\nline 5\n');
@@ -200,7 +200,7 @@ describe('A run', () => {
     ]);
     const runId = await trigger(a, workflow);
     const first = await watch(0, runId);
-    await first.next((frame) => frame.type === 'log', 15_000);
+    await first.next((frame) => frame.type === 'log', 60_000);
     replicas.apis[0].kill('SIGKILL');
     await Promise.all([first.closed, replicas.apis[0].ended]);
     const last = Math.max(...numbers(first.frames));
@@ -209,14 +209,14 @@ describe('A run', () => {
       200,
     );
     const second = await watch(1, runId, last);
-    await second.next(isEnd, 20_000);
+    await second.next(isEnd, 60_000);
     expectNoGap([...numbers(first.frames), ...numbers(second.frames)]);
     expect(textOf([...first.frames, ...second.frames])).toBe(
       `${Array.from({ length: 40 }, (_, n) => n + 1).join('\n')}\n`,
     );
     second.close();
     await replicas.apis[0].startAgain();
-  }, 60_000);
+  });
 
   test('goes on at the other platform worker when the one that had it is killed', async () => {
     const workflow = await newWorkflow([
@@ -230,11 +230,11 @@ describe('A run', () => {
       const run = await until(
         async () => (await b('GET', `/api/neosyntis/runs/${id}`, { token: adminToken })).body,
         (found) => ['completed', 'failed'].includes(found?.status),
-        40_000,
+        60_000,
       );
       expect(run).toMatchObject({ status: 'completed', output: 'once\n' });
     }
-  }, 60_000);
+  });
 });
 
 test('Each process has a bus connection of its own, and workers show that they are well', async () => {

@@ -35,7 +35,7 @@ const untilClosed = (ws: WebSocket) =>
   until(
     async () => ws.readyState,
     (state) => state === ws.CLOSED,
-    10_000,
+    60_000,
   );
 
 test('A client that does not read is dropped when 8 MiB wait for it', async () => {

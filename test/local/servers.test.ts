@@ -64,7 +64,7 @@ test('Temporal runs with its namespace, and after a kill again on the same ports
 
 /** The pool notices only by an error that its connection was lost. */
 async function retry<T>(work: () => Promise<T>): Promise<T> {
-  const deadline = Date.now() + 5_000;
+  const deadline = Date.now() + 60_000;
   for (;;) {
     try {
       return await work();

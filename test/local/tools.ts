@@ -14,7 +14,7 @@ export function temporaryFolder(): { path: string; [Symbol.dispose](): void } {
 }
 
 /** Waits until `condition` gives something, or fails after `withinMs`. */
-export async function until<T>(condition: () => T | undefined | false, withinMs = 10_000): Promise<T> {
+export async function until<T>(condition: () => T | undefined | false, withinMs = 60_000): Promise<T> {
   const deadline = Date.now() + withinMs;
   for (;;) {
     const value = condition();

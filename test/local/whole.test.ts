@@ -47,4 +47,4 @@ test('npm start shows where everything is and the first password, and Ctrl-C lea
   expect(Date.now() - stoppingAt).toBeLessThan(10_000);
   expect(parts.filter((part) => identify(part.pid) === part.identity)).toEqual([]);
   expect(readState(folder.path)).toBeUndefined();
-}, 90_000);
+});

@@ -131,7 +131,7 @@ describe('A code step', () => {
       await until(
         async () => running(word).length,
         (count) => count >= 2,
-        10_000,
+        60_000,
       );
     await world.api('POST', `/api/myntrix/jobs/${body.job_id}/cancel`, { token });
     const run = await world.untilRun(user, body.run_id, ({ status }) => status === 'cancelled');
@@ -191,7 +191,7 @@ describe('A code step', () => {
       const { body } = await until(
         () => next(offset),
         ({ body: part }) => part.complete || part.text !== '',
-        20_000,
+        60_000,
       );
       ({ nextOffset: offset, complete } = body);
     }

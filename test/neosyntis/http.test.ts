@@ -235,7 +235,7 @@ describe('call: http', () => {
     await until(
       async () => isClosed,
       (closed) => closed,
-      2_000,
+      60_000,
     );
   });
 
@@ -252,7 +252,7 @@ describe('call: http', () => {
     await until(
       async () => askedAt,
       (at) => at > 0,
-      10_000,
+      60_000,
     );
     const cancelledAt = performance.now();
     await world.api('POST', `/api/myntrix/jobs/${job_id}/cancel`, { token: user.token });
@@ -345,7 +345,7 @@ describe('call: http', () => {
     await until(
       async () => asked,
       (count) => count >= 40,
-      20_000,
+      60_000,
     );
     const run = await world.run(user, [
       { quick: { set: { a: 1 } } },

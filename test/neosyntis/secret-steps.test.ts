@@ -306,7 +306,7 @@ describe('A worker host', () => {
     await until(
       () => ask(local, [name]),
       ({ status }) => status === 200,
-      5_000,
+      60_000,
     );
     expect(await ask(local, [name])).toMatchObject({
       status: 200,

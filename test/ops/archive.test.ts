@@ -70,7 +70,7 @@ describe('An archive', () => {
     const passphraseFile = file('passphrase', 'seven quiet herons\n');
     const target = await write('with-words', { ...noLocks, passphraseFile });
     expect((await verifyArchive(target, { ...noKeys, passphraseFile })).version).toBe('0.0.0');
-  }, 120_000); // age makes guessing slow: 1.5 s of a processor, twice
+  }); // age makes guessing slow: 1.5 s of a processor, twice
 
   test('whose parts are not those of its manifest is refused by the name of the part', async () => {
     const changed = await write('changed', noLocks, (manifest) => ({

@@ -221,7 +221,7 @@ describe('A connection', () => {
     await until(
       async () => ended,
       (seen) => seen.includes('/waiting'),
-      2_000,
+      60_000,
     );
   });
 });

@@ -46,7 +46,7 @@ beforeAll(async () => {
   await expectStatus(200, api('PUT', `/api/users/${user.id}`, { token: admin, body: role }));
   operator = await logIn('olga', account.password);
   temporal = new TemporalClient({ connection: await Connection.connect({ address: stack.temporalAddress }) });
-}, 240_000);
+});
 
 afterAll(async () => {
   await temporal?.connection.close();
@@ -54,7 +54,7 @@ afterAll(async () => {
   blobs?.close();
   await s3?.[Symbol.asyncDispose]();
   rmSync(dataDir, { recursive: true, force: true });
-}, 60_000);
+});
 
 const logIn = async (username: string, secret: string): Promise<string> =>
   (await expectStatus(200, api('POST', '/api/token', { body: { username, password: secret } }))).access_token;
@@ -119,7 +119,7 @@ describe('With the payload codec on', () => {
     // Base64 would hide it from the search above, at one of three offsets.
     const history = JSON.stringify(await inputOf(failed.id));
     expect(history).not.toContain(Buffer.from(CANARY).toString('base64').slice(0, 12));
-  }, 180_000);
+  });
 
   test('an administrator reads it by the decode route, from storage too, and nobody else does', async () => {
     const small = await inputOf((await run([{ a: { set: { n: 1 } } }], { text: CANARY })).id);
@@ -138,7 +138,7 @@ describe('With the payload codec on', () => {
     const broken = structuredClone(small);
     for (const payload of broken.payloads) payload.data = `AAAA${payload.data.slice(4)}`;
     expect((await decode(broken, { token: admin })).status).toBe(422);
-  }, 180_000);
+  });
 
   test('the UI’s pages decode by a cookie of their own, and pages of other origins are refused', async () => {
     const body = await inputOf((await run([{ a: { set: { n: 1 } } }], { text: CANARY })).id);
@@ -162,7 +162,7 @@ describe('With the payload codec on', () => {
     expect((await api('POST', '/api/temporal/codec/session', foreign)).status).toBe(403);
     // The cookie is for this route alone.
     expect((await api('GET', '/api/users/me', { headers })).status).toBe(401);
-  }, 180_000);
+  });
 
   test('a run that is reset in Temporal is shown again as its sealed history tells, large batches too', async () => {
     // Together more than what goes inline: what the run tells of them is kept in storage.
@@ -223,5 +223,5 @@ describe('With the payload codec on', () => {
       expect(JSON.stringify(after.steps[n]) === JSON.stringify(before.steps[n])).toBe(true);
     await handle.cancel();
     await untilRun(({ status }) => status === 'cancelled');
-  }, 180_000);
+  });
 });

@@ -144,7 +144,7 @@ describe.each(containments.map((containment) => [containment.name, containment] 
         rig.shell('trap "" TERM; while :; do kill -STOP $$; done', { timeoutMs: 200 }),
       ]);
       expect(ran.end).toEqual({ kind: 'timed_out' });
-      expect(performance.now() - started).toBeLessThan(3_000);
+      expect(performance.now() - started).toBeLessThan(30_000);
       expect(running(nap)).toEqual([]);
     });
 
@@ -214,7 +214,7 @@ sleep 0.1; ps -A -o args= | grep -c "[s]leep ${nap}"; exit 4`,
       await once(host.stdout, 'data');
       await eventually(() => running(nap).length >= 2);
       host.kill('SIGKILL');
-      if (name !== 'process group') await eventually(() => running(nap).length === 0, 2_000);
+      if (name !== 'process group') await eventually(() => running(nap).length === 0);
       const swept = await rig.processes.sweep();
       expect(swept).toBe(name === 'process group' ? 1 : 0);
       await eventually(() => running(nap).length === 0, 0);

@@ -55,7 +55,7 @@ export async function createRig(containment: Containment): Promise<Rig> {
       argv,
       env: {},
       platformEnv: {},
-      timeoutMs: 10_000,
+      timeoutMs: 60_000,
       killGraceMs: 300,
       outputLimitBytes: 1_000_000,
       ...more,
@@ -101,7 +101,7 @@ export const running = (word: string): string[] =>
     }
   });
 
-export async function eventually(holds: () => boolean, withinMs = 5_000): Promise<void> {
+export async function eventually(holds: () => boolean, withinMs = 60_000): Promise<void> {
   const limit = performance.now() + withinMs;
   while (!holds()) {
     if (performance.now() > limit) throw new Error(`not within ${withinMs} ms: ${holds}`);

@@ -1,6 +1,6 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: runtime expressions are strings.
 import { randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { testStack } from '../support/stack.ts';
@@ -99,7 +99,7 @@ beforeAll(async () => {
     answers.push(JSON.stringify(socket.frames));
     socket.close();
   }
-}, 120_000);
+});
 afterAll(() => world.close());
 
 test('A secret that was used and printed is in no answer and no live frame', () => {
@@ -131,22 +131,24 @@ test('nor in any column of any table', async () => {
      where c.table_schema = 'public' and t.table_type = 'BASE TABLE'`,
   );
   expect(columns.length).toBeGreaterThan(100);
-  const places: string[] = [];
-  for (const { table_name: table, column_name: column } of columns)
-    for (const [index, form] of forms.entries()) {
-      const [seen] = await world.sql<{ n: number }>(
-        `select count(*)::int as n from "${table}" t where position(? in t."${column}"::text) > 0
-           or position(? in t."${column}"::text) > 0`,
-        [form, Buffer.from(form).toString('hex')],
-      );
-      if (seen?.n) places.push(`${table}.${column} (form ${index})`);
-    }
-  expect(places).toEqual([]);
+  const places: { form: string; at: string }[] = [];
+  // Its name is where it ought to be: so the search does find what is there.
+  const sought = JSON.stringify([name, ...forms.flatMap((form) => [form, Buffer.from(form).toString('hex')])]);
+  for (const { table_name: table, column_name: column } of columns) {
+    const seen = await world.sql<{ form: string }>(
+      `with t as materialized (select distinct "${column}"::text as text from "${table}")
+       select distinct form from t, jsonb_array_elements_text(?::jsonb) form where position(form in t.text) > 0`,
+      [sought],
+    );
+    places.push(...seen.map(({ form }) => ({ form, at: `${table}.${column}` })));
+  }
+  expect(places).toContainEqual({ form: name, at: 'secrets.name' });
+  expect(places.filter(({ form }) => form !== name)).toEqual([]);
   const [row] = await world.sql<{ n: number }>('select count(*)::int as n from secrets where name = ?', [
     name,
   ]);
   expect(row?.n).toBe(1);
-}, 60_000);
+});
 
 test('nor in any log, spool or other file of the stack but the mail server’s own', () => {
   const { dataDir } = testStack();
@@ -157,5 +159,15 @@ test('nor in any log, spool or other file of the stack but the mail server’s o
   );
   expect(files.some((file) => file.endsWith('platform.log'))).toBe(true);
   expect(files.some((file) => file.includes('/spool/'))).toBe(true);
-  expect(files.flatMap((file) => found(file, readFileSync(file, 'latin1')))).toEqual([]);
+  expect(files.flatMap((file) => found(file, contentOf(file)))).toEqual([]);
 });
+
+/** Nothing, when it was removed since it was listed: other tests run code at the same time. */
+function contentOf(file: string): string {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch (error) {
+    if (!existsSync(file)) return '';
+    throw error;
+  }
+}

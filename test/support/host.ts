@@ -3,7 +3,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { boundToUs } from '../../local/child/parent-death.ts';
 import { type Client, until } from './client.ts';
+
+/** Hosts have process groups of their own: tests that are killed take them along by this. */
+const [file = process.execPath, ...bound] = [...(await boundToUs('SIGKILL')), process.execPath];
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
@@ -45,8 +49,8 @@ export function createHosts({ url, api, token }: Platform) {
     const { PATH, HOME, LANG } = process.env;
     const NODE_COMPILE_CACHE = join(root, 'node_modules/.cache/vareon/compile');
     const child = spawn(
-      process.execPath,
-      [join(root, 'workers/host.ts'), '--api', url, '--data-dir', dataDir, ...args],
+      file,
+      [...bound, join(root, 'workers/host.ts'), '--api', url, '--data-dir', dataDir, ...args],
       {
         cwd: root,
         env: { PATH, HOME, LANG, NODE_COMPILE_CACHE },

@@ -57,8 +57,8 @@ export async function openRaw(url: string, localAddress?: string): Promise<RawCo
   return {
     socket,
     received,
-    until: (done, deadlineMs = 10_000) => wait(() => done(received()), 'as wanted', deadlineMs),
-    closed: (deadlineMs = 10_000) => wait(() => isClosed, 'closed', deadlineMs),
+    until: (done, deadlineMs = 60_000) => wait(() => done(received()), 'as wanted', deadlineMs),
+    closed: (deadlineMs = 60_000) => wait(() => isClosed, 'closed', deadlineMs),
   };
 }
 

@@ -48,7 +48,7 @@ export function openSocket(
           frames.forEach(callback);
           ws.on('message', () => callback(frames.at(-1) ?? {}));
         },
-        next: (wanted, deadlineMs = 10_000) =>
+        next: (wanted, deadlineMs = 60_000) =>
           new Promise((found, failed) => {
             const timer = setTimeout(() => {
               waiting.delete(look);

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Connection, Client as TemporalClient } from '@temporalio/client';
 import { type Database, openDatabase } from '../../db/orm.ts';
 import { rows } from '../../db/sql.ts';
+import { isEnded } from '../../domain/neosyntis/runs.ts';
 import { createLogger } from '../../logs.ts';
 import { type Client, createClient, until } from './client.ts';
 import { openSocket, type TestSocket } from './socket.ts';
@@ -80,7 +81,7 @@ export async function enterWorld(): Promise<World> {
     return body.id;
   };
 
-  const untilRun: World['untilRun'] = ({ token }, runId, done, deadlineMs = 15_000) =>
+  const untilRun: World['untilRun'] = ({ token }, runId, done, deadlineMs = 60_000) =>
     until(async () => (await api('GET', `/api/neosyntis/runs/${runId}`, { token })).body, done, deadlineMs);
 
   return {
@@ -97,7 +98,7 @@ export async function enterWorld(): Promise<World> {
         body: { input },
       });
       if (!body?.run_id) throw new Error(`trigger: ${text}`);
-      return (await api('GET', `/api/neosyntis/runs/${body.run_id}`, { token: user.token })).body;
+      return untilRun(user, body.run_id, ({ status }) => isEnded(status));
     },
     watch: async ({ token }, path) => openSocket(new URL(path, stack.apiUrl.replace('http', 'ws')), token),
     temporal: new TemporalClient({ connection, namespace: stack.temporalNamespace ?? 'default' }),

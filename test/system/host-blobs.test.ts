@@ -32,7 +32,7 @@ beforeAll(async () => {
   await until(
     async () => (await ask('GET', keyOf(randomBytes(8)))).status,
     (status) => status === 404,
-    20_000,
+    60_000,
   );
 });
 afterAll(async () => {
@@ -101,7 +101,7 @@ describe('A worker host', () => {
 
   test('reaches a run no more once its step is over', async () => {
     await world.api('POST', `/api/neosyntis/runs/${runId}/cancel`, { token: user.token });
-    await world.untilRun(user, runId, ({ status }) => status === 'cancelled', 30_000);
+    await world.untilRun(user, runId, ({ status }) => status === 'cancelled', 60_000);
     expect((await ask('GET', keyOf(randomBytes(8)))).status).toBe(403);
   });
 });

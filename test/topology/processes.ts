@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -49,7 +49,9 @@ export async function start(options: StartOptions): Promise<Running> {
   const deadline = Date.now() + withinMs;
   while (!(await isReady(child))) {
     if (child.exitCode !== null || child.signalCode !== null)
-      throw new Error(`${name} ended with ${child.exitCode ?? child.signalCode}; see ${logFile}`);
+      throw new Error(
+        `${name} ended with ${child.exitCode ?? child.signalCode}: ${readFileSync(logFile, 'utf8').slice(-2_000)}`,
+      );
     if (Date.now() > deadline) {
       await running.stop();
       throw new Error(`${name} was not ready within ${withinMs} ms; see ${logFile}`);
