@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs
 import { dirname, join } from 'node:path';
 import { runOnce } from './child/run-once.ts';
 import { StartError } from './events.ts';
+import { entryPoints } from './node-parts.ts';
 
 /** Everything that can end in the workflows' bundle, relative to the repository. */
 const sources = [
@@ -17,8 +18,8 @@ const KEEP = 5;
 
 export interface BundleOptions {
   root: string;
-  /** Of the workflows, relative to it. */
-  entryPoint: string;
+  /** Of the workflows, relative to it, unless it is the product's own. */
+  entryPoint?: string;
   /** Where bundles are kept between starts. */
   cacheDir: string;
   env: Record<string, string | undefined>;
@@ -31,7 +32,7 @@ export interface BundleOptions {
 /** The path of the workflows' bundle for the sources as they are, built when there is none yet. */
 export async function prepareBundle({
   root,
-  entryPoint,
+  entryPoint = entryPoints.workflows,
   cacheDir,
   env,
   sealsFailures,

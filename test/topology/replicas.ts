@@ -2,7 +2,6 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { prepareBundle } from '../../local/bundle.ts';
 import { cacheFolder } from '../../local/cache-folder.ts';
-import { entryPoints } from '../../local/node-parts.ts';
 import { freePort } from '../../local/ports.ts';
 import { repository, serviceEnvironment } from './compose.ts';
 import { startFront } from './front.ts';
@@ -44,7 +43,6 @@ export async function startReplicas(servers: Servers, folder: string, root = rep
     ? inImage
     : await prepareBundle({
         root: repository,
-        entryPoint: entryPoints.workflows,
         cacheDir,
         sealsFailures: true,
         env: process.env,
