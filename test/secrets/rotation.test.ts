@@ -85,8 +85,11 @@ describe('A rotation of the encryption key', () => {
     let isOver = false;
     const statuses: number[] = [];
     const lengths: unknown[] = [];
+    // All the time, and not as fast as it can: the rotation is to have the machine too.
+    const pause = () => new Promise((resolve) => setTimeout(resolve, 30));
     const writer = (async () => {
-      for (let n = 0; !isOver; n++) statuses.push((await put(`busy_${n % 20}`, `value ${n}`)).status);
+      for (let n = 0; !isOver; n++, await pause())
+        statuses.push((await put(`busy_${n % 20}`, `value ${n}`)).status);
     })();
     const reader = (async () => {
       while (!isOver) lengths.push(await lengthOf('kept'));
