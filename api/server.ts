@@ -17,6 +17,7 @@ import { affordable, limitConnections } from './http/connections.ts';
 import { attachSockets } from './http/sockets.ts';
 import { withTarget } from './http/target.ts';
 import { createEventStream } from './live/events.ts';
+import { createRunEnds } from './live/run-ends.ts';
 import { createRunStreams } from './live/runs.ts';
 import { createSurface } from './surface.ts';
 import { createHostAuthenticator } from './system/host-authenticator.ts';
@@ -72,6 +73,7 @@ export async function startApi({ config, keys, tls, log }: ApiOptions) {
   const streams = {
     runs: createRunStreams({ bus, database, log }),
     events: createEventStream({ bus, database, log }),
+    ends: createRunEnds({ bus, database, log }),
   };
   const surface = createSurface({
     config,
@@ -118,6 +120,7 @@ export async function startApi({ config, keys, tls, log }: ApiOptions) {
       sockets.close();
       streams.runs.close();
       streams.events.close();
+      streams.ends.close();
       const closed = new Promise((resolve) => server.close(resolve));
       setTimeout(() => server.closeAllConnections(), 2_000).unref();
       server.closeIdleConnections();

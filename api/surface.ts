@@ -32,6 +32,7 @@ import { createHostBlobRoutes, createOpenSteps } from './host/blobs.ts';
 import { createHostSecretRoutes } from './host/secrets.ts';
 import { createOpenApi } from './http/openapi.ts';
 import type { createEventStream } from './live/events.ts';
+import type { RunEnds } from './live/run-ends.ts';
 import type { createRunStreams } from './live/runs.ts';
 import { createJobRoutes } from './myntrix/jobs.ts';
 import { createCancel } from './neosyntis/cancel.ts';
@@ -67,7 +68,11 @@ export interface SurfaceDeps {
   temporal: Temporal;
   hostAuthenticator: HostAuthenticator;
   blobs: BlobStore;
-  streams: { runs: ReturnType<typeof createRunStreams>; events: ReturnType<typeof createEventStream> };
+  streams: {
+    runs: ReturnType<typeof createRunStreams>;
+    events: ReturnType<typeof createEventStream>;
+    ends: RunEnds;
+  };
   checkExpressions: CheckExpressions;
   log: Logger;
 }
@@ -94,6 +99,7 @@ export function createSurface(deps: SurfaceDeps) {
     workflows,
     runs,
     temporal,
+    ends: streams.ends,
     publish,
     log,
   });

@@ -12,7 +12,7 @@ import { benchEntryPoints } from './verb/entry-points.ts';
  * - trigger: acknowledged starts a second with 8 in flight, against client.start
  * - pure: three steps of `set`, one at a time
  */
-const ROUNDS = 5;
+const ROUNDS = 3;
 const ONE_BY_ONE = 20;
 const IN_FLIGHT = 50;
 const BULK = 250;

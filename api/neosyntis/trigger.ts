@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
-import proto from '@temporalio/proto';
+import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { v7 as uuidv7 } from 'uuid';
 import type { RunRepository } from '../../db/neosyntis/runs.ts';
 import type { WorkflowRepository } from '../../db/neosyntis/workflows.ts';
@@ -14,6 +13,7 @@ import { turnLimitMs } from '../../domain/neosyntis/turn.ts';
 import type { Json } from '../../domain/wire.ts';
 import type { Logger } from '../../logs.ts';
 import type { neosyntisRun } from '../../workflows/neosyntis/runs.ts';
+import type { RunEnds } from '../live/run-ends.ts';
 import type { Temporal } from '../temporal/client.ts';
 import { requireCode } from './definitions.ts';
 
@@ -21,6 +21,7 @@ export interface TriggerDeps {
   workflows: WorkflowRepository;
   runs: RunRepository;
   temporal: Temporal;
+  ends: RunEnds;
   publish(events: readonly StoredEvent[]): void;
   log: Logger;
 }
@@ -92,40 +93,31 @@ export function createTrigger(deps: TriggerDeps) {
       seconds: number,
       signal: AbortSignal,
     ): Promise<RunSummary> {
+      if (seconds === 0) return runs.summary(user, runId);
       const deadline = Date.now() + seconds * 1000;
       for (;;) {
-        const left = deadline - Date.now();
-        const hasEnded = left > 0 && (await ended(temporal.client, runId, Math.min(left, 20_000)));
-        const run = await runs.summary(user, runId);
-        if (isEnded(run.status) || Date.now() >= deadline || signal.aborted) return run;
-        // A run that has closed is readable, but for one that was terminated: the reconciler closes its row.
-        await delay(Math.min(hasEnded ? 250 : 200, deadline - Date.now()));
+        const waiting = deps.ends.wait(runId); // before the row is read: what comes between is not missed
+        try {
+          const run = await runs.summary(user, runId);
+          const left = deadline - Date.now();
+          if (isEnded(run.status) || left <= 0 || signal.aborted) return run;
+          await within(left, signal, waiting.ended);
+        } finally {
+          waiting.stop();
+        }
       }
     },
   };
 }
 
-const CLOSE_EVENT = proto.temporal.api.enums.v1.HistoryEventFilterType.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT;
-
-/**
- * Temporal answers the moment the run closes. The SDK's `result()` would fetch and open the output besides, which
- * is read from the row. @returns whether it did.
- */
-async function ended(client: Client, runId: string, withinMs: number): Promise<boolean> {
-  const request = {
-    namespace: client.options.namespace,
-    execution: { workflowId: runId },
-    waitNewEvent: true,
-    historyEventFilterType: CLOSE_EVENT,
-    skipArchival: true,
-  };
+/** Waits for the promise, or until the time is up or the signal comes. */
+async function within(ms: number, signal: AbortSignal, ended: Promise<void>): Promise<void> {
+  const over = new AbortController();
   try {
-    const { history } = await client.withDeadline(Date.now() + withinMs, () =>
-      client.workflowService.getWorkflowExecutionHistory(request),
-    );
-    return (history?.events ?? []).length > 0;
-  } catch {
-    return false; // it cannot be reached, or found yet, or did not close: the row is looked at again
+    const late = delay(ms, undefined, { signal: AbortSignal.any([over.signal, signal]) }).catch(() => {});
+    await Promise.race([ended, late]);
+  } finally {
+    over.abort();
   }
 }
 

@@ -1,12 +1,12 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
 import type { StoredEvent } from '../../domain/events.ts';
-import type { Change, ProjectionBatch, RunChange, StepChange } from '../../domain/neosyntis/projection.ts';
+import type { Change, ProjectionBatch, StepChange } from '../../domain/neosyntis/projection.ts';
 import { isEnded, type RunStatus } from '../../domain/neosyntis/runs.ts';
 import { shown } from '../../domain/neosyntis/shown.ts';
 import type { Json } from '../../domain/wire.ts';
 import type { Database, Sql } from '../orm.ts';
 import { json, rows } from '../sql.ts';
-import { appendEvents, type NewEvent } from '../system/events.ts';
+import { appending, type NewEvent } from '../system/events.ts';
 import { runEvents } from './run-events.ts';
 
 export const RunEventEntity = defineEntity({
@@ -124,12 +124,52 @@ async function apply(
   const changes = batch.changes.slice(Math.max(0, Number(row.projected) + 1 - batch.from));
   if (changes.length === 0) return nothing;
   const frames = changes.map((change, index) => frame(batch.runId, change, Number(row.seq) + index + 1));
-  await writeSteps(tx, batch, changes);
-  await writeFrames(tx, batch.runId, frames);
   const last = changes.flatMap((change) => ('run' in change ? [change.run] : [])).at(-1);
   const progress = Math.max(row.progress, batch.progress);
-  await writeRun(tx, batch, last, { seq: frames.at(-1)?.seq ?? 0, progress, execution });
-  return { frames, events: await appendEvents(tx, events(batch.runId, row, changes, progress)) };
+  const ended = last !== undefined && isEnded(last.status);
+  const news = appending(events(batch.runId, row, changes, progress));
+  const [written] = await rows<{ seq: string }>(
+    tx,
+    // Casts tell types where a parameter alone does not.
+    `with steps as (
+       insert into run_steps as s (run_id, path, iteration, ordinal, name, kind, status, attempt, host, started_at,
+         ended_at, input, output, error)
+       select ?::uuid, path, iteration::int[], ordinal, name, kind, status, attempt, host, "startedAt", "endedAt",
+         input, output, error
+       from json_to_recordset(?::json) as x(path text, iteration text, ordinal bigint, name text, kind text,
+         status text, attempt int, host text, "startedAt" timestamptz, "endedAt" timestamptz, input json,
+         output json, error jsonb)
+       on conflict (run_id, path, iteration) do update set status = excluded.status, attempt = excluded.attempt,
+         host = coalesce(excluded.host, s.host), started_at = coalesce(excluded.started_at, s.started_at),
+         ended_at = excluded.ended_at, input = coalesce(excluded.input, s.input),
+         output = coalesce(excluded.output, s.output), error = excluded.error
+       returning (xmax = 0) as is_new
+     ), frames as (
+       insert into run_events (run_id, seq, frame)
+       select ?::uuid, (frame->>'seq')::bigint, frame from jsonb_array_elements(?::jsonb) as x(frame)
+     ), job as (
+       update jobs set seq = ?, progress = ?, status = coalesce(?, status), updated_at = now(),
+         started_at = coalesce(started_at, ?::timestamptz), ended_at = coalesce(?::timestamptz, ended_at)
+       where id = ?
+     ), run as (
+       update runs set steps_total = steps_total + (select count(*) from steps where is_new), projected = ?,
+         output = ?::json, error = ?::jsonb, execution = coalesce(?, execution)
+       where id = ?
+     ), ${news.queries}
+     select seq from counter`,
+    [
+      ...[batch.runId, json(stepRows(batch, changes))],
+      ...[batch.runId, json(frames)],
+      ...[frames.at(-1)?.seq ?? 0, progress, last?.status ?? null, last?.startedAt ?? null],
+      ...[last?.endedAt ?? null, batch.runId],
+      batch.from + batch.changes.length - 1,
+      ended && last.output !== undefined ? json(last.output) : null,
+      ended && last.error !== undefined ? json(last.error) : null,
+      ...[execution, batch.runId],
+      ...news.params,
+    ],
+  );
+  return { frames, events: news.stored(Number(written?.seq)) };
 }
 
 function frame(runId: string, change: Change, seq: number): Frame {
@@ -162,7 +202,8 @@ function frame(runId: string, change: Change, seq: number): Frame {
   };
 }
 
-async function writeSteps(tx: Sql, batch: ProjectionBatch, changes: Change[]) {
+/** Each step once, as its last change leaves it. */
+function stepRows(batch: ProjectionBatch, changes: Change[]) {
   const latest = new Map<string, StepChange & { ordinal: number }>();
   const offset = batch.from + batch.changes.length - changes.length;
   changes.forEach((change, index) => {
@@ -171,61 +212,7 @@ async function writeSteps(tx: Sql, batch: ProjectionBatch, changes: Change[]) {
     const before = latest.get(key);
     latest.set(key, { ...before, ...change.step, ordinal: before?.ordinal ?? offset + index });
   });
-  if (latest.size === 0) return;
-  const steps = [...latest.values()].map((step) => ({
-    ...step,
-    iteration: `{${step.iteration.join(',')}}`,
-  }));
-  await tx.execute(
-    `with written as (
-       insert into run_steps as s (run_id, path, iteration, ordinal, name, kind, status, attempt, host, started_at,
-         ended_at, input, output, error)
-       select ?, path, iteration::int[], ordinal, name, kind, status, attempt, host, "startedAt", "endedAt",
-         input, output, error
-       from json_to_recordset(?::json) as x(path text, iteration text, ordinal bigint, name text, kind text,
-         status text, attempt int, host text, "startedAt" timestamptz, "endedAt" timestamptz, input json,
-         output json, error jsonb)
-       on conflict (run_id, path, iteration) do update set status = excluded.status, attempt = excluded.attempt,
-         host = coalesce(excluded.host, s.host), started_at = coalesce(excluded.started_at, s.started_at),
-         ended_at = excluded.ended_at, input = coalesce(excluded.input, s.input),
-         output = coalesce(excluded.output, s.output), error = excluded.error
-       returning (xmax = 0) as is_new)
-     update runs set steps_total = steps_total + (select count(*) from written where is_new) where id = ?`,
-    [batch.runId, json(steps), batch.runId],
-  );
-}
-
-async function writeFrames(tx: Sql, runId: string, frames: Frame[]) {
-  await tx.execute(
-    `insert into run_events (run_id, seq, frame)
-     select ?, (frame->>'seq')::bigint, frame from jsonb_array_elements(?::jsonb) as x(frame)`,
-    [runId, json(frames)],
-  );
-}
-
-async function writeRun(
-  tx: Sql,
-  batch: ProjectionBatch,
-  run: RunChange | undefined,
-  { seq, progress, execution }: { seq: number; progress: number; execution: string | null },
-) {
-  await tx.execute(
-    `update jobs set seq = ?, progress = ?, status = coalesce(?, status), updated_at = now(),
-       started_at = coalesce(started_at, ?::timestamptz), ended_at = coalesce(?::timestamptz, ended_at) where id = ?`,
-    [seq, progress, run?.status ?? null, run?.startedAt ?? null, run?.endedAt ?? null, batch.runId],
-  );
-  const ended = run !== undefined && isEnded(run.status);
-  await tx.execute(
-    `update runs set projected = ?, output = ?::json, error = ?::jsonb, execution = coalesce(?, execution)
-     where id = ?`,
-    [
-      batch.from + batch.changes.length - 1,
-      ended && run.output !== undefined ? json(run.output) : null,
-      ended && run.error !== undefined ? json(run.error) : null,
-      execution,
-      batch.runId,
-    ],
-  );
+  return [...latest.values()].map((step) => ({ ...step, iteration: `{${step.iteration.join(',')}}` }));
 }
 
 function events(runId: string, row: Row, changes: Change[], progress: number): NewEvent[] {

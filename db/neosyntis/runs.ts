@@ -16,7 +16,7 @@ import type { Json } from '../../domain/wire.ts';
 import type { Database, Sql } from '../orm.ts';
 import { ownedBy } from '../owned.ts';
 import { iso, json, type Page, pageClause, rows } from '../sql.ts';
-import { appendEvents } from '../system/events.ts';
+import { appending } from '../system/events.ts';
 import { claimKey, type IdempotencyClaim } from '../system/idempotency.ts';
 import { runEvents } from './run-events.ts';
 import type { WorkflowVersionRow } from './workflows.ts';
@@ -102,6 +102,37 @@ export interface NewRun {
   idempotency?: IdempotencyClaim;
 }
 
+/** The job, the run and their events in one statement, which is a transaction by itself. */
+async function write(em: Sql, { id, workflow, input, startedBy }: NewRun) {
+  const { workflowId, version, name, ownerId } = workflow;
+  const details = json({ run_id: id, workflow_id: workflowId, version });
+  const events = appending(
+    runEvents({ runId: id, ownerId, status: 'pending', progress: 0 }),
+    'exists (select from run)',
+  );
+  const [written] = await rows<{ seq: string }>(
+    em,
+    `with latest as (
+       update workflows set latest_run_id = ? where id = ? and deleted_at is null returning id
+     ), job as (
+       insert into jobs (id, type, name, owner_id, status, details, created_at, updated_at)
+       select ?, 'workflow_run', ?, ?, 'pending', ?::jsonb, now(), now() from latest
+     ), run as (
+       insert into runs (id, workflow_id, version, started_by, input)
+       select ?, id, ?, ?, ?::json from latest returning id
+     ), ${events.queries}
+     select seq from counter`,
+    [
+      ...[id, workflowId],
+      ...[id, name, ownerId, details],
+      ...[id, version, startedBy, json(input)],
+      ...events.params,
+    ],
+  );
+  if (!written) throw new AppError('not_found', `Workflow ${workflowId} was deleted.`);
+  return { id, isNew: true, events: events.stored(Number(written.seq)) };
+}
+
 export type RunRepository = ReturnType<typeof createRunRepository>;
 
 export function createRunRepository({ em }: Database) {
@@ -111,34 +142,11 @@ export function createRunRepository({ em }: Database) {
      * @returns the id of the run that the request stands for, and the events to publish when it is new.
      */
     async create(run: NewRun): Promise<{ id: string; isNew: boolean; events: StoredEvent[] }> {
+      const claim = run.idempotency;
+      if (!claim) return write(em, run);
       return em.fork().transactional(async (tx) => {
-        const id = run.idempotency ? await claimKey(tx, run.idempotency) : run.id;
-        if (id !== run.id) return { id, isNew: false, events: [] };
-        const { workflow } = run;
-        const details = json({ run_id: id, workflow_id: workflow.workflowId, version: workflow.version });
-        const written = await rows(
-          tx,
-          `with job as (
-             insert into jobs (id, type, name, owner_id, status, details, created_at, updated_at)
-             values (?, 'workflow_run', ?, ?, 'pending', ?::jsonb, now(), now())
-           ), latest as (
-             update workflows set latest_run_id = ? where id = ? and deleted_at is null returning id
-           )
-           insert into runs (id, workflow_id, version, started_by, input)
-           select ?, id, ?, ?, ?::json from latest returning id`,
-          [
-            ...[id, workflow.name, workflow.ownerId, details],
-            ...[id, workflow.workflowId],
-            ...[id, workflow.version, run.startedBy, json(run.input)],
-          ],
-        );
-        if (written.length === 0)
-          throw new AppError('not_found', `Workflow ${workflow.workflowId} was deleted.`);
-        const events = await appendEvents(
-          tx,
-          runEvents({ runId: id, ownerId: workflow.ownerId, status: 'pending', progress: 0 }),
-        );
-        return { id, isNew: true, events };
+        const id = await claimKey(tx, claim);
+        return id === run.id ? write(tx, run) : { id, isNew: false, events: [] };
       });
     },
 

@@ -42,17 +42,15 @@ const columns = `id, ${iso('at')}, actor, action, resource, outcome, request_id,
 export function createAuditLog(database: Database): AuditLog {
   return {
     async write({ user, action, resource, outcome, requestId, ip }) {
-      await database.em.fork().insert(AuditEntryEntity, {
-        id: uuidv7(),
-        at: new Date(),
-        user_id: user?.userId ?? null,
-        actor: user?.username ?? 'anonymous',
-        action,
-        resource,
-        outcome,
-        request_id: requestId,
-        ip,
-      });
+      await rows(
+        database.em,
+        `insert into audit_log (id, at, user_id, actor, action, resource, outcome, request_id, ip)
+         values (?, now(), ?, ?, ?, ?, ?, ?, ?)`,
+        [
+          ...[uuidv7(), user?.userId ?? null, user?.username ?? 'anonymous'],
+          ...[action, resource, outcome, requestId, ip],
+        ],
+      );
     },
     list(query) {
       const { where, params, tail } = pageClause(query);

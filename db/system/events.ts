@@ -34,31 +34,45 @@ export interface NewEvent {
   data: Json;
 }
 
-/**
- * Numbers and stores events. The counter's row is locked until the transaction commits, so numbers follow the
- * order of commits without gaps: call it last in its transaction, and publish what it gives after the commit.
- */
-export async function appendEvents(em: Sql, events: readonly NewEvent[]): Promise<StoredEvent[]> {
-  if (events.length === 0) return [];
-  const [counter] = await rows<{ seq: string }>(
-    em,
-    'update event_counter set seq = seq + ? where id = 1 returning seq',
-    [events.length],
-  );
-  const first = Number(counter?.seq) - events.length + 1;
-  const stored = events.map((event, index) => store(event, first + index));
-  await em.execute(
-    `insert into events (seq, topic, owner_id, event)
-     select seq, topic, owner_id, event
-     from jsonb_to_recordset(?::jsonb) as x(seq bigint, topic text, owner_id uuid, event jsonb)`,
-    [json(stored)],
-  );
-  return stored;
+/** Events that a statement numbers and stores: a part of it, and what they are once their first number is known. */
+export interface Appended {
+  /** Queries of a `with`: `counter` has the number of the last one in its `seq`. */
+  queries: string;
+  params: unknown[];
+  stored(lastSeq: number): StoredEvent[];
 }
 
-function store(event: NewEvent, seq: number): StoredEvent {
+/**
+ * Numbers and stores events in a statement with others. The counter's row is locked until the transaction commits,
+ * so numbers follow the order of commits without gaps: it is the last statement of its transaction, and what
+ * `stored` gives is published after the commit. `provided` is a condition without which there are none.
+ */
+export function appending(events: readonly NewEvent[], provided = 'true'): Appended {
+  const made = events.map(cloudEvent);
+  if (made.length === 0) return { queries: 'counter as (select 0 as seq)', params: [], stored: () => [] };
   return {
-    seq,
+    queries: `counter as (
+        update event_counter set seq = seq + ? where id = 1 and ${provided} returning seq
+      ), appended as (
+        insert into events (seq, topic, owner_id, event)
+        select counter.seq - ? + x.n, x.topic, x.owner_id, x.event
+        from counter, jsonb_to_recordset(?::jsonb) as x(n bigint, topic text, owner_id uuid, event jsonb)
+      )`,
+    params: [made.length, made.length, json(made.map((event, index) => ({ ...event, n: index + 1 })))],
+    stored: (lastSeq) => made.map((event, index) => ({ seq: lastSeq - made.length + index + 1, ...event })),
+  };
+}
+
+/** As `appending`, in a statement of its own. */
+export async function appendEvents(em: Sql, events: readonly NewEvent[]): Promise<StoredEvent[]> {
+  if (events.length === 0) return [];
+  const { queries, params, stored } = appending(events);
+  const [counter] = await rows<{ seq: string }>(em, `with ${queries} select seq from counter`, params);
+  return stored(Number(counter?.seq));
+}
+
+function cloudEvent(event: NewEvent): Omit<StoredEvent, 'seq'> {
+  return {
     topic: event.topic,
     owner_id: event.ownerId,
     event: {

@@ -2,7 +2,7 @@ import type { Jq } from 'jq-wasm';
 import { isBounded } from '../../../domain/neosyntis/bounded.ts';
 import { expressionSource, mentioned, unbound } from '../../../domain/neosyntis/expressions.ts';
 import type { GuardedExpression, GuardedResult } from '../../../domain/neosyntis/guarded.ts';
-import { pathValue } from '../../../domain/neosyntis/paths.ts';
+import { plainValue } from '../../../domain/neosyntis/plain-expressions.ts';
 import { EXPRESSION_LIMIT_BYTES } from '../../../domain/neosyntis/runs.ts';
 import { byteLength } from '../../../domain/neosyntis/shown.ts';
 import { unstorable } from '../../../domain/storable.ts';
@@ -28,7 +28,7 @@ export function createEvaluator(options: {
   budget: Budget;
 }) {
   async function source(text: string, input: Json, variables: Variables): Promise<Json> {
-    const plain = pathValue(text, input, { ...unbound, ...variables });
+    const plain = plainValue(text, input, { ...unbound, ...variables });
     if (plain) return plain.value;
     const named = mentioned(text, { ...unbound, ...variables });
     const values =
@@ -48,7 +48,7 @@ export function createEvaluator(options: {
     const values = new Map<string, Json>();
     const small: string[] = [];
     for (const text of sources) {
-      const plain = pathValue(text, input, all);
+      const plain = plainValue(text, input, all);
       if (plain) values.set(text, plain.value);
       else if (isBounded(text)) small.push(text);
     }

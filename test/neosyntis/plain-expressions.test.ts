@@ -1,0 +1,82 @@
+import { beforeAll, expect, test } from '@jest/globals';
+import { type Jq, loadJq } from 'jq-wasm/inline';
+import { plainValue } from '../../domain/neosyntis/plain-expressions.ts';
+
+let jq: Jq;
+beforeAll(async () => {
+  jq = await loadJq();
+});
+
+const input = {
+  n: 4,
+  half: 0.5,
+  third: 1 / 3,
+  negative: -2,
+  zero: 0,
+  big: 1e300,
+  text: 'é😀',
+  yes: true,
+  no: false,
+  list: [1, 2],
+  object: { n: 5 },
+};
+const variables = { item: { n: 7, text: 'done' }, nothing: null };
+const args = Object.entries(variables).flatMap(([name, value]) => ['--argjson', name, JSON.stringify(value)]);
+
+/** What jq gives; nothing when it says that the expression is wrong. */
+function byJq(text: string): unknown[] | undefined {
+  try {
+    return jq.json(JSON.stringify(input), text, args);
+  } catch {
+    return undefined;
+  }
+}
+
+const operands = [
+  ...['.', ...Object.keys(input).map((name) => `.${name}`), '.absent', '.list[1]', '.object.n'],
+  ...['$item.n', '$item.text', '$nothing', '$unknown', '.n.n', '.list.n'],
+  ...['0', '3', '0.1', '999999999999999', '"done"', '""', 'true', 'null', '$', '-1', '1e3', '"\\(1)"'],
+];
+const operators = ['+', '-', '*', '==', '!=', '<', '<=', '>', '>=', '/', '//', 'and', '=', '+=', ''];
+
+test('What is done without jq is what jq gives, and nothing that jq refuses', () => {
+  let done = 0;
+  const wrong: unknown[] = [];
+  // All with one of each kind: jq takes a millisecond for each.
+  for (const left of operands)
+    for (const operator of operators)
+      for (const right of ['.n', '.third', '.text', '.no', '.absent', '.list', '$item.n', '3', '"done"']) {
+        const text = `${left} ${operator} ${right}`;
+        const plain = plainValue(text, input, variables);
+        if (!plain) continue;
+        done++;
+        const [value, ...others] = byJq(text) ?? [undefined, 'an error'];
+        if (others.length > 0 || !Object.is(JSON.stringify(value), JSON.stringify(plain.value)))
+          wrong.push({ text, plain: plain.value, jq: value ?? 'an error' });
+      }
+  expect(wrong).toEqual([]);
+  expect(done).toBeGreaterThan(500);
+});
+
+test.each([
+  ['.n + 1', 5],
+  ['.n+1', 5],
+  ['.n -1', 3],
+  ['  $item.text == "done" ', true],
+  ['.absent + 1', 1],
+  ['.n < $item.n', true],
+])('%s is done without jq', (text, value) => {
+  expect(plainValue(text, input, variables)).toEqual({ value });
+});
+
+test.each([
+  '.big * .big',
+  '.n + "1"',
+  '.list == .list',
+  '.text < "z"',
+  '.n + 1 + 2',
+  '.n | . + 1',
+  '"\n" == .text',
+])('%s is left to jq', (text) => {
+  expect(plainValue(text, input, variables)).toBeUndefined();
+});
