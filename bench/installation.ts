@@ -1,4 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
+import { Agent } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Stack, type StackOptions, startStack } from '../local/stack.ts';
@@ -42,7 +43,7 @@ export async function withInstallation(
 }
 
 async function enter(stack: Stack): Promise<Installation> {
-  const request = createClient(stack.apiUrl);
+  const request = createClient(stack.apiUrl, new Agent({ keepAlive: true }));
   const login = await request('POST', '/api/token', {
     body: { username: 'admin', password: ADMIN_PASSWORD },
   });

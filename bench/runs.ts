@@ -10,7 +10,7 @@ import { benchEntryPoints } from './verb/entry-points.ts';
  * - one at a time: from the request `POST …/trigger?wait=` to its answer, against client.execute
  * - 50 in flight: runs a second, likewise
  * - trigger: acknowledged starts a second with 8 in flight, against client.start
- * - pure: three steps of `set`, one at a time
+ * - pure: three steps of `set` that count up, one at a time; `by_jq` needs a jq program for each besides
  */
 const ROUNDS = 3;
 const ONE_BY_ONE = 20;
@@ -31,6 +31,8 @@ await withInstallation(
     const verbs = await save('three verbs', [{ one: step }, { two: step }, { three: step }]);
     const set = { set: { n: '${ .n + 1 }' } };
     const pure = await save('three sets', [{ one: set }, { two: set }, { three: set }]);
+    const byJq = { set: { n: '${ [.n, 1] | add }' } };
+    const jq = await save('three programs', [{ one: byJq }, { two: byJq }, { three: byJq }]);
     const run = (id: string) => async () => {
       const body = await call<{ status: string }>('POST', `/api/neosyntis/workflows/${id}/trigger?wait=60`, {
         input: { n: 1 },
@@ -39,14 +41,16 @@ await withInstallation(
     };
     const trigger = () => call('POST', `/api/neosyntis/workflows/${pure}/trigger`, { input: { n: 1 } });
 
-    for (const warm of [run(verbs), run(pure), raw.run]) await bulk(warm, 60, 10);
+    for (const warm of [run(verbs), run(pure), run(jq), raw.run]) await bulk(warm, 60, 10);
     const ours: number[] = [];
     const theirs: number[] = [];
     const sets: number[] = [];
+    const programs: number[] = [];
     for (let round = 0; round < ROUNDS; round++) {
       theirs.push(...(await oneByOne(raw.run)));
       ours.push(...(await oneByOne(run(verbs))));
       sets.push(...(await oneByOne(run(pure))));
+      programs.push(...(await oneByOne(run(jq))));
     }
     const [p50, rawP50] = [percentile(ours, 0.5), percentile(theirs, 0.5)];
     report('one at a time', p50 / rawP50 <= limits.p50Ratio, {
@@ -61,6 +65,7 @@ await withInstallation(
     report('pure', pureP50 <= limits.pureMs, {
       p50_ms: tenths(pureP50),
       p99_ms: tenths(percentile(sets, 0.99)),
+      by_jq_p50_ms: tenths(percentile(programs, 0.5)),
       limit_ms: limits.pureMs,
     });
     await compare('50 in flight', limits.bulkRatio, run(verbs), raw.run, BULK, IN_FLIGHT);

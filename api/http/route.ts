@@ -14,6 +14,8 @@ export interface Reply {
   status: number;
   body?: unknown;
   headers?: Record<string, string>;
+  /** What is to be answered instead, once it is there: all that the request does is done before, and is audited. */
+  later?: () => Promise<Reply>;
 }
 
 export interface RequestInfo {

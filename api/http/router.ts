@@ -57,6 +57,10 @@ function handle(route: Route, checker: ReturnType<typeof createChecker>, deps: R
     query: route.query && checker.text(route.query),
     body: route.body && checker.body(route.body),
   };
+  function failed(error: unknown, { requestId }: RequestInfo): Reply {
+    if (isUnexpected(error)) deps.log.error({ err: error, requestId }, 'request failed');
+    return problemReply(error, requestId);
+  }
   const answer = async (ctx: RouterContext) => {
     const request = requestInfo(ctx);
     let user: Principal | undefined;
@@ -71,20 +75,22 @@ function handle(route: Route, checker: ReturnType<typeof createChecker>, deps: R
       const input = await readInput(ctx, route, checks);
       reply = await route.handler({ user, host, request, ...input });
     } catch (error) {
-      reply = problemReply(error, request.requestId);
+      reply = failed(error, request);
       outcome = (reply.body as { code: string }).code; // problemReply makes such a body
-      if (isUnexpected(error)) deps.log.error({ err: error, requestId: request.requestId }, 'request failed');
     }
-    if (route.method !== 'GET' && route.audit !== false)
-      await deps.audit({
-        user: host === undefined ? user : { userId: null, username: `host ${host}` },
-        action: `${route.method} ${route.path}`,
-        resource: ctx.path,
-        outcome,
-        requestId: request.requestId,
-        ip: request.ip,
-      });
-    send(ctx, reply);
+    const written =
+      route.method !== 'GET' && route.audit !== false
+        ? deps.audit({
+            user: host === undefined ? user : { userId: null, username: `host ${host}` },
+            action: `${route.method} ${route.path}`,
+            resource: ctx.path,
+            outcome,
+            requestId: request.requestId,
+            ip: request.ip,
+          })
+        : undefined;
+    const [answered] = await Promise.all([reply.later?.().catch((error) => failed(error, request)), written]);
+    send(ctx, answered ?? reply);
   };
   return route.withoutDatabase ? answer : (ctx: RouterContext) => deps.during(() => answer(ctx));
 }

@@ -67,8 +67,10 @@ export const createRunRoutes = ({ workflows, runs, trigger, cancel }: RunRouteDe
         input: body.input ?? null,
         idempotencyKey: request.header('Idempotency-Key'),
       });
-      const run = await trigger.waitForEnd(user, runId, query.wait ?? 0, request.signal);
-      return triggered(run);
+      return {
+        status: 202,
+        later: async () => triggered(await trigger.waitForEnd(user, runId, query.wait ?? 0, request.signal)),
+      };
     },
   }),
   route({

@@ -1,4 +1,4 @@
-import { request as httpRequest } from 'node:http';
+import { type Agent, request as httpRequest } from 'node:http';
 
 export interface Answer {
   status: number;
@@ -19,9 +19,9 @@ export interface RequestOptions {
 
 export type Client = (method: string, path: string, options?: RequestOptions) => Promise<Answer>;
 
-/** Calls an API by its base URL. */
+/** Calls an API by its base URL; without an agent each call has a connection of its own. */
 export const createClient =
-  (baseUrl: string): Client =>
+  (baseUrl: string, agent?: Agent): Client =>
   (method, path, { token, body, form, headers = {}, from } = {}) =>
     new Promise((resolve, reject) => {
       const payload = form
@@ -32,7 +32,7 @@ export const createClient =
       const type = form ? 'application/x-www-form-urlencoded' : 'application/json';
       const request = httpRequest(new URL(path, baseUrl), {
         method,
-        agent: false,
+        agent: agent ?? false,
         ...(from ? { localAddress: from } : {}),
         headers: {
           ...(payload === undefined
