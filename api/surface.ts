@@ -14,9 +14,9 @@ import { createHostRepository } from '../db/system/hosts.ts';
 import { createOutbox } from '../db/system/outbox.ts';
 import { prunedTotals } from '../db/system/retention.ts';
 import { createStatusCounts } from '../db/system/status.ts';
-import type { StoredEvent } from '../domain/events.ts';
-import { mailWorkflowId, PLATFORM_QUEUE, topics, workflowTypes } from '../domain/names.ts';
+import { mailWorkflowId, PLATFORM_QUEUE, workflowTypes } from '../domain/names.ts';
 import type { CheckExpressions } from '../domain/neosyntis/definition.ts';
+import { createNews } from '../drivers/bus/news.ts';
 import type { Bus } from '../drivers/bus/port.ts';
 import { createPayloadCodec } from '../drivers/payloads/codec.ts';
 import { createPayloadDecoder } from '../drivers/payloads/decoder.ts';
@@ -92,9 +92,7 @@ export function createSurface(deps: SurfaceDeps) {
   const secretValues = createSecretValues(database, envelope);
   const definitions = createDefinitions(deps.checkExpressions);
   const cancel = createCancel(temporal);
-  const publish = (events: readonly StoredEvent[]) => {
-    for (const event of events) bus.publish(topics.events, event);
-  };
+  const publish = createNews(bus).events;
   const trigger = createTrigger({
     workflows,
     runs,

@@ -8,6 +8,7 @@ import { topics } from '../domain/names.ts';
 import type { LogChunk } from '../domain/neosyntis/code.ts';
 import { LogChunkMessage } from '../domain/neosyntis/log-chunk.ts';
 import { type HostAnnouncement, HostMessage } from '../domain/system/hosts.ts';
+import { createNews } from '../drivers/bus/news.ts';
 import type { Bus } from '../drivers/bus/port.ts';
 import type { Logger } from '../logs.ts';
 
@@ -56,10 +57,11 @@ export async function collectFromHosts({
   }
 
   const ask = createLogRequests(bus);
+  const news = createNews(bus);
 
   async function store(host: string, chunk: LogChunk): Promise<void> {
     const { frame, missing } = await appendLog(database, host, chunk);
-    if (frame) bus.publish(topics.run(chunk.run_id), frame);
+    if (frame) news.frames(chunk.run_id, [frame]);
     if (missing) ask(missing);
   }
 

@@ -37,8 +37,8 @@ export function createEventStream({ bus, database, log }: { bus: Bus; database: 
 
   function listen() {
     subscription ??= bus.subscribe(topics.events, (message) => {
-      const event = message as unknown as StoredEvent; // only the platform may publish on this topic
-      for (const sequence of clients) sequence.push(event);
+      const events = message as unknown as StoredEvent[]; // only the platform may publish on this topic
+      for (const event of events) for (const sequence of clients) sequence.push(event);
     });
   }
 

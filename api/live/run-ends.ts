@@ -37,8 +37,8 @@ export function createRunEnds({
     isListening = true;
     bus
       .subscribe(topics.events, (message) => {
-        const { topic, event } = message as unknown as StoredEvent; // only the platform may publish on this topic
-        if (topic === 'runs' && /\.(completed|failed|cancelled)$/.test(event.type)) tell(event.subject);
+        for (const { topic, event } of message as unknown as StoredEvent[]) // only the platform may publish on it
+          if (topic === 'runs' && /\.(completed|failed|cancelled)$/.test(event.type)) tell(event.subject);
       })
       .catch((error: unknown) => {
         isListening = false;

@@ -43,8 +43,8 @@ export function createRunStreams({ bus, database, log }: { bus: Bus; database: D
     if (existing) return existing;
     const clients: Watched['clients'] = new Set();
     const subscription = bus.subscribe(topics.run(runId), (message) => {
-      const frame = message as unknown as Frame; // only platform workers may publish on this topic
-      for (const sequence of clients) sequence.push(frame);
+      const frames = message as unknown as Frame[]; // only platform workers may publish on this topic
+      for (const frame of frames) for (const sequence of clients) sequence.push(frame);
     });
     const created = { clients, subscription };
     watched.set(runId, created);

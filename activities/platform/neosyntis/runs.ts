@@ -3,10 +3,10 @@ import { expectLogs, missingLogs, openLogs } from '../../../db/myntrix/logs.ts';
 import { applyProjection, type Projected } from '../../../db/neosyntis/projection.ts';
 import type { Database } from '../../../db/orm.ts';
 import type { HostGrantRepository } from '../../../db/system/host-grants.ts';
-import { topics } from '../../../domain/names.ts';
 import type { GuardedExpression, GuardedResult } from '../../../domain/neosyntis/guarded.ts';
 import type { ProjectionBatch, StepChange } from '../../../domain/neosyntis/projection.ts';
 import type { Placement, Wanted } from '../../../domain/system/placement.ts';
+import { createNews } from '../../../drivers/bus/news.ts';
 import type { Bus } from '../../../drivers/bus/port.ts';
 import type { GuardedEvaluator } from '../../../drivers/expressions/guarded.ts';
 import { waitUntil } from '../../wait-until.ts';
@@ -38,6 +38,7 @@ export interface PlacedStep {
 export function createRunActivities(deps: RunActivityDeps) {
   const { database, bus, hostGrants, guarded, resets, defaultHost } = deps;
   const ask = createLogRequests(bus);
+  const news = createNews(bus);
   const place = createPlace({ hostGrants, defaultHost });
 
   async function project(batch: ProjectionBatch): Promise<void> {
@@ -84,8 +85,8 @@ export function createRunActivities(deps: RunActivityDeps) {
 
   /** Frames go out after the commit; one that is lost is seen by its number and read from the database. */
   async function publish(runId: string, { frames, events }: Projected): Promise<void> {
-    for (const frame of frames) bus.publish(topics.run(runId), frame);
-    for (const event of events) bus.publish(topics.events, event);
+    news.frames(runId, frames);
+    news.events(events);
   }
 
   return {

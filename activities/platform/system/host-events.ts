@@ -1,7 +1,7 @@
 import type { Database } from '../../../db/orm.ts';
 import { appendEvents } from '../../../db/system/events.ts';
-import { topics } from '../../../domain/names.ts';
 import type { HostStatus } from '../../../domain/system/hosts.ts';
+import { createNews } from '../../../drivers/bus/news.ts';
 import type { Bus } from '../../../drivers/bus/port.ts';
 
 /** Tells those who watch that a host came or went. */
@@ -18,5 +18,5 @@ export async function publishHostChange(
         { topic: 'hosts', type: `host.${status}`, source: '/hosts', subject: name, ownerId: null, data },
       ]),
     );
-  for (const event of stored) bus.publish(topics.events, event);
+  createNews(bus).events(stored);
 }

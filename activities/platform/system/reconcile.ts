@@ -5,9 +5,9 @@ import { applyWhole, type Projected } from '../../../db/neosyntis/projection.ts'
 import { createRunIntents, type OpenRun } from '../../../db/neosyntis/run-intents.ts';
 import type { Database } from '../../../db/orm.ts';
 import type { HostRepository } from '../../../db/system/hosts.ts';
-import { topics } from '../../../domain/names.ts';
 import { standardProblem } from '../../../domain/neosyntis/problems.ts';
 import type { RunChange } from '../../../domain/neosyntis/projection.ts';
+import { createNews } from '../../../drivers/bus/news.ts';
 import type { Bus } from '../../../drivers/bus/port.ts';
 import type { Logger } from '../../../logs.ts';
 import { waitUntil } from '../../wait-until.ts';
@@ -42,10 +42,11 @@ const LISTED_FOR_MS = 5_000;
 export function createReconcileActivities(deps: ReconcileDeps) {
   const { database, bus, hosts, client, resets, log } = deps;
   const intents = createRunIntents(database);
+  const news = createNews(bus);
 
   function publish(runId: string, { frames, events }: Projected): void {
-    for (const frame of frames) bus.publish(topics.run(runId), frame);
-    for (const event of events) bus.publish(topics.events, event);
+    news.frames(runId, frames);
+    news.events(events);
   }
 
   /** A run whose row is open and that Temporal does not list as running. */
