@@ -77,7 +77,8 @@ module.exports = {
       severity: 'error',
       from: {
         orphan: true,
-        pathNot: '(\\.d\\.ts|guarded-thread\\.ts|install\\.mjs|main\\.ts|index\\.ts|config\\.ts)$',
+        pathNot:
+          '(\\.d\\.ts|guarded-thread\\.ts|stack-traces\\.ts|install\\.mjs|main\\.ts|index\\.ts|config\\.ts)$',
       },
       to: {},
     },

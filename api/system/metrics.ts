@@ -64,7 +64,11 @@ export function createMetrics(sources: MetricSources): Metrics {
       for (const [what, count] of Object.entries(totals)) this.inc({ what }, count);
     },
   });
-  total('vareon_events_published_total', 'Messages that this process gave to the bus', sources.eventsPublished);
+  total(
+    'vareon_events_published_total',
+    'Messages that this process gave to the bus',
+    sources.eventsPublished,
+  );
   total(
     'vareon_events_dropped_total',
     'Events that this process could not give to the bus',

@@ -8,6 +8,8 @@ const literal = String.raw`\d{1,15}|\d{1,7}\.\d{1,7}|"[^"\\\x00-\x1f]*"|true|fal
 const operation = new RegExp(
   String.raw`^(${path}|${literal})\s*(==|!=|<=|>=|[-+*<>])\s*(${path}|${literal})$`,
 );
+/** Longer texts are jq's, whose results are measured. */
+const TEXT_LENGTH = 4_096;
 const isLiteral = new RegExp(`^(?:${literal})$`);
 
 /**
@@ -36,7 +38,8 @@ function operate(operator: string, a: Json, b: Json): Json | undefined {
   if (operator === '==' || operator === '!=')
     return isScalar(a) && isScalar(b) ? (a === b) === (operator === '==') : undefined;
   if (operator === '+' && (a === null || b === null)) return a ?? b;
-  if (operator === '+' && typeof a === 'string' && typeof b === 'string') return a + b;
+  if (operator === '+' && typeof a === 'string' && typeof b === 'string')
+    return a.length + b.length <= TEXT_LENGTH ? a + b : undefined;
   if (typeof a !== 'number' || typeof b !== 'number') return undefined;
   const value = numbers[operator]?.(a, b);
   // What overflows jq gives as its largest number.

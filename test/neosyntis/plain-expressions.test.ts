@@ -19,6 +19,7 @@ const input = {
   no: false,
   list: [1, 2],
   object: { n: 5 },
+  long: 'x'.repeat(3_000),
 };
 const variables = { item: { n: 7, text: 'done' }, nothing: null };
 const args = Object.entries(variables).flatMap(([name, value]) => ['--argjson', name, JSON.stringify(value)]);
@@ -65,6 +66,7 @@ test.each([
   ['  $item.text == "done" ', true],
   ['.absent + 1', 1],
   ['.n < $item.n', true],
+  ['.text + .text', 'é😀é😀'],
 ])('%s is done without jq', (text, value) => {
   expect(plainValue(text, input, variables)).toEqual({ value });
 });
@@ -76,6 +78,7 @@ test.each([
   '.text < "z"',
   '.n + 1 + 2',
   '.n | . + 1',
+  '.long + .long',
   '"\n" == .text',
 ])('%s is left to jq', (text) => {
   expect(plainValue(text, input, variables)).toBeUndefined();
