@@ -1,7 +1,11 @@
 import type { Json } from '../wire.ts';
 
-/** `.`, `.a.b[0]`, `$input.a`, `$item["the name"]`: what most expressions are. */
-const path = /^(?:\.|\$([A-Za-z_]\w*))((?:\.?[A-Za-z_]\w*|\.?\[-?\d{1,9}\]|\.?\["[^"\\]*"\])*)$/;
+/**
+ * `.`, `.a.b[0]`, `$input.a`, `$item["the name"]`: what most expressions are. A name follows the first dot at once,
+ * and every other one a dot of its own, so that there is one way to read a text.
+ */
+const path =
+  /^(?:\.([A-Za-z_]\w*)?|\$([A-Za-z_]\w*))((?:\.[A-Za-z_]\w*|\.?\[-?\d{1,9}\]|\.?\["[^"\\]*"\])*)$/;
 const part = /\.?(?:([A-Za-z_]\w*)|\[(-?\d+)\]|\["([^"\\]*)"\])/y;
 
 /**
@@ -15,26 +19,16 @@ export function pathValue(
 ): { value: Json } | undefined {
   const found = path.exec(text);
   if (!found) return undefined;
-  const [, name, rest = ''] = found;
-  // jq reads `.a.b` and `$v.a`, `$v[0]`; two names need a dot between them, and `.` none before its first.
-  if (!isWellDotted(rest, name === undefined)) return undefined;
+  const [, first, name, rest = ''] = found;
+  // `..a` is something else.
+  if (first === undefined && name === undefined && rest.startsWith('.')) return undefined;
   if (name !== undefined && !Object.hasOwn(variables, name)) return undefined;
-  let value = name === undefined ? input : (variables[name] ?? null);
+  const whole = name === undefined ? input : (variables[name] ?? null);
+  let value = first === undefined ? whole : child(whole, first);
   part.lastIndex = 0;
-  for (let key = part.exec(rest); key; key = part.exec(rest)) {
-    const next = child(value, key[1] ?? key[3] ?? Number(key[2]));
-    if (next === undefined) return undefined;
-    value = next;
-  }
-  return { value };
-}
-
-/** After `$name` each name has its dot; after the first dot of a path, the first part has none. */
-function isWellDotted(rest: string, afterDot: boolean): boolean {
-  const [first = ''] = rest;
-  if (afterDot && first === '.') return false;
-  if (!afterDot && /^[A-Za-z_]/.test(first)) return false;
-  return !/\][A-Za-z_]/.test(rest);
+  for (let key = part.exec(rest); key && value !== undefined; key = part.exec(rest))
+    value = child(value, key[1] ?? key[3] ?? Number(key[2]));
+  return value === undefined ? undefined : { value };
 }
 
 /** Null has no parts but null; of anything else that has no such part jq says what is wrong. */

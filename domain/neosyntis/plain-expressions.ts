@@ -2,9 +2,9 @@ import type { Json } from '../wire.ts';
 import { pathValue } from './paths.ts';
 
 /** One comparison or one sum of paths and literals: `.n + 1`, `.status == "done"`, `$item.size > $limit`. */
-const path = String.raw`(?:\.|\$[A-Za-z_]\w*)[\w.\[\]]*`;
+const path = String.raw`(?:\.|\$[A-Za-z_])[\w.\[\]]*`;
 // No more digits than a double holds: jq keeps those of longer literals.
-const literal = String.raw`\d{1,15}|\d{1,7}\.\d{1,7}|"[^"\\\x00-\x1f]*"|true|false|null`;
+const literal = String.raw`(?:0|[1-9]\d{0,14})|(?:0|[1-9]\d{0,6})\.\d{1,7}|"[^"\\\x00-\x1f]*"|true|false|null`;
 const operation = new RegExp(
   String.raw`^(${path}|${literal})\s*(==|!=|<=|>=|[-+*<>])\s*(${path}|${literal})$`,
 );

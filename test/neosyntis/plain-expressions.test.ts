@@ -71,8 +71,15 @@ test.each([
   expect(plainValue(text, input, variables)).toEqual({ value });
 });
 
+test('What is no plain expression is seen to be none at once, however long it is', () => {
+  for (const start of ['.', '$', '.a.', '.a[0].', '1 + .', '.n + $'])
+    for (const end of [' | length', '!', ' +', '.', '['])
+      expect(plainValue(`${start}${'a'.repeat(5_000)}${end}`, input, variables)).toBeUndefined();
+});
+
 test.each([
   '.big * .big',
+  '.n + 007',
   '.n + "1"',
   '.list == .list',
   '.text < "z"',
