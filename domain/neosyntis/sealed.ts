@@ -54,11 +54,18 @@ export interface SecretMention {
   name: string | undefined;
 }
 
+/** `$secrets` after `${` with no `}` between; in pieces, for one pattern would look at a long text again and again. */
+const looksLikeSecret = (text: string): boolean =>
+  text.split('}').some((piece) => {
+    const start = piece.indexOf('${');
+    return start >= 0 && /\$secrets\b/.test(piece.slice(start));
+  });
+
 /** Where a definition that was checked names secrets, or looks as if. */
 export function secretMentions(value: unknown, path: string): SecretMention[] {
   if (typeof value === 'string') {
     if (isExpression(value)) return secretUses(expressionSource(value)).names.map((name) => ({ path, name }));
-    return /\$\{[^}]*\$secrets\b/.test(value) ? [{ path, name: undefined }] : [];
+    return looksLikeSecret(value) ? [{ path, name: undefined }] : [];
   }
   if (Array.isArray(value)) return value.flatMap((item, at) => secretMentions(item, pointer(path, at)));
   if (typeof value !== 'object' || value === null) return [];
