@@ -1,5 +1,6 @@
 import { WebSocket } from 'ws';
 import { type Installation, withInstallation } from './installation.ts';
+import { latenciesOf } from './latencies.ts';
 import { percentile, tenths } from './percentile.ts';
 
 /**
@@ -27,11 +28,6 @@ const steps = [
     },
   },
 ];
-
-interface Frame {
-  seq: number;
-  step?: { started_at: string | null; ended_at: string | null };
-}
 
 /** Wall clock with fractions of a millisecond. */
 const now = () => performance.timeOrigin + performance.now();
@@ -61,20 +57,15 @@ async function watchRun({ stack, token, call }: Installation, workflowId: string
     {},
   );
   const { openAt, arrivals } = await frames(stack.apiUrl, run_id, token);
-  return arrivals.flatMap(({ at, text }, index) => {
-    const { seq, step } = JSON.parse(text) as Frame; // a frame of our own API
-    if (seq !== index + 1) throw new Error(`frame ${seq} came as number ${index + 1}`);
-    const changed = step?.ended_at ?? step?.started_at;
-    return changed && Date.parse(changed) > openAt ? [at - Date.parse(changed)] : [];
-  });
+  return latenciesOf(arrivals, openAt);
 }
 
 /** All frames of a run from its first, as they come, until the run ends. */
 function frames(apiUrl: string, runId: string, token: string) {
-  return new Promise<{ openAt: number; arrivals: { at: number; text: string }[] }>((resolve, reject) => {
+  return new Promise<{ openAt: number; arrivals: { at: number; data: string }[] }>((resolve, reject) => {
     const url = `${apiUrl.replace('http', 'ws')}/ws/neosyntis/runs/${runId}?after=0`;
     const socket = new WebSocket(url, { headers: { Authorization: `Bearer ${token}` } });
-    const arrivals: { at: number; text: string }[] = [];
+    const arrivals: { at: number; data: string }[] = [];
     let openAt = Number.POSITIVE_INFINITY;
     socket.on('open', () => {
       openAt = now();
@@ -82,7 +73,7 @@ function frames(apiUrl: string, runId: string, token: string) {
     socket.on('message', (data) => {
       const at = now();
       const text = String(data);
-      arrivals.push({ at, text });
+      arrivals.push({ at, data: text });
       if (!text.includes('"type":"run"')) return;
       const { status } = JSON.parse(text).run;
       if (status === 'completed') socket.close();

@@ -1,5 +1,6 @@
 import { WebSocket } from 'ws';
 import { withInstallation } from './installation.ts';
+import { latenciesOf } from './latencies.ts';
 import { percentile, tenths } from './percentile.ts';
 import { peakMb, residentMb } from './resident.ts';
 
@@ -86,18 +87,4 @@ function watch(url: string, token: string): { open: Promise<void>; ended: Promis
     socket.on('close', () => resolve({ frames: arrivals.length, latencies: latenciesOf(arrivals, openAt) }));
   });
   return { open, ended };
-}
-
-function latenciesOf(arrivals: { at: number; data: Buffer }[], openAt: number): number[] {
-  return arrivals.flatMap(({ at, data }, index) => {
-    const { seq, step } = JSON.parse(data.toString()) as Frame; // a frame of our own API
-    if (seq !== index + 1) throw new Error(`frame ${seq} came as number ${index + 1}`);
-    const changed = step?.ended_at ?? step?.started_at;
-    return changed && Date.parse(changed) > openAt ? [at - Date.parse(changed)] : [];
-  });
-}
-
-interface Frame {
-  seq: number;
-  step?: { started_at: string | null; ended_at: string | null };
 }

@@ -9,6 +9,8 @@ const ITEMS = 100;
 export interface News {
   frames(runId: string, frames: readonly object[]): void;
   events(events: readonly object[]): void;
+  /** Both, as one commit made them. */
+  run(runId: string, made: { frames: readonly object[]; events: readonly object[] }): void;
 }
 
 export function createNews(bus: Pick<Bus, 'publish'>): News {
@@ -16,8 +18,14 @@ export function createNews(bus: Pick<Bus, 'publish'>): News {
     for (let at = 0; at < items.length; at += ITEMS)
       bus.publish(topic, items.slice(at, at + ITEMS) as Json[]); // frames and events are JSON
   }
+  const frames: News['frames'] = (runId, items) => publish(topics.run(runId), items);
+  const events: News['events'] = (items) => publish(topics.events, items);
   return {
-    frames: (runId, frames) => publish(topics.run(runId), frames),
-    events: (events) => publish(topics.events, events),
+    frames,
+    events,
+    run(runId, made) {
+      frames(runId, made.frames);
+      events(made.events);
+    },
   };
 }

@@ -38,12 +38,13 @@ export interface PlacedStep {
 export function createRunActivities(deps: RunActivityDeps) {
   const { database, bus, hostGrants, guarded, resets, defaultHost } = deps;
   const ask = createLogRequests(bus);
-  const news = createNews(bus);
+  /** Frames go out after the commit; one that is lost is seen by its number and read from the database. */
+  const publish = createNews(bus).run;
   const place = createPlace({ hostGrants, defaultHost });
 
   async function project(batch: ProjectionBatch): Promise<void> {
     await expect(batch);
-    await publish(batch.runId, await applied(batch));
+    publish(batch.runId, await applied(batch));
   }
 
   /** What PostgreSQL calls bad data (class 22) stays bad: it is not tried again. */
@@ -64,7 +65,7 @@ export function createRunActivities(deps: RunActivityDeps) {
   async function followed(batch: ProjectionBatch, execution: string): Promise<Projected> {
     const current = await resets.current(batch.runId);
     if (current?.id !== execution) return { frames: [], events: [] };
-    await publish(batch.runId, await resets.follow(batch.runId, execution));
+    publish(batch.runId, await resets.follow(batch.runId, execution));
     return applyProjection(database, batch, execution);
   }
 
@@ -83,12 +84,6 @@ export function createRunActivities(deps: RunActivityDeps) {
     }, LOGS_WITHIN_MS);
   }
 
-  /** Frames go out after the commit; one that is lost is seen by its number and read from the database. */
-  async function publish(runId: string, { frames, events }: Projected): Promise<void> {
-    news.frames(runId, frames);
-    news.events(events);
-  }
-
   return {
     project,
 
@@ -101,7 +96,7 @@ export function createRunActivities(deps: RunActivityDeps) {
     /** The last projection: whoever waited for the run reads its end, and its logs as far as they came. */
     async finish(batch: ProjectionBatch, logged: boolean): Promise<void> {
       if (logged) await logsToCome(batch);
-      await publish(batch.runId, await applied(batch));
+      publish(batch.runId, await applied(batch));
     },
 
     /** The host for a step of a run, or why there is none now. */

@@ -1,7 +1,7 @@
 import { Context, heartbeat } from '@temporalio/activity';
 import type { Client } from '@temporalio/client';
 import { missingLogs } from '../../../db/myntrix/logs.ts';
-import { applyWhole, type Projected } from '../../../db/neosyntis/projection.ts';
+import { applyWhole } from '../../../db/neosyntis/projection.ts';
 import { createRunIntents, type OpenRun } from '../../../db/neosyntis/run-intents.ts';
 import type { Database } from '../../../db/orm.ts';
 import type { HostRepository } from '../../../db/system/hosts.ts';
@@ -42,12 +42,7 @@ const LISTED_FOR_MS = 5_000;
 export function createReconcileActivities(deps: ReconcileDeps) {
   const { database, bus, hosts, client, resets, log } = deps;
   const intents = createRunIntents(database);
-  const news = createNews(bus);
-
-  function publish(runId: string, { frames, events }: Projected): void {
-    news.frames(runId, frames);
-    news.events(events);
-  }
+  const publish = createNews(bus).run;
 
   /** A run whose row is open and that Temporal does not list as running. */
   async function reconcileOpen(run: OpenRun): Promise<void> {
