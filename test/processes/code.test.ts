@@ -115,10 +115,10 @@ describe('A code step', () => {
     ['a signal', shell('kill -11 $$'), 'runtime', 500, /SIGSEGV/, 139],
     [
       'the time limit',
-      shell('echo so far; sleep 60', { timeoutMs: 150 }),
+      shell('echo so far; sleep 60', { timeoutMs: 1_500 }),
       'timeout',
       408,
-      /150 ms.*so far$/s,
+      /1500 ms.*so far$/s,
       undefined,
     ],
     ['the output limit', shell('yes'), 'runtime', 500, /10485760.*y\ny$/s, undefined],

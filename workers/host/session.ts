@@ -77,6 +77,9 @@ export async function startSession(options: SessionOptions): Promise<Session> {
       { tls: settings.temporal.tls, apiKey: settings.temporal.api_key },
     );
     opened.push(connection);
+    // A worker that cannot be made for want of its namespace lets go of its connection some time later, or never:
+    // so none is made.
+    await connection.workflowService.describeNamespace({ namespace: settings.temporal.namespace });
     const code = createCodeActivities({
       processes,
       hostName: name,
