@@ -11,7 +11,7 @@ const { DATABASE_URL, STATEMENT = '', PATH_TEMPLATE = '' } = process.env;
 const pool = new Pool({ connectionString: DATABASE_URL, max: 20 });
 const router = new Router();
 router.get(PATH_TEMPLATE, async (ctx) => {
-  const { rows } = await pool.query(STATEMENT, [ctx.params.id]);
+  const { rows } = await pool.query({ name: 'read', text: STATEMENT, values: [ctx.params.id] });
   ctx.body = rows[0];
 });
 const server = new Koa()

@@ -5,7 +5,7 @@ import { UserEntity } from './auth/users.ts';
 import { WsTicketEntity } from './auth/ws-tickets.ts';
 import { JobEntity } from './myntrix/jobs.ts';
 import { JobLogEntity, LogStreamEntity } from './myntrix/logs.ts';
-import { RunEventEntity } from './neosyntis/projection.ts';
+import { RunEventEntity } from './neosyntis/frames.ts';
 import { RunEntity, RunStepEntity } from './neosyntis/runs.ts';
 import { SecretEntity } from './neosyntis/secrets.ts';
 import { WorkflowEntity, WorkflowVersionEntity } from './neosyntis/workflows.ts';

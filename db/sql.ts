@@ -8,6 +8,31 @@ export async function rows<Row>(em: Sql, statement: string, params: unknown[] = 
   return (await em.execute(statement, params, 'all')) as Row[];
 }
 
+/** Statements that were prepared once, by their text; a handful, for each is a constant of its repository. */
+const statements = new Map<string, { name: string; text: string }>();
+
+/**
+ * As rows(), for what every request and every run does: PostgreSQL parses and plans it once a connection. Its text is
+ * one of few, its parameters are bound, so each `?` needs a cast where PostgreSQL cannot tell its type. In a
+ * transaction it is a statement like others.
+ */
+export async function prepared<Row>(em: Sql, statement: string, params: unknown[]): Promise<Row[]> {
+  if (em.isInTransaction()) return rows(em, statement, params);
+  const pool = await em.getConnection().getNativeClient();
+  const found = await pool.query({ ...named(statement), values: params });
+  return found.rows as Row[];
+}
+
+function named(statement: string): { name: string; text: string } {
+  const known = statements.get(statement);
+  if (known) return known;
+  let count = 0;
+  const text = statement.replaceAll('?', () => `$${++count}`);
+  const made = { name: `vareon_${statements.size + 1}`, text };
+  statements.set(statement, made);
+  return made;
+}
+
 /** A time column as the public contract spells times: ISO 8601 UTC with milliseconds. */
 export const iso = (column: string, name = column.split('.').at(-1)): string =>
   `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as ${name}`;

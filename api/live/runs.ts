@@ -1,4 +1,4 @@
-import { type Frame, framesAfter } from '../../db/neosyntis/projection.ts';
+import { type Frame, framesAfter } from '../../db/neosyntis/frames.ts';
 import type { Database } from '../../db/orm.ts';
 import { rows } from '../../db/sql.ts';
 import { topics } from '../../domain/names.ts';

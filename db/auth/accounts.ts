@@ -1,7 +1,7 @@
 import type { Permission } from '../../domain/auth/permissions.ts';
 import type { User } from '../../domain/auth/users.ts';
 import type { Database } from '../orm.ts';
-import { rows } from '../sql.ts';
+import { prepared, rows } from '../sql.ts';
 import { hasHostGrant } from '../system/host-grants.ts';
 import { liveSession } from './sessions.ts';
 
@@ -27,7 +27,7 @@ export function createAccountReader(database: Database) {
   return {
     bySession: async (sessionId: string): Promise<Account | undefined> =>
       (
-        await rows<Account>(
+        await prepared<Account>(
           database.em,
           `select ${columns} from sessions s join users u on u.id = s.user_id
              where s.id = ? and ${liveSession('s')} and u.is_active`,
@@ -36,7 +36,7 @@ export function createAccountReader(database: Database) {
       )[0],
     byApiToken: async (tokenId: string): Promise<TokenAccount | undefined> =>
       (
-        await rows<TokenAccount>(
+        await prepared<TokenAccount>(
           database.em,
           `select ${columns}, t.hash, t.permissions, (extract(epoch from t.expires_at) * 1000)::float8 as expires_ms,
              t.last_used_at is null or t.last_used_at < now() - interval '1 minute' as is_stale

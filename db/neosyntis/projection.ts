@@ -1,29 +1,11 @@
-import { defineEntity, p } from '@mikro-orm/postgresql';
 import type { StoredEvent } from '../../domain/events.ts';
-import type { Change, ProjectionBatch, StepChange } from '../../domain/neosyntis/projection.ts';
-import { isEnded, type RunStatus } from '../../domain/neosyntis/runs.ts';
-import { shown } from '../../domain/neosyntis/shown.ts';
-import type { Json } from '../../domain/wire.ts';
+import type { ProjectionBatch, StepChange } from '../../domain/neosyntis/projection.ts';
+import { isEnded, type RunStatus, runStatuses } from '../../domain/neosyntis/runs.ts';
 import type { Database, Sql } from '../orm.ts';
-import { json, rows } from '../sql.ts';
-import { appending, type NewEvent } from '../system/events.ts';
+import { json, prepared, rows } from '../sql.ts';
+import { appending } from '../system/events.ts';
+import { type Frame, frame } from './frames.ts';
 import { runEvents } from './run-events.ts';
-
-export const RunEventEntity = defineEntity({
-  name: 'RunEvent',
-  tableName: 'run_events',
-  properties: {
-    run_id: p.uuid().primary(),
-    seq: p.bigint('number').primary().autoincrement(false),
-    frame: p.json().$type<Frame>(),
-  },
-});
-
-export interface Frame {
-  type: 'step' | 'run';
-  seq: number;
-  [name: string]: Json;
-}
 
 export interface Projected {
   frames: Frame[];
@@ -35,9 +17,7 @@ export interface Projected {
 interface Row {
   status: RunStatus;
   execution: string | null;
-  owner_id: string | null;
   projected: string;
-  seq: string;
   progress: number;
 }
 
@@ -51,13 +31,16 @@ export async function applyProjection(
   batch: ProjectionBatch,
   execution: string | null,
 ): Promise<Projected> {
+  // As a rule it goes on where the row is: then one statement does it.
+  const next = await applyNext(em, batch, execution);
+  if (next) return next;
   return em.fork().transactional(async (tx) => {
     const row = await lock(tx, batch.runId);
     if (!row) return nothing;
     if (row.execution !== null && execution !== null && row.execution !== execution)
       return { ...nothing, isOther: true };
     if (isEnded(row.status)) return nothing;
-    return apply(tx, row, batch, execution);
+    return applyRest(tx, row, batch, execution);
   });
 }
 
@@ -75,7 +58,7 @@ export async function applyWhole(
     if (!row || isEnded(row.status)) return nothing;
     if (row.execution !== null && execution !== null && row.execution !== execution) return nothing;
     if (Number(row.projected) + 1 !== batch.from) return undefined;
-    return apply(tx, row, batch, execution);
+    return applyRest(tx, row, batch, execution);
   });
 }
 
@@ -93,13 +76,13 @@ export async function rebuildRun(
     if (!row || row.execution === execution) return nothing;
     await tx.execute('delete from run_steps where run_id = ?', [batch.runId]);
     await tx.execute(
-      'update runs set projected = 0, steps_total = 0, output = null, error = null where id = ?',
+      'update runs set projected = 0, steps_total = 0, output = null, error = null, execution = null where id = ?',
       [batch.runId],
     );
     await tx.execute("update jobs set status = 'running', progress = 0, ended_at = null where id = ?", [
       batch.runId,
     ]);
-    return apply(tx, { ...row, projected: '0', progress: 0, status: 'running' }, batch, execution);
+    return applyRest(tx, { ...row, projected: '0', progress: 0, status: 'running' }, batch, execution);
   });
 }
 
@@ -108,35 +91,73 @@ const nothing: Projected = { frames: [], events: [] };
 async function lock(tx: Sql, runId: string): Promise<Row | undefined> {
   const [row] = await rows<Row>(
     tx,
-    `select j.status, j.owner_id, r.execution, r.projected, j.seq, j.progress from runs r join jobs j on j.id = r.id
+    `select j.status, r.execution, r.projected, j.progress from runs r join jobs j on j.id = r.id
      where r.id = ? for update`,
     [runId],
   );
   return row;
 }
 
-async function apply(
+/** What of the batch is not applied yet, to a row that is locked. */
+async function applyRest(
   tx: Sql,
   row: Row,
   batch: ProjectionBatch,
   execution: string | null,
 ): Promise<Projected> {
-  const changes = batch.changes.slice(Math.max(0, Number(row.projected) + 1 - batch.from));
+  const applied = Math.max(0, Number(row.projected) + 1 - batch.from);
+  const rest = {
+    ...batch,
+    from: batch.from + applied,
+    changes: batch.changes.slice(applied),
+    progress: Math.max(row.progress, batch.progress),
+  };
+  return (await applyNext(tx, rest, execution, row.status)) ?? nothing;
+}
+
+/** Statuses of runs that go on, as PostgreSQL writes a list. */
+const OPEN = `{${runStatuses.filter((status) => !isEnded(status))}}`;
+
+/**
+ * Applies a batch in one statement, provided that it begins where the row is, which tells of this execution, is open
+ * and has no more progress. A batch that says nothing of the run's status is for one that is `status`.
+ * @returns nothing when that is not so.
+ */
+async function applyNext(
+  em: Sql,
+  batch: ProjectionBatch,
+  execution: string | null,
+  status: RunStatus = 'running',
+): Promise<Projected | undefined> {
+  const { runId, from, changes, progress } = batch;
   if (changes.length === 0) return nothing;
-  const frames = changes.map((change, index) => frame(batch.runId, change, Number(row.seq) + index + 1));
-  const last = changes.flatMap((change) => ('run' in change ? [change.run] : [])).at(-1);
-  const progress = Math.max(row.progress, batch.progress);
+  const frames = changes.map((change) => frame(runId, change));
+  const runs = changes.flatMap((change) => ('run' in change ? [change.run] : []));
+  const last = runs.at(-1);
   const ended = last !== undefined && isEnded(last.status);
-  const news = appending(events(batch.runId, row, changes, progress));
-  const [written] = await rows<{ seq: string }>(
-    tx,
-    // Casts tell types where a parameter alone does not.
-    `with steps as (
+  const news = appending(
+    last
+      ? runs.flatMap((run) => runEvents({ runId, ownerId: null, status: run.status, progress }))
+      : runEvents({ runId, ownerId: null, status, progress }).filter(({ topic }) => topic === 'jobs'),
+    {
+      owner: '(select owner_id from row)',
+      provided: `exists (select from row${last ? '' : ' where row.progress <> row.reached'})`,
+    },
+  );
+  const [applied] = await prepared<{ before: string; owner_id: string | null; last_event: string | null }>(
+    em,
+    `with row as (
+       select r.id, j.seq, j.progress, j.owner_id, ?::real as reached, ?::text as execution
+       from runs r join jobs j on j.id = r.id
+       where r.id = ?::uuid and r.projected = ?::bigint and j.progress <= ?::real and j.status = any(?::text[])
+         and (r.execution is null or ?::text is null or r.execution = ?::text)
+       for update
+     ), steps as (
        insert into run_steps as s (run_id, path, iteration, ordinal, name, kind, status, attempt, host, started_at,
          ended_at, input, output, error)
-       select ?::uuid, path, iteration::int[], ordinal, name, kind, status, attempt, host, "startedAt", "endedAt",
-         input, output, error
-       from json_to_recordset(?::json) as x(path text, iteration text, ordinal bigint, name text, kind text,
+       select row.id, x.path, x.iteration::int[], x.ordinal, x.name, x.kind, x.status, x.attempt, x.host, x."startedAt",
+         x."endedAt", x.input, x.output, x.error
+       from row, json_to_recordset(?::json) as x(path text, iteration text, ordinal bigint, name text, kind text,
          status text, attempt int, host text, "startedAt" timestamptz, "endedAt" timestamptz, input json,
          output json, error jsonb)
        on conflict (run_id, path, iteration) do update set status = excluded.status, attempt = excluded.attempt,
@@ -146,102 +167,48 @@ async function apply(
        returning (xmax = 0) as is_new
      ), frames as (
        insert into run_events (run_id, seq, frame)
-       select ?::uuid, (frame->>'seq')::bigint, frame from jsonb_array_elements(?::jsonb) as x(frame)
+       select row.id, row.seq + x.n, x.frame || jsonb_build_object('seq', row.seq + x.n)
+       from row, jsonb_array_elements(?::jsonb) with ordinality as x(frame, n)
      ), job as (
-       update jobs set seq = ?, progress = ?, status = coalesce(?, status), updated_at = now(),
-         started_at = coalesce(started_at, ?::timestamptz), ended_at = coalesce(?::timestamptz, ended_at)
-       where id = ?
+       update jobs set seq = row.seq + ?::int, progress = row.reached, status = coalesce(?::text, status),
+         updated_at = now(), started_at = coalesce(started_at, ?::timestamptz),
+         ended_at = coalesce(?::timestamptz, ended_at)
+       from row where jobs.id = row.id
      ), run as (
-       update runs set steps_total = steps_total + (select count(*) from steps where is_new), projected = ?,
-         output = ?::json, error = ?::jsonb, execution = coalesce(?, execution)
-       where id = ?
+       update runs set steps_total = steps_total + (select count(*) from steps where is_new), projected = ?::bigint,
+         output = ?::json, error = ?::jsonb, execution = coalesce(row.execution, runs.execution)
+       from row where runs.id = row.id
      ), ${news.queries}
-     select seq from counter`,
+     select row.seq as before, row.owner_id, counter.seq as last_event from row left join counter on true`,
     [
-      ...[batch.runId, json(stepRows(batch, changes))],
-      ...[batch.runId, json(frames)],
-      ...[frames.at(-1)?.seq ?? 0, progress, last?.status ?? null, last?.startedAt ?? null],
-      ...[last?.endedAt ?? null, batch.runId],
-      batch.from + batch.changes.length - 1,
+      ...[progress, execution],
+      ...[runId, from - 1, progress, last ? OPEN : `{${status}}`],
+      ...[execution, execution],
+      json(stepRows(batch)),
+      json(frames),
+      ...[frames.length, last?.status ?? null, last?.startedAt ?? null, last?.endedAt ?? null],
+      from + changes.length - 1,
       ended && last.output !== undefined ? json(last.output) : null,
       ended && last.error !== undefined ? json(last.error) : null,
-      ...[execution, batch.runId],
       ...news.params,
     ],
   );
-  return { frames, events: news.stored(Number(written?.seq)) };
-}
-
-function frame(runId: string, change: Change, seq: number): Frame {
-  if ('step' in change) {
-    const { startedAt, endedAt, input: _input, output: _output, error, host, ...step } = change.step;
-    return {
-      type: 'step',
-      seq,
-      step: {
-        ...step,
-        host: host ?? null,
-        started_at: startedAt ?? null,
-        ended_at: endedAt ?? null,
-        error: error ?? null,
-      },
-    };
-  }
-  const { status, startedAt, endedAt, output, error } = change.run;
+  if (!applied) return undefined;
+  const before = Number(applied.before);
   return {
-    type: 'run',
-    seq,
-    run: {
-      id: runId,
-      status,
-      started_at: startedAt ?? null,
-      ended_at: endedAt ?? null,
-      output: output === undefined ? null : shown(output),
-      error: error ?? null,
-    },
+    frames: frames.map((one, index) => ({ ...one, seq: before + index + 1 }) as Frame),
+    events: applied.last_event === null ? [] : news.stored(Number(applied.last_event), applied.owner_id),
   };
 }
 
 /** Each step once, as its last change leaves it. */
-function stepRows(batch: ProjectionBatch, changes: Change[]) {
+function stepRows({ from, changes }: ProjectionBatch) {
   const latest = new Map<string, StepChange & { ordinal: number }>();
-  const offset = batch.from + batch.changes.length - changes.length;
   changes.forEach((change, index) => {
     if (!('step' in change)) return;
     const key = `${change.step.path} ${change.step.iteration.join('.')}`;
     const before = latest.get(key);
-    latest.set(key, { ...before, ...change.step, ordinal: before?.ordinal ?? offset + index });
+    latest.set(key, { ...before, ...change.step, ordinal: before?.ordinal ?? from + index });
   });
   return [...latest.values()].map((step) => ({ ...step, iteration: `{${step.iteration.join(',')}}` }));
-}
-
-function events(runId: string, row: Row, changes: Change[], progress: number): NewEvent[] {
-  const statuses = changes.flatMap((change) => ('run' in change ? [change.run.status] : []));
-  const ownerId = row.owner_id;
-  if (statuses.length > 0)
-    return statuses.flatMap((status) => runEvents({ runId, ownerId, status, progress }));
-  if (progress === row.progress) return [];
-  return runEvents({ runId, ownerId, status: row.status, progress }).filter(({ topic }) => topic === 'jobs');
-}
-
-/** Frames of a run after `after`, log chunks among them, oldest first, at most `limit`. */
-export async function framesAfter(
-  { em }: Database,
-  runId: string,
-  after: number,
-  limit: number,
-): Promise<Frame[]> {
-  const found = await rows<{ frame: Frame }>(
-    em,
-    `select frame from (
-       select seq, frame from run_events where run_id = ? and seq > ?
-       union all
-       select seq, jsonb_build_object('type', 'log', 'seq', seq, 'path', path, 'iteration', iteration, 'attempt', attempt,
-         'stream', stream, 'offset', stream_byte, 'text', text,
-         'at', to_char(at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')) as frame
-       from job_logs where job_id = ? and seq > ?) f
-     order by seq limit ?`,
-    [runId, after, runId, after, limit],
-  );
-  return found.map(({ frame }) => frame);
 }

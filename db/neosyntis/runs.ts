@@ -15,7 +15,7 @@ import { SHOWN_VALUE_LIMIT_BYTES } from '../../domain/neosyntis/runs.ts';
 import type { Json } from '../../domain/wire.ts';
 import type { Database, Sql } from '../orm.ts';
 import { ownedBy } from '../owned.ts';
-import { iso, json, type Page, pageClause, rows } from '../sql.ts';
+import { iso, json, type Page, pageClause, prepared, rows } from '../sql.ts';
 import { appending } from '../system/events.ts';
 import { claimKey, type IdempotencyClaim } from '../system/idempotency.ts';
 import { runEvents } from './run-events.ts';
@@ -106,20 +106,19 @@ export interface NewRun {
 async function write(em: Sql, { id, workflow, input, startedBy }: NewRun) {
   const { workflowId, version, name, ownerId } = workflow;
   const details = json({ run_id: id, workflow_id: workflowId, version });
-  const events = appending(
-    runEvents({ runId: id, ownerId, status: 'pending', progress: 0 }),
-    'exists (select from run)',
-  );
-  const [written] = await rows<{ seq: string }>(
+  const events = appending(runEvents({ runId: id, ownerId, status: 'pending', progress: 0 }), {
+    provided: 'exists (select from run)',
+  });
+  const [written] = await prepared<{ seq: string }>(
     em,
     `with latest as (
-       update workflows set latest_run_id = ? where id = ? and deleted_at is null returning id
+       update workflows set latest_run_id = ?::uuid where id = ?::uuid and deleted_at is null returning id
      ), job as (
        insert into jobs (id, type, name, owner_id, status, details, created_at, updated_at)
-       select ?, 'workflow_run', ?, ?, 'pending', ?::jsonb, now(), now() from latest
+       select ?::uuid, 'workflow_run', ?::text, ?::uuid, 'pending', ?::jsonb, now(), now() from latest
      ), run as (
        insert into runs (id, workflow_id, version, started_by, input)
-       select ?, id, ?, ?, ?::json from latest returning id
+       select ?::uuid, id, ?::int, ?::uuid, ?::json from latest returning id
      ), ${events.queries}
      select seq from counter`,
     [
@@ -168,7 +167,7 @@ export function createRunRepository({ em }: Database) {
     /** @throws AppError `not_found` */
     async summary(user: Principal, id: string, sql: Sql = em): Promise<RunSummary> {
       const owned = ownedBy(user, 'j.owner_id');
-      const [run] = await rows<RunSummary>(
+      const [run] = await prepared<RunSummary>(
         sql,
         `select ${runColumns} from ${tables} where r.id = ? and ${owned.where}`,
         [id, ...owned.params],

@@ -7,7 +7,7 @@ import type { Workflow } from '../../domain/neosyntis/workflows.ts';
 import type { Json } from '../../domain/wire.ts';
 import type { Database, Sql } from '../orm.ts';
 import { ownedBy } from '../owned.ts';
-import { iso, json, LIST_BYTES, type Page, pageClause, rows } from '../sql.ts';
+import { iso, json, LIST_BYTES, type Page, pageClause, prepared, rows } from '../sql.ts';
 
 export const WorkflowEntity = defineEntity({
   name: 'Workflow',
@@ -106,7 +106,7 @@ export function createWorkflowRepository(database: Database) {
     /** @throws AppError `not_found` */
     async get(user: Principal, id: string, sql: Sql = em): Promise<Workflow> {
       const owned = ownedBy(user, 'w.owner_id');
-      const [workflow] = await rows<Workflow>(
+      const [workflow] = await prepared<Workflow>(
         sql,
         `select ${columns} from ${tables} where w.id = ? and w.deleted_at is null and ${owned.where}`,
         [id, ...owned.params],
@@ -194,11 +194,11 @@ export function createWorkflowRepository(database: Database) {
     /** One version with its document, to run it. @throws AppError `not_found` */
     async version(user: Principal, id: string, version?: number, sql: Sql = em): Promise<WorkflowVersionRow> {
       const owned = ownedBy(user, 'w.owner_id');
-      const [found] = await rows<WorkflowVersionRow>(
+      const [found] = await prepared<WorkflowVersionRow>(
         sql,
         `select w.id as "workflowId", w.name, w.owner_id as "ownerId", v.version, v.document, v.steps,
                 v.uses_code as "usesCode"
-         from workflows w join workflow_versions v on v.workflow_id = w.id and v.version = coalesce(?, w.version)
+         from workflows w join workflow_versions v on v.workflow_id = w.id and v.version = coalesce(?::int, w.version)
          where w.id = ? and w.deleted_at is null and ${owned.where}`,
         [version ?? null, id, ...owned.params],
       );

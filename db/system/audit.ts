@@ -2,7 +2,7 @@ import { defineEntity, p } from '@mikro-orm/postgresql';
 import { v7 as uuidv7 } from 'uuid';
 import type { AuditLine, AuditQuery } from '../../domain/system/audit.ts';
 import type { Database } from '../orm.ts';
-import { iso, pageClause, rows } from '../sql.ts';
+import { iso, pageClause, prepared, rows } from '../sql.ts';
 
 /** Append-only: a trigger refuses to change a line. */
 export const AuditEntryEntity = defineEntity({
@@ -42,7 +42,7 @@ const columns = `id, ${iso('at')}, actor, action, resource, outcome, request_id,
 export function createAuditLog(database: Database): AuditLog {
   return {
     async write({ user, action, resource, outcome, requestId, ip }) {
-      await rows(
+      await prepared(
         database.em,
         `insert into audit_log (id, at, user_id, actor, action, resource, outcome, request_id, ip)
          values (?, now(), ?, ?, ?, ?, ?, ?, ?)`,

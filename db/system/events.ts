@@ -39,27 +39,37 @@ export interface Appended {
   /** Queries of a `with`: `counter` has the number of the last one in its `seq`. */
   queries: string;
   params: unknown[];
-  stored(lastSeq: number): StoredEvent[];
+  /** `owner` is whose they are when that is known now only. */
+  stored(lastSeq: number, owner?: string | null): StoredEvent[];
 }
 
 /**
  * Numbers and stores events in a statement with others. The counter's row is locked until the transaction commits,
  * so numbers follow the order of commits without gaps: it is the last statement of its transaction, and what
- * `stored` gives is published after the commit. `provided` is a condition without which there are none.
+ * `stored` gives is published after the commit. `provided` is a condition without which there are none, `owner` an
+ * expression for whose they are.
  */
-export function appending(events: readonly NewEvent[], provided = 'true'): Appended {
+export function appending(
+  events: readonly NewEvent[],
+  { provided = 'true', owner = 'x.owner_id' }: { provided?: string; owner?: string } = {},
+): Appended {
   const made = events.map(cloudEvent);
   if (made.length === 0) return { queries: 'counter as (select 0 as seq)', params: [], stored: () => [] };
   return {
     queries: `counter as (
-        update event_counter set seq = seq + ? where id = 1 and ${provided} returning seq
+        update event_counter set seq = seq + ?::int where id = 1 and ${provided} returning seq
       ), appended as (
         insert into events (seq, topic, owner_id, event)
-        select counter.seq - ? + x.n, x.topic, x.owner_id, x.event
+        select counter.seq - ?::int + x.n, x.topic, ${owner}, x.event
         from counter, jsonb_to_recordset(?::jsonb) as x(n bigint, topic text, owner_id uuid, event jsonb)
       )`,
     params: [made.length, made.length, json(made.map((event, index) => ({ ...event, n: index + 1 })))],
-    stored: (lastSeq) => made.map((event, index) => ({ seq: lastSeq - made.length + index + 1, ...event })),
+    stored: (lastSeq, ownerId) =>
+      made.map((event, index) => ({
+        seq: lastSeq - made.length + index + 1,
+        ...event,
+        ...(ownerId === undefined ? {} : { owner_id: ownerId }),
+      })),
   };
 }
 
