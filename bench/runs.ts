@@ -9,14 +9,15 @@ import { benchEntryPoints } from './verb/entry-points.ts';
  *
  * - one at a time: from the request `POST …/trigger?wait=` to its answer, against client.execute
  * - 50 in flight: runs a second, likewise
- * - trigger: acknowledged starts a second with 8 in flight, against client.start
+ * - trigger: acknowledged starts a second with 8 in flight, against client.start, while the workers of both sides stand
+ *   still, so that nothing is measured but that
  * - pure: three steps of `set` that count up, one at a time; `by_jq` needs a jq program for each besides
  */
 const ROUNDS = 3;
 const ONE_BY_ONE = 20;
 const IN_FLIGHT = 50;
 const BULK = 250;
-const STARTS = 400;
+const STARTS = 200;
 const STARTERS = 8;
 const limits = { p50Ratio: 1.2, bulkRatio: 0.8, startRatio: 0.8, pureMs: 30 };
 
@@ -39,7 +40,7 @@ await withInstallation(
       });
       if (body.status !== 'completed') throw new Error(`a run ended as ${JSON.stringify(body)}`);
     };
-    const trigger = () => call('POST', `/api/neosyntis/workflows/${pure}/trigger`, { input: { n: 1 } });
+    const trigger = () => call('POST', `/api/neosyntis/workflows/${verbs}/trigger`, { input: { n: 1 } });
 
     for (const warm of [run(verbs), run(pure), run(jq), raw.run]) await bulk(warm, 60, 10);
     const ours: number[] = [];
@@ -66,36 +67,64 @@ await withInstallation(
       p50_ms: tenths(pureP50),
       p99_ms: tenths(percentile(sets, 0.99)),
       by_jq_p50_ms: tenths(percentile(programs, 0.5)),
+      raw_three_activities_p50_ms: tenths(rawP50),
       limit_ms: limits.pureMs,
     });
-    await compare('50 in flight', limits.bulkRatio, run(verbs), raw.run, BULK, IN_FLIGHT);
-    await compare('trigger', limits.startRatio, trigger, raw.start, STARTS, STARTERS);
+    const compare = comparing(raw.settled);
+    await compare('50 in flight', limits.bulkRatio, run(verbs), raw.run, {
+      count: BULK,
+      inFlight: IN_FLIGHT,
+    });
+    const workers = [stack.part('platform'), raw.worker];
+    await compare('trigger', limits.startRatio, trigger, raw.start, {
+      count: STARTS,
+      inFlight: STARTERS,
+      begin: () => signalAll(workers, 'SIGSTOP'),
+      end: () => signalAll(workers, 'SIGCONT'),
+    });
     await raw.close();
   },
   { entryPoints: benchEntryPoints },
 );
 
-/** Turn by turn; the median of each side counts. */
-async function compare(
-  name: string,
-  limit: number,
-  ours: Work,
-  theirs: Work,
-  count: number,
-  inFlight: number,
-) {
-  const rates: { ours: number[]; theirs: number[] } = { ours: [], theirs: [] };
-  for (let round = 0; round < 3; round++) {
-    rates.theirs.push(await bulk(theirs, count, inFlight));
-    rates.ours.push(await bulk(ours, count, inFlight));
-  }
-  const [per_s, raw_per_s] = [percentile(rates.ours, 0.5), percentile(rates.theirs, 0.5)];
-  report(name, per_s / raw_per_s >= limit, {
-    per_s: tenths(per_s),
-    raw_per_s: tenths(raw_per_s),
-    ratio: hundredths(per_s / raw_per_s),
-    limit,
-  });
+/** Turn by turn, each when all is quiet; the median of each side counts. */
+function comparing(settled: () => Promise<void>) {
+  return async (
+    name: string,
+    limit: number,
+    ours: Work,
+    theirs: Work,
+    { count, inFlight, begin = () => {}, end = () => {} }: Load,
+  ) => {
+    const rates: { ours: number[]; theirs: number[] } = { ours: [], theirs: [] };
+    for (let round = 0; round < ROUNDS; round++)
+      for (const [side, work] of [
+        ['theirs', theirs],
+        ['ours', ours],
+      ] as const) {
+        await settled();
+        begin();
+        rates[side].push(await bulk(work, count, inFlight).finally(end));
+      }
+    const [per_s, raw_per_s] = [percentile(rates.ours, 0.5), percentile(rates.theirs, 0.5)];
+    report(name, per_s / raw_per_s >= limit, {
+      per_s: tenths(per_s),
+      raw_per_s: tenths(raw_per_s),
+      ratio: hundredths(per_s / raw_per_s),
+      limit,
+    });
+  };
+}
+
+interface Load {
+  count: number;
+  inFlight: number;
+  begin?(): void;
+  end?(): void;
+}
+
+function signalAll(processes: { kill(signal: NodeJS.Signals): unknown }[], signal: NodeJS.Signals) {
+  for (const one of processes) one.kill(signal);
 }
 
 type Work = () => Promise<unknown>;

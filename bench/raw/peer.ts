@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 
@@ -13,11 +14,16 @@ export async function startRaw(address: string) {
   let count = 0;
   const options = () => ({ workflowId: `raw-${process.pid}-${++count}`, taskQueue, args: [{ n: 1 }] });
   return {
-    pid: worker.pid,
+    worker,
     /** Starts one and waits for its result. */
     run: () => client.workflow.execute('threeActivities', options()),
     /** Starts one. */
     start: () => client.workflow.start('threeActivities', options()),
+    /** Waits until no workflow runs, whoever started it. */
+    async settled() {
+      const running = () => client.workflow.count("ExecutionStatus = 'Running'");
+      while ((await running()).count > 0) await setTimeout(200);
+    },
     async close() {
       worker.send('stop');
       await once(worker, 'exit');

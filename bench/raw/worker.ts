@@ -14,7 +14,8 @@ const worker = await Worker.create({
   maxCachedWorkflows: 1_000,
   maxConcurrentActivityTaskExecutions: 50,
 });
-process.on('message', () => worker.shutdown());
+process.once('message', () => worker.shutdown());
+process.once('disconnect', () => process.exit()); // nobody is left to stop it
 const working = worker.run();
 process.send?.('ready');
 await working;
