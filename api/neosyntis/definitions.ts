@@ -76,8 +76,11 @@ function allowed(user: Principal, document: Document, steps: readonly Json[]): C
 }
 
 /** Code on a host is for those to whom an administrator granted it, at save and at each run. */
+export const mayRunCode = (user: Principal): boolean =>
+  user.permissions.has('neosyntis:workflows:execute_code');
+
 export function requireCode(user: Principal, isNeeded: boolean): void {
-  if (!isNeeded || user.permissions.has('neosyntis:workflows:execute_code')) return;
+  if (!isNeeded || mayRunCode(user)) return;
   throw new AppError(
     'forbidden',
     'It runs code on a host (run: shell or script). An administrator can grant neosyntis:workflows:execute_code.',

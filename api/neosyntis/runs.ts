@@ -61,15 +61,17 @@ export const createRunRoutes = ({ workflows, runs, trigger, cancel }: RunRouteDe
       200: { description: 'the run has ended', schema: RunEnded },
     },
     async handler({ user, params, query, body, request }) {
-      const runId = await trigger.trigger(user, {
+      const { runId, isNew } = await trigger.trigger(user, {
         workflowId: params.id,
         ...(body.version === undefined ? {} : { version: body.version }),
         input: body.input ?? null,
         idempotencyKey: request.header('Idempotency-Key'),
       });
+      const { wait = 0 } = query;
+      if (isNew && wait === 0) return triggered({ id: runId, status: 'pending' });
       return {
         status: 202,
-        later: async () => triggered(await trigger.waitForEnd(user, runId, query.wait ?? 0, request.signal)),
+        later: async () => triggered(await trigger.waitForEnd(user, runId, wait, request.signal)),
       };
     },
   }),
@@ -130,10 +132,14 @@ export const createRunRoutes = ({ workflows, runs, trigger, cancel }: RunRouteDe
   }),
 ];
 
-const started = (run: RunSummary) => ({ run_id: run.id, job_id: run.id, status: run.status });
+const started = (run: Pick<RunSummary, 'id' | 'status'>) => ({
+  run_id: run.id,
+  job_id: run.id,
+  status: run.status,
+});
 
-function triggered(run: RunSummary): Reply {
-  if (!isEnded(run.status)) return accepted(started(run), `${runPath}/${run.id}`);
+function triggered(run: RunSummary | { id: string; status: 'pending' }): Reply {
+  if (!('output' in run) || !isEnded(run.status)) return accepted(started(run), `${runPath}/${run.id}`);
   return ok({
     ...started(run),
     ...(run.status === 'completed' ? { output: run.output } : {}),

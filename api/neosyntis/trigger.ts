@@ -15,7 +15,7 @@ import type { Logger } from '../../logs.ts';
 import type { neosyntisRun } from '../../workflows/neosyntis/runs.ts';
 import type { RunEnds } from '../live/run-ends.ts';
 import type { Temporal } from '../temporal/client.ts';
-import { requireCode } from './definitions.ts';
+import { mayRunCode, requireCode } from './definitions.ts';
 
 export interface TriggerDeps {
   workflows: WorkflowRepository;
@@ -56,34 +56,44 @@ export function createTrigger(deps: TriggerDeps) {
     }
   }
 
+  /** Says why there was nothing to run for this user. */
+  async function refused(
+    user: Principal,
+    { workflowId, version }: { workflowId: string; version: number | undefined },
+    error: unknown,
+  ): Promise<never> {
+    if (error instanceof AppError && error.code === 'not_found') {
+      const workflow = await workflows.version(user, workflowId, version);
+      requireCode(user, workflow.usesCode);
+    }
+    throw error;
+  }
+
   return {
     /**
-     * @returns the run, which is durable: should Temporal be lost in this moment, it starts later.
+     * @returns the run, which is durable: should Temporal be lost in this moment, it starts later. `isNew` is false
+     *   when the Idempotency-Key stands for a run already.
      * @throws AppError `not_found`, `forbidden`, `invalid`; `unavailable` when Temporal is away, with nothing
      *   written. Who loses the answer, or the database in the commit, repeats with the same Idempotency-Key.
      */
-    async trigger(user: Principal, { workflowId, version, input, idempotencyKey }: Trigger): Promise<string> {
-      // Both at once: each is a round trip.
-      const [workflow] = await Promise.all([
-        workflows.version(user, workflowId, version),
-        temporal.ensureUp(),
-      ]);
-      requireCode(user, workflow.usesCode);
+    async trigger(
+      user: Principal,
+      { workflowId, version, input, idempotencyKey }: Trigger,
+    ): Promise<{ runId: string; isNew: boolean }> {
+      await temporal.ensureUp();
       const id = uuidv7();
-      const created = await runs.create({
-        id,
-        workflow,
-        input,
-        startedBy: user.userId,
-        ...(idempotencyKey
-          ? { idempotency: claim(user, id, workflowId, idempotencyKey, { input, version }) }
-          : {}),
-      });
-      if (!created.isNew) return created.id;
+      const wanted = { id, user, workflowId, ...(version === undefined ? {} : { version }), input };
+      const idempotency = idempotencyKey
+        ? { idempotency: claim(user, id, workflowId, idempotencyKey, { input, version }) }
+        : {};
+      const created = await runs
+        .create({ ...wanted, ...idempotency, mayRunCode: mayRunCode(user) })
+        .catch((error: unknown) => refused(user, { workflowId, version }, error));
+      if (!created.isNew) return { runId: created.id, isNew: false };
       deps.publish(created.events);
-      const { document } = workflow;
-      await start(id, [{ workflowId, version: workflow.version, document, input }], workflow.name);
-      return id;
+      const { name, document, version: started } = created.workflow;
+      await start(id, [{ workflowId, version: started, document, input }], name);
+      return { runId: id, isNew: true };
     },
 
     /** The run when it has ended, or as it is when the time is up or the client has gone. */

@@ -28,7 +28,7 @@ const ANSWER_WITHIN_MS = 2_000;
 /** A server that needs longer for the smallest question there is takes no start in time either. */
 const UP_WITHIN_MS = 1_200;
 const CALL_WITHIN_MS = 1_600;
-/** Of many requests at once, one asks for all: an answer counts for this long. */
+/** Of many requests at once, one asks for all; what Temporal answered last counts for this long. */
 const FRESH_MS = 50;
 
 /** Connects lazily: the API starts and serves what it can while Temporal is away. */
@@ -52,8 +52,13 @@ export function connectTemporal(options: {
   }
 
   function away(error: unknown) {
+    freshUntil = 0;
     if (up) log.warn({ err: error }, 'Temporal cannot be reached');
     up = false;
+  }
+
+  function answered() {
+    freshUntil = performance.now() + FRESH_MS;
   }
 
   const looking = every(LOOK_EVERY_MS, check, away);
@@ -61,7 +66,7 @@ export function connectTemporal(options: {
   async function ask(): Promise<void> {
     try {
       await check(UP_WITHIN_MS);
-      freshUntil = performance.now() + FRESH_MS;
+      answered();
     } catch (error) {
       away(error);
       throw unavailable(error);
@@ -78,7 +83,11 @@ export function connectTemporal(options: {
       asking ??= ask();
       await asking;
     },
-    call: (work) => client.withDeadline(Date.now() + CALL_WITHIN_MS, () => work(client)),
+    async call(work) {
+      const result = await client.withDeadline(Date.now() + CALL_WITHIN_MS, () => work(client));
+      answered();
+      return result;
+    },
     check: () => check(),
     async close() {
       looking.stop();

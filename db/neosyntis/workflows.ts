@@ -51,13 +51,6 @@ export interface NewWorkflowRow extends CheckedDefinition {
   description: string | null;
 }
 
-export interface WorkflowVersionRow extends CheckedDefinition {
-  workflowId: string;
-  version: number;
-  name: string;
-  ownerId: string;
-}
-
 /** How a run's status shows as its workflow's. */
 const shownStatus = `case j.status when 'completed' then 'completed' when 'failed' then 'failed'
   when 'cancelled' then 'failed' when 'running' then 'running' when 'waiting' then 'running'
@@ -191,13 +184,17 @@ export function createWorkflowRepository(database: Database) {
       );
     },
 
-    /** One version with its document, to run it. @throws AppError `not_found` */
-    async version(user: Principal, id: string, version?: number, sql: Sql = em): Promise<WorkflowVersionRow> {
+    /** What one version runs. @throws AppError `not_found` */
+    async version(
+      user: Principal,
+      id: string,
+      version?: number,
+      sql: Sql = em,
+    ): Promise<Pick<CheckedDefinition, 'document' | 'usesCode'>> {
       const owned = ownedBy(user, 'w.owner_id');
-      const [found] = await prepared<WorkflowVersionRow>(
+      const [found] = await rows<Pick<CheckedDefinition, 'document' | 'usesCode'>>(
         sql,
-        `select w.id as "workflowId", w.name, w.owner_id as "ownerId", v.version, v.document, v.steps,
-                v.uses_code as "usesCode"
+        `select v.document, v.uses_code as "usesCode"
          from workflows w join workflow_versions v on v.workflow_id = w.id and v.version = coalesce(?::int, w.version)
          where w.id = ? and w.deleted_at is null and ${owned.where}`,
         [version ?? null, id, ...owned.params],

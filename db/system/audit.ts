@@ -1,8 +1,9 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
 import { v7 as uuidv7 } from 'uuid';
 import type { AuditLine, AuditQuery } from '../../domain/system/audit.ts';
+import { createBatches } from '../batches.ts';
 import type { Database } from '../orm.ts';
-import { iso, pageClause, prepared, rows } from '../sql.ts';
+import { iso, json, pageClause, prepared, rows } from '../sql.ts';
 
 /** Append-only: a trigger refuses to change a line. */
 export const AuditEntryEntity = defineEntity({
@@ -40,18 +41,18 @@ export interface AuditLog {
 const columns = `id, ${iso('at')}, actor, action, resource, outcome, request_id, ip`;
 
 export function createAuditLog(database: Database): AuditLog {
+  const writer = createBatches((lines: AuditRow[]) =>
+    prepared(
+      database.em,
+      `insert into audit_log (id, at, user_id, actor, action, resource, outcome, request_id, ip)
+       select id, now(), user_id, actor, action, resource, outcome, request_id, ip
+       from json_to_recordset(?::json) as x(id uuid, user_id uuid, actor text, action text, resource text,
+         outcome text, request_id text, ip text)`,
+      [json(lines)],
+    ),
+  );
   return {
-    async write({ user, action, resource, outcome, requestId, ip }) {
-      await prepared(
-        database.em,
-        `insert into audit_log (id, at, user_id, actor, action, resource, outcome, request_id, ip)
-         values (?, now(), ?, ?, ?, ?, ?, ?, ?)`,
-        [
-          ...[uuidv7(), user?.userId ?? null, user?.username ?? 'anonymous'],
-          ...[action, resource, outcome, requestId, ip],
-        ],
-      );
-    },
+    write: (line) => writer.add(asRow(line)),
     list(query) {
       const { where, params, tail } = pageClause(query);
       const filters = filterable.filter((name) => query[name] !== undefined);
@@ -63,5 +64,12 @@ export function createAuditLog(database: Database): AuditLog {
     },
   };
 }
+
+type AuditRow = ReturnType<typeof asRow>;
+
+const asRow = ({ user, action, resource, outcome, requestId, ip }: NewAuditLine) => ({
+  ...{ id: uuidv7(), user_id: user?.userId ?? null, actor: user?.username ?? 'anonymous' },
+  ...{ action, resource, outcome, request_id: requestId, ip },
+});
 
 const filterable = ['actor', 'action', 'outcome'] as const;
