@@ -51,7 +51,9 @@ async function run(steps: unknown[], deadlineMs = 120_000) {
 
 /** The sizes of a run's history's events, as Temporal keeps them. */
 async function eventSizes(runId: string): Promise<number[]> {
-  const { events } = await world.temporal.workflow.getHandle(runId).fetchHistory();
+  const handle = world.temporal.workflow.getHandle(runId);
+  await handle.result().catch(() => {}); // people see the end a moment before Temporal has it
+  const { events } = await handle.fetchHistory();
   return (events ?? []).map((event) => proto.temporal.api.history.v1.HistoryEvent.encode(event).pos);
 }
 
