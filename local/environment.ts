@@ -33,6 +33,8 @@ export function childEnvironments({ env, config, keys, places, compileCache }: E
     config.VAREON_HOST_CREDENTIAL ?? supervisedHostCredential(keys.bus, config.VAREON_HOST_NAME);
   const common = {
     NODE_COMPILE_CACHE: compileCache,
+    // glibc keeps memory of its own for each of many threads otherwise: 30 MB of the four processes, at rest.
+    MALLOC_ARENA_MAX: env.MALLOC_ARENA_MAX ?? '2',
     TEMPORAL_ADDRESS: places.temporalAddress,
     TEMPORAL_NAMESPACE: config.TEMPORAL_NAMESPACE,
     VAREON_PAYLOAD_CODEC: config.VAREON_PAYLOAD_CODEC ?? 'off',

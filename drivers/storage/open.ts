@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { openFolderStore } from './folder.ts';
 import type { BlobStore } from './port.ts';
-import { openS3Store } from './s3.ts';
 
 export interface StorageSettings {
   dataDir: string;
@@ -18,6 +17,8 @@ export async function openStorage(settings: StorageSettings): Promise<BlobStore>
   if (!url) return openFolderStore(setting ?? join(settings.dataDir, 'blobs'));
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = settings;
   const path = url.pathname.replace(/^\/+|\/+$/g, '');
+  // 35 MB of memory for each process that loads it.
+  const { openS3Store } = await import('./s3.ts');
   return openS3Store({
     bucket: url.hostname,
     prefix: path === '' ? '' : `${path}/`,
