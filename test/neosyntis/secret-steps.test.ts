@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Client } from 'pg';
 import { supervisedHostCredential } from '../../drivers/bus/credentials.ts';
 import { until } from '../support/client.ts';
-import { testStack } from '../support/stack.ts';
+import { stackKeysDir, testStack } from '../support/stack.ts';
 import { enterWorld, type TestUser, type World } from '../support/world.ts';
 
 let world: World;
@@ -331,7 +331,7 @@ async function otherHost(): Promise<string> {
 }
 
 function busKey(): Buffer {
-  return Buffer.from(readFileSync(`${testStack().dataDir}/keys/bus.key`, 'utf8'), 'base64');
+  return Buffer.from(readFileSync(`${stackKeysDir()}/bus.key`, 'utf8'), 'base64');
 }
 
 function mail(more: object) {

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { freePort } from '../../local/ports.ts';
 
 /** What the test files know of the stack that global-setup.ts started, or whoever set the variable. */
@@ -9,6 +10,8 @@ export interface TestStack {
   /** `default` unless it says otherwise. */
   temporalNamespace?: string;
   dataDir: string;
+  /** `keys` of the data folder unless it says otherwise. */
+  keysDir?: string;
   adminPassword: string;
   /** A database URL whose user may create databases, where that of the platform may not. */
   testDatabaseUrl?: string;
@@ -29,6 +32,12 @@ export function testStack(): TestStack {
   const text = process.env[VARIABLE];
   if (!text) throw new Error('the test stack is not running: run the tests with npm test');
   return JSON.parse(text) as TestStack; // written by announceStack
+}
+
+/** Where the platform has its keys. */
+export function stackKeysDir(): string {
+  const { keysDir, dataDir } = testStack();
+  return keysDir ?? join(dataDir, 'keys');
 }
 
 /** The settings of a stack for tests: free ports, a folder of its own, nothing of the caller's own settings. */

@@ -7,7 +7,7 @@ import { readBlob } from '../../drivers/storage/read.ts';
 import { createRemoteBlobs } from '../../drivers/storage/remote.ts';
 import { readKeys } from '../../keys.ts';
 import { until } from '../support/client.ts';
-import { testStack } from '../support/stack.ts';
+import { stackKeysDir } from '../support/stack.ts';
 import { enterWorld, expectStatus, type TestUser, type World } from '../support/world.ts';
 
 let world: World;
@@ -20,7 +20,7 @@ let key: Buffer;
 beforeAll(async () => {
   world = await enterWorld();
   user = await world.newUser('operator', { runsCode: true });
-  key = readKeys({ keysDir: `${testStack().dataDir}/keys` }).bus;
+  key = readKeys({ keysDir: stackKeysDir() }).bus;
   credential = supervisedHostCredential(key, 'local');
   const id = await world.newWorkflow(user, [{ open: { run: { shell: { command: 'sleep 300' } } } }]);
   const { token } = user;

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { until } from '../support/client.ts';
 import { enterWorld, expectStatus, type World } from '../support/world.ts';
 
 let world: World;
@@ -53,8 +54,12 @@ describe('Code on a host', () => {
 
     const id = await world.newWorkflow(user, code());
     await grant('local', user.id, false);
-    const trigger = await world.api('POST', `${workflows}/${id}/trigger`, { token: user.token });
-    expect(trigger.status).toBe(403);
+    // Another replica sees it half a second later.
+    await until(
+      () => world.api('POST', `${workflows}/${id}/trigger`, { token: user.token }),
+      ({ status }) => status === 403,
+      1_000,
+    );
   });
 
   test('that was granted when a run began and is not any more does not run', async () => {

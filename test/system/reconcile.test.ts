@@ -124,7 +124,7 @@ describe('The reconciler', () => {
     const id = await trigger([{ long: { wait: { hours: 1 } } }]);
     await world.untilRun(user, id, ({ steps }) => steps[0]?.status === 'waiting');
     await world.temporal.workflowService.deleteWorkflowExecution({
-      namespace: 'default',
+      namespace: world.temporal.options.namespace,
       workflowExecution: { workflowId: id },
     });
     const run = await world.untilRun(user, id, isStatus('failed'), RIGHT_WITHIN_MS);
@@ -148,7 +148,7 @@ async function reset(workflowId: string, task: number): Promise<void> {
   );
   const { runId } = await world.temporal.workflow.getHandle(workflowId).describe();
   await world.temporal.workflowService.resetWorkflowExecution({
-    namespace: 'default',
+    namespace: world.temporal.options.namespace,
     workflowExecution: { workflowId, runId },
     reason: 'a test',
     workflowTaskFinishEventId: ended.at(task)?.eventId ?? null,

@@ -20,6 +20,11 @@ import { startTemporal } from './temporal.ts';
  */
 const usual = [
   ...['test/neosyntis', 'test/system', 'test/auth', 'test/http', 'test/authorization.test.ts', 'test/bus'],
+  '--testPathIgnorePatterns',
+  // Mosquitto lets in hosts that `npm run secrets` made, not those that a test enrols.
+  ...['hosts-(fenced|join|loss)', 'hostile-host', 'host-session'],
+  // They read payloads without the key; they send what no proxy passes on.
+  ...['system/retention', 'http/hostile'],
 ];
 const asked = process.argv.slice(2);
 /** Starts replicas of its own, kills some, and wants the host's login for itself. */
@@ -95,6 +100,7 @@ async function run(program: string): Promise<boolean> {
     temporalUiUrl: temporal.uiUrl,
     temporalNamespace: temporal.namespace,
     dataDir: replicasFolder,
+    keysDir: secrets,
     adminPassword: readFileSync(join(secrets, 'admin-password'), 'utf8'),
   });
   process.env.VAREON_TEST_SERVERS = JSON.stringify(servers);

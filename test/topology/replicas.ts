@@ -49,7 +49,9 @@ export async function startReplicas(servers: Servers, folder: string, root = rep
         signal: AbortSignal.timeout(60_000),
         onBuild: () => {},
       });
-  const variables = { VAREON_PUBLIC_URL: 'http://vareon.test', LOG_LEVEL: 'info' };
+  // Of this machine users reach what tests listen with.
+  const VAREON_OUTBOUND_ALLOW = '127.0.0.1/32';
+  const variables = { VAREON_PUBLIC_URL: 'http://vareon.test', LOG_LEVEL: 'info', VAREON_OUTBOUND_ALLOW };
   const { PATH, HOME } = process.env;
   const environment = (service: string, name: string, instead: Record<string, string>) => {
     const dataDir = join(folder, name);
@@ -131,8 +133,8 @@ export async function startReplicas(servers: Servers, folder: string, root = rep
       platforms: [one, other],
       host: worker,
       async close() {
+        await close(); // the host gives its name back through the front
         await front.close();
-        await close();
       },
     };
   } catch (error) {
