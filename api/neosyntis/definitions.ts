@@ -23,8 +23,8 @@ export type Definitions = ReturnType<typeof createDefinitions>;
 /** Turns the steps that people send into definitions that can run. */
 export function createDefinitions(checkExpressions: CheckExpressions) {
   const time = createCheckTime();
-  const validate = ({ userId }: Principal, steps: readonly Json[]) =>
-    time.spend(userId, () => validateSteps(steps, { root, checkExpressions, verbs }));
+  const validate = ({ userId }: Principal, steps: readonly Json[], use?: Document['use']) =>
+    time.spend(userId, () => validateSteps(steps, { root, checkExpressions, verbs, use }));
   return {
     /** Every problem of a list of steps, how many tasks it has, and the secrets that it names. */
     problems(
@@ -42,7 +42,7 @@ export function createDefinitions(checkExpressions: CheckExpressions) {
      * @throws AppError `invalid` with every problem; `forbidden` when it runs code and the user may not.
      */
     check(user: Principal, name: string, steps: readonly Json[], base?: Document): Checked {
-      const checked = validate(user, steps);
+      const checked = validate(user, steps, base?.use);
       if (!checked.ok) throw invalid('steps have', checked.errors);
       const document = {
         ...(base ?? {

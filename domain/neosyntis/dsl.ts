@@ -9,11 +9,13 @@ import type { RunTask as RunSchema } from './dsl/run.ts';
 import type { SetTask as SetSchema } from './dsl/set.ts';
 import type { SwitchTask as SwitchSchema } from './dsl/switch.ts';
 import type { TryTask as TrySchema } from './dsl/try.ts';
+import { Use } from './dsl/use.ts';
 import type { WaitTask as WaitSchema } from './dsl/wait.ts';
 
 /**
  * The types of the step language: the Open Workflow Specification 1.0.3, as far as it is supported.
- * Each task kind has its schema in `dsl/`; `definition.ts` checks, these types say what a checked value is.
+ * Each task kind has its schema in `dsl/`; `definition.ts` checks, these types say what a checked value is, once the
+ * names of `use` are written out (use.ts).
  */
 export type CallTask = Static<typeof CallSchema>;
 export type DoTask = Static<typeof DoSchema>;
@@ -66,6 +68,7 @@ export const Document = Type.Object(
     ),
     input: Type.Optional(Input),
     do: tasks(),
+    use: Type.Optional(Use),
     timeout: Type.Optional(Timeout),
     output: Type.Optional(Output),
   },

@@ -97,6 +97,20 @@ describe('Steps', () => {
     expect(problemsOf(steps(many(1001)))).toEqual([{ path: '/steps', message: 'has more than 1000 tasks' }]);
   });
 
+  test('may name 256 KiB of what `use` has, counted at each place, not more', () => {
+    const naming = (count: number) => ({
+      ...valid(),
+      use: { errors: { big: { type: 'about:blank', status: 400, detail: 'x'.repeat(9_900) } } },
+      timeout: undefined,
+      do: Array.from({ length: count }, (_, n) => ({ [`t${n}`]: { raise: { error: 'big' } } })),
+    });
+    const asDocument = (count: number) => document(JSON.parse(JSON.stringify(naming(count))));
+    expect(problemsOf(asDocument(26))).toEqual([]);
+    expect(problemsOf(asDocument(27))).toEqual([
+      { path: '/do/26/t26/raise/error', message: expect.stringContaining('more than 256 KiB') },
+    ]);
+  });
+
   test('may be 256 KiB of JSON, not more', () => {
     expect(problemsOf(steps([{ a: { set: { x: 'é'.repeat(131_072) } } }]))).toEqual([
       { path: '/steps', message: expect.stringContaining('larger than 256 KiB') },

@@ -340,12 +340,60 @@ describe('a whole document', () => {
     expect((await trigger()).body).toMatchObject(timedOut);
   });
 
+  test('names errors, retries and timeouts of its `use`, also when its steps are changed', async () => {
+    const use = {
+      errors: { again: { type: 'https://example.org/again', status: 503, detail: '${ "round \\(.n)" }' } },
+      retries: { twice: { when: '$error.status == 503', limit: { attempt: { count: 2 } } } },
+      timeouts: { brief: { after: { milliseconds: 200 } } },
+    };
+    const tasks = [
+      {
+        named: {
+          try: [{ stop: { raise: { error: 'again' } } }],
+          catch: { retry: 'twice', do: [{ told: { set: { n: '${ $error.detail }' } } }] },
+        },
+      },
+      { slow: { timeout: 'brief', do: [{ sleep: { wait: { seconds: 40 } } }] } },
+    ];
+    const body = imported({ use, do: tasks });
+    const saved = await send(body);
+    expect(saved).toMatchObject({ status: 201 });
+    const path = `/api/neosyntis/workflows/${saved.body.id}`;
+    const trigger = () =>
+      world.api('POST', `${path}/trigger?wait=20`, { token: user.token, body: { input: { n: 7 } } });
+    const first = await trigger();
+    expect(first.body).toMatchObject({ status: 'failed', error: { type: type('timeout') } });
+    const run = await world.api('GET', `/api/neosyntis/runs/${first.body.run_id}`, { token: user.token });
+    expect(run.body.steps).toMatchObject([
+      { name: 'named', status: 'completed', output: { n: 'round 7' } },
+      { name: 'stop', status: 'failed', attempt: 3, error: { type: 'https://example.org/again' } },
+      { name: 'told', status: 'completed' },
+      { name: 'slow', status: 'failed' },
+      { name: 'sleep', status: 'cancelled' },
+    ]);
+    const kept = await world.api('GET', path, { token: user.token });
+    expect(kept.body.steps).toEqual(tasks);
+    const change = (timeout: string) =>
+      world.api('PUT', path, {
+        token: user.token,
+        body: { steps: [{ slow: { wait: { seconds: 40 }, timeout } }] },
+      });
+    expect(await change('breif')).toMatchObject({
+      status: 422,
+      body: {
+        errors: [{ path: '/steps/0/slow/timeout', message: expect.stringContaining('did you mean `brief`') }],
+      },
+    });
+    expect((await change('brief')).status).toBe(200);
+    expect((await trigger()).body).toMatchObject({ status: 'failed', error: { type: type('timeout') } });
+  });
+
   test('with problems is refused at their places; `validate_only` saves nothing', async () => {
-    const bad = await send(imported({ timeout: { after: 'soon' }, use: {} }));
+    const bad = await send(imported({ timeout: { after: 'soon' }, use: { functions: {} } }));
     expect(bad.status).toBe(422);
     expect(bad.body.errors.map(({ path }: { path: string }) => path).sort()).toEqual([
       '/timeout/after',
-      '/use',
+      '/use/functions',
     ]);
     const checked = await send(
       imported({ document: { ...imported({}).document, name: 'only-checked' } }),

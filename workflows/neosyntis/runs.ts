@@ -13,6 +13,7 @@ import type { Document } from '../../domain/neosyntis/dsl.ts';
 import type { GuardedExpression } from '../../domain/neosyntis/guarded.ts';
 import type { RunChange } from '../../domain/neosyntis/projection.ts';
 import type { RunProblem } from '../../domain/neosyntis/runs.ts';
+import { asItRuns } from '../../domain/neosyntis/use.ts';
 import type { Json } from '../../domain/wire.ts';
 import { createBudget } from './engine/budget.ts';
 import { createCodeRunner } from './engine/code.ts';
@@ -97,7 +98,8 @@ export async function neosyntisRun({ document, input, workflowId, version }: Run
     tasks: { list: runList, task: runTask },
   };
   try {
-    const output = await within(timeoutMs(document), () => runDocument(run, document, input));
+    const written = asItRuns(document);
+    const output = await within(timeoutMs(written), () => runDocument(run, written, input));
     recorder.finished();
     await close(run, inTurn, { status: 'completed', startedAt, output });
     return output;

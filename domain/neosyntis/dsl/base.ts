@@ -44,7 +44,7 @@ export function durationProblem(value: unknown): string | undefined {
   return typeof ms === 'number' ? undefined : ms.problem;
 }
 
-/** A time limit; naming one of `use.timeouts` comes with `use`. */
+/** A time limit. */
 export const Timeout = Type.Object({ after: DurationOrText }, { additionalProperties: false });
 
 const Export = Type.Object(
@@ -99,13 +99,6 @@ export function refusedFields(task: Record<string, unknown>): KindProblem[] {
 
 /** What is wrong with the `timeout` of a task or of the document. */
 export function timeoutProblems({ timeout }: Record<string, unknown>): KindProblem[] {
-  if (typeof timeout === 'string')
-    return [
-      {
-        path: ['timeout'],
-        message: 'a named `timeout` needs `use`, which is not supported yet; give `{after: …}`',
-      },
-    ];
   const message = isObject(timeout) ? durationProblem(timeout.after) : undefined;
   return message === undefined ? [] : [{ path: ['timeout', 'after'], message }];
 }

@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import { isExpression } from '../expressions.ts';
-import { isObject, show } from '../json.ts';
+import { show } from '../json.ts';
 import { base } from './base.ts';
 import type { KindProblem, TaskKind } from './kind.ts';
 
@@ -28,15 +28,6 @@ export const raiseKind: TaskKind<typeof RaiseTask> = {
   schema: RaiseTask,
   children: () => [],
   expressions: (task) => [{ path: ['raise', 'error'], value: task.raise.error, bare: false }],
-  refuse: ({ raise }) =>
-    isObject(raise) && typeof raise.error === 'string'
-      ? [
-          {
-            path: ['raise', 'error'],
-            message: 'a named error needs `use`, which is not supported yet; give `{type, status, …}` here',
-          },
-        ]
-      : [],
   check({ raise: { error } }) {
     const problem = (name: 'type' | 'instance', fits: RegExp, wanted: string): KindProblem[] => {
       const value = error[name];

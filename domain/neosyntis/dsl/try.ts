@@ -1,5 +1,4 @@
 import { type Static, Type } from 'typebox';
-import { isObject } from '../json.ts';
 import { base, DurationOrText, durationProblem, expression, FlowDirective, tasks } from './base.ts';
 import type { KindProblem, Path, TaskKind } from './kind.ts';
 import { variable, variableProblem } from './variable.ts';
@@ -24,7 +23,7 @@ const Backoff = Type.Object(
   { additionalProperties: false, minProperties: 1, maxProperties: 1 },
 );
 
-const RetryPolicy = Type.Object(
+export const RetryPolicy = Type.Object(
   {
     when: Type.Optional(expression('Tries again only when true')),
     exceptWhen: Type.Optional(expression('Does not try again when true')),
@@ -104,15 +103,6 @@ export const tryKind: TaskKind<typeof TryTask> = {
     ].filter(({ value }) => value !== undefined);
   },
   targets: ({ catch: { then } }) => (then === undefined ? [] : [{ path: ['catch', 'then'], name: then }]),
-  refuse: (task) =>
-    isObject(task.catch) && typeof task.catch.retry === 'string'
-      ? [
-          {
-            path: ['catch', 'retry'],
-            message: 'a named `retry` needs `use`, which is not supported yet; give the policy here',
-          },
-        ]
-      : [],
   check(task) {
     const named = task.catch.as === undefined ? undefined : variableProblem(task.catch.as);
     return [...(named === undefined ? [] : [{ path: ['catch', 'as'], message: named }]), ...durations(task)];
