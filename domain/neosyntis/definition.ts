@@ -10,7 +10,7 @@ import { plainProblems } from './plain.ts';
 import { schemaProblems } from './schema-problems.ts';
 import { type SecretMention, secretMentions } from './sealed.ts';
 import { normalizeSteps } from './short-form.ts';
-import { asNamed, fieldOf, unnamed, type WrittenOut, writeOut } from './use.ts';
+import { asNamed, unnamed, type WrittenOut, writeOut } from './use.ts';
 import type { Verbs } from './verbs.ts';
 
 /** Says for each expression what is wrong with it, in the same order; nothing when it is well. */
@@ -90,8 +90,8 @@ function checkUnnamed(
   const name = (at: number) => `use-${at}`;
   const tasks = entries.map(({ task }, at) => ({ [name(at)]: task }));
   checkTasks(tasks, '/~use', { problems: found.problems, expressions: [], tasks: 0 }, atTop(options));
-  for (const [at, { path, task }] of entries.entries())
-    origins.set(pointer('/~use', at, name(at), ...fieldOf(task)), path);
+  for (const [at, { path, field }] of entries.entries())
+    origins.set(pointer('/~use', at, name(at), ...field), path);
 }
 
 function finish(

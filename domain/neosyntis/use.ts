@@ -40,7 +40,6 @@ export function writeOut<Value extends { do?: unknown }>(
   const problems: InputProblem[] = [];
   const sizes = new Map<string, number>();
   let written = 0;
-  if (sites(given, root).length === 0) return { value: given, origins, problems };
   const value = JSON.parse(JSON.stringify(given)) as Value; // JSON
   for (const { path, kind, name, replace } of sites(value, root)) {
     const all = isObject(use) && isObject(use[kind]) ? use[kind] : {};
@@ -75,44 +74,39 @@ export function asNamed(
   found: readonly InputProblem[],
   { origins, problems }: Pick<WrittenOut<unknown>, 'origins' | 'problems'>,
 ): InputProblem[] {
-  const isNowhere = new Set(problems.map(({ path }) => path));
-  const told = new Map<string, InputProblem>();
-  for (const { path, message } of [...problems, ...found]) {
+  const asSent = ({ path, message }: InputProblem): InputProblem => {
     const site = [...origins.keys()].find((one) => path === one || path.startsWith(`${one}/`));
-    const where = site === undefined ? path : `${origins.get(site)}${path.slice(site.length)}`;
-    if (!isNowhere.has(where) || problems.some((problem) => problem.message === message))
-      told.set(`${where} ${message}`, { path: where, message });
-  }
-  return [...told.values()];
-}
-
-/** What `use` has and no part of a document names: it is checked as if something did. */
-export function unnamed(use: unknown, named: Iterable<string>): { path: string; task: unknown }[] {
-  const known = new Set(named);
-  const entries = (kind: Kind) =>
-    isObject(use) && isObject(use[kind])
-      ? Object.entries(use[kind]).map(([name, value]) => ({ path: pointer('/use', kind, name), value }))
-      : [];
-  return [
-    ...entries('errors').map(({ path, value }) => ({ path, task: { raise: { error: value } } })),
-    ...entries('retries').map(({ path, value }) => ({
-      path,
-      task: { try: [idle], catch: { retry: value } },
-    })),
-    ...entries('timeouts').map(({ path, value }) => ({ path, task: { ...nothing, timeout: value } })),
-  ].filter(({ path }) => !known.has(path));
+    return site === undefined
+      ? { path, message }
+      : { path: `${origins.get(site)}${path.slice(site.length)}`, message };
+  };
+  // A name that stands there still is no mistake of another kind.
+  const isNowhere = new Set(problems.map(({ path }) => path));
+  const all = [...problems, ...found.filter(({ path }) => !isNowhere.has(path)).map(asSent)];
+  return [...new Map(all.map((problem) => [`${problem.path} ${problem.message}`, problem])).values()];
 }
 
 const nothing = { set: { nothing: true } };
-const idle = { idle: nothing };
 
-/** Where in such a task the value is. */
-export const fieldOf = (task: unknown): string[] =>
-  isObject(task) && isObject(task.raise)
-    ? ['raise', 'error']
-    : isObject(task) && isObject(task.catch)
-      ? ['catch', 'retry']
-      : ['timeout'];
+/** For each kind a task that has such a value, and the field that has it. */
+const tasksWith: Record<Kind, { field: string[]; task(value: unknown): object }> = {
+  errors: { field: ['raise', 'error'], task: (error) => ({ raise: { error } }) },
+  retries: { field: ['catch', 'retry'], task: (retry) => ({ try: [{ idle: nothing }], catch: { retry } }) },
+  timeouts: { field: ['timeout'], task: (timeout) => ({ ...nothing, timeout }) },
+};
+
+/** What `use` has and no part of a document names, each in a task of its own: it is checked as if something did. */
+export function unnamed(
+  use: unknown,
+  named: Iterable<string>,
+): { path: string; field: string[]; task: object }[] {
+  const known = new Set(named);
+  return Object.entries(tasksWith).flatMap(([kind, { field, task }]) =>
+    (isObject(use) && isObject(use[kind]) ? Object.entries(use[kind]) : [])
+      .map(([name, value]) => ({ path: pointer('/use', kind, name), field, task: task(value) }))
+      .filter(({ path }) => !known.has(path)),
+  );
+}
 
 function sites(value: { do?: unknown }, root: string): Site[] {
   const found: Site[] = [];
