@@ -82,12 +82,11 @@ export function createTrigger(deps: TriggerDeps) {
     ): Promise<{ runId: string; isNew: boolean }> {
       await temporal.ensureUp();
       const id = uuidv7();
-      const wanted = { id, user, workflowId, ...(version === undefined ? {} : { version }), input };
       const idempotency = idempotencyKey
-        ? { idempotency: claim(user, id, workflowId, idempotencyKey, { input, version }) }
-        : {};
+        ? claim(user, id, workflowId, idempotencyKey, { input, version })
+        : undefined;
       const created = await runs
-        .create({ ...wanted, ...idempotency, mayRunCode: mayRunCode(user) })
+        .create({ id, user, workflowId, version, input, idempotency, mayRunCode: mayRunCode(user) })
         .catch((error: unknown) => refused(user, { workflowId, version }, error));
       if (!created.isNew) return { runId: created.id, isNew: false };
       deps.publish(created.events);
