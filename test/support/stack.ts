@@ -10,6 +10,8 @@ export interface TestStack {
   /** `default` unless it says otherwise. */
   temporalNamespace?: string;
   dataDir: string;
+  /** How old what an API decides by may be, when another one changed it: 0 unless there are several. */
+  replicaLagMs?: number;
   /** `keys` of the data folder unless it says otherwise. */
   keysDir?: string;
   adminPassword: string;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { until } from '../support/client.ts';
+import { testStack } from '../support/stack.ts';
 import { enterWorld, expectStatus, type World } from '../support/world.ts';
 
 let world: World;
@@ -54,11 +55,11 @@ describe('Code on a host', () => {
 
     const id = await world.newWorkflow(user, code());
     await grant('local', user.id, false);
-    // Another replica sees it half a second later.
+    const { replicaLagMs = 0 } = testStack();
     await until(
       () => world.api('POST', `${workflows}/${id}/trigger`, { token: user.token }),
       ({ status }) => status === 403,
-      1_000,
+      replicaLagMs,
     );
   });
 

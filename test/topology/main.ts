@@ -101,6 +101,7 @@ async function run(program: string): Promise<boolean> {
     temporalNamespace: temporal.namespace,
     dataDir: replicasFolder,
     keysDir: secrets,
+    replicaLagMs: 1_000,
     adminPassword: readFileSync(join(secrets, 'admin-password'), 'utf8'),
   });
   process.env.VAREON_TEST_SERVERS = JSON.stringify(servers);
