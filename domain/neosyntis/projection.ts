@@ -40,6 +40,8 @@ export interface ProjectionBatch {
   from: number;
   changes: Change[];
   progress: number;
+  /** Temporal's id of the execution that the one which sends this continues. */
+  continues?: string;
 }
 
 export type Change = { step: StepChange } | { run: RunChange };

@@ -1,6 +1,7 @@
 import {
   ApplicationFailure,
   CancellationScope,
+  continueAsNew,
   isCancellation,
   log,
   proxyActivities,
@@ -19,11 +20,13 @@ import { createBudget } from './engine/budget.ts';
 import { createCodeRunner } from './engine/code.ts';
 import { dateTime } from './engine/date-time.ts';
 import { createEvaluator } from './engine/evaluator.ts';
+import { type Frame, framed, type Packed, pack, Unwound, unpack, valueIn } from './engine/frames.ts';
 import { jq } from './engine/jq.ts';
+import { createLeg } from './engine/leg.ts';
 import { runList } from './engine/list.ts';
 import { createPlacer } from './engine/place.ts';
 import { TaskFailure } from './engine/problem.ts';
-import { createRecorder } from './engine/recorder.ts';
+import { createRecorder, type RecorderState } from './engine/recorder.ts';
 import type { RunContext } from './engine/scope.ts';
 import { runTask } from './engine/task.ts';
 import { timeoutMs, within } from './engine/timeout.ts';
@@ -59,19 +62,34 @@ export interface RunInput {
   version: number;
   document: Document;
   input: Json;
+  /** After so many tasks and rounds another execution goes on; for tests. */
+  legTasks?: number;
+}
+
+/** What one execution of a run hands to the next. */
+export interface Carried {
+  frame: Packed['frame'];
+  recorder: RecorderState;
+  /** The run's beginning, in ms since 1970. */
+  startedAt: number;
+  executed: number;
+  isPaused: boolean;
 }
 
 /**
  * One run of a workflow: its Temporal workflow id is the run's id. What people watch is a projection that the
- * run does not wait for, except for its end, which is readable before the run closes.
+ * run does not wait for, except for its end, which is readable before the run closes. A long run goes on in one
+ * execution after the other, each from where the one before stood.
  */
-export async function neosyntisRun({ document, input, workflowId, version }: RunInput): Promise<Json> {
-  const runId = workflowInfo().workflowId;
-  const startedAt = workflowInfo().startTime.toISOString();
+export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundles: Json[][]): Promise<Json> {
+  const { document, input, workflowId, version, legTasks } = about;
+  const { workflowId: runId, runId: execution, startTime } = workflowInfo();
+  const begun = new Date(carried?.startedAt ?? startTime);
+  const startedAt = begun.toISOString();
   const engine = await jq();
   const inTurn = createTurns();
-  const recorder = createRecorder(runId, { quick: inTurn(quick.tell), patient: project });
-  recorder.run({ status: 'running', startedAt });
+  const recorder = createRecorder(runId, { quick: inTurn(quick.tell), patient: project }, carried?.recorder);
+  if (!carried) recorder.run({ status: 'running', startedAt });
   const budget = createBudget(() => recorder.flush());
   const evaluateGuarded = inTurn(local.evaluateGuarded);
   const guarded = ({ source, input, variables }: GuardedExpression) =>
@@ -81,7 +99,7 @@ export async function neosyntisRun({ document, input, workflowId, version }: Run
     recorder,
     evaluator: createEvaluator({ engine, guarded, budget }),
     budget,
-    visits: new Map(),
+    leg: createLeg({ tasks: legTasks, isPaused: carried?.isPaused }),
     code: createCodeRunner(createPlacer(inTurn(local.place)), inTurn(local.grantSecrets)),
     callVerb: createVerbCaller(runId, recorder, inTurn),
     context: null,
@@ -90,19 +108,37 @@ export async function neosyntisRun({ document, input, workflowId, version }: Run
         id: runId,
         definition: document as unknown as Json,
         input,
-        startedAt: dateTime(workflowInfo().startTime),
+        startedAt: dateTime(begun),
       }, // a document is JSON
       runtime: { name: 'vareon', version: '1', metadata: { workflow_id: workflowId, version } },
     },
-    executed: 0,
+    executed: carried?.executed ?? 0,
     tasks: { list: runList, task: runTask },
   };
   try {
     const written = asItRuns(document);
-    const output = await within(timeoutMs(written), () => runDocument(run, written, input));
-    recorder.finished();
-    await close(run, inTurn, { status: 'completed', startedAt, output });
-    return output;
+    let frame = carried && unpack({ frame: carried.frame, bundles });
+    for (;;) {
+      const ended = await inLegs(() => runDocument(run, written, input, begun.getTime(), frame));
+      if ('output' in ended) {
+        recorder.finished();
+        await close(run, inTurn, { status: 'completed', startedAt, output: ended.output });
+        return ended.output;
+      }
+      const recorded = await recorder.settle();
+      frame = ended.frame;
+      // A run that was cancelled meanwhile goes on here: each branch ends as soon as it is taken up.
+      if (CancellationScope.current().consideredCancelled) continue;
+      const { frame: packed, bundles: values } = pack(frame);
+      const next = {
+        frame: packed,
+        recorder: { ...recorded, continues: execution },
+        startedAt: begun.getTime(),
+        executed: run.executed,
+        isPaused: run.leg.isPaused(),
+      };
+      await continueAsNew<typeof neosyntisRun>(about, next, ...values);
+    }
   } catch (error) {
     if (isCancellation(error)) await close(run, inTurn, { status: 'cancelled', startedAt });
     if (!(error instanceof TaskFailure)) throw error;
@@ -112,19 +148,48 @@ export async function neosyntisRun({ document, input, workflowId, version }: Run
   }
 }
 
-async function runDocument(run: RunContext, document: Document, raw: Json): Promise<Json> {
+/** What the work puts out, or where it stands when it is to go on in another execution. */
+async function inLegs(work: () => Promise<Json>): Promise<{ output: Json } | { frame: Frame }> {
+  try {
+    return { output: await work() };
+  } catch (error) {
+    if (!(error instanceof Unwound) || !error.frame) throw error;
+    return { frame: error.frame };
+  }
+}
+
+async function runDocument(
+  run: RunContext,
+  document: Document,
+  raw: Json,
+  startedAt: number,
+  frame: Frame | undefined,
+): Promise<Json> {
+  run.context = valueIn(frame, 'context') ?? null;
+  return framed(
+    () => within(timeoutMs(document), () => runWhole(run, document, raw, frame), startedAt),
+    (inside) => ({ ...(inside ?? { state: {} }), values: { ...inside?.values, context: run.context } }),
+  );
+}
+
+async function runWhole(run: RunContext, document: Document, raw: Json, frame: Frame | undefined) {
   const { evaluator, constants } = run;
-  const input =
-    document.input?.from === undefined ? raw : await evaluator.shape(document.input.from, raw, constants);
+  const shaped = async () =>
+    document.input?.from === undefined ? raw : evaluator.shape(document.input.from, raw, constants);
+  const input = frame ? (valueIn(frame, 'input') ?? null) : await shaped();
   const whole = {
     pointer: '/do',
     iteration: [],
     attempts: [],
+    around: [],
     variables: {},
     from: 0,
     span: 1,
   };
-  const { output } = await run.tasks.list(run, document.do, input, whole);
+  const { output } = await framed(
+    () => run.tasks.list(run, document.do, input, whole, frame?.inside),
+    (inside) => ({ state: {}, values: { input }, inside }),
+  );
   if (document.output?.as === undefined) return output;
   return evaluator.shape(document.output.as, output, { ...constants, context: run.context });
 }

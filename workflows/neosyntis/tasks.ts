@@ -27,6 +27,9 @@ const kinds = {
 
 export type Keyword = keyof typeof kinds;
 
+/** Those that have safe points inside, where a run may go on in another execution. */
+export const leavable: ReadonlySet<Keyword> = new Set(['for', 'do', 'fork', 'try', 'wait']);
+
 const keywords = Object.keys(kinds) as Keyword[]; // the keys of `kinds`
 
 /** Each is called only with the tasks that have its keyword. */

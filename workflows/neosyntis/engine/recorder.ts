@@ -21,21 +21,36 @@ export interface Projectors {
   patient(batch: ProjectionBatch): Promise<void>;
 }
 
+/** Of the executions of the run before this one. */
+export interface RecorderState {
+  /** The number of the next change. */
+  first: number;
+  progress: number;
+  /** Steps that were begun. */
+  steps: number;
+  /** Whether one of them had a process. */
+  logged: boolean;
+  /** Temporal's id of the one before. */
+  continues: string;
+}
+
 /**
  * Collects what happens in a run and hands it on in order. What changed shortly before a verb is called travels with
  * the call (`news`), as a hint that costs nothing and may be lost; when the run is about to wait, or much has come
  * together, it is projected, one batch at a time; what is still here when the run ends goes out with its end. So a
  * change may be sent several times: its number tells, and the first time counts.
  */
-export function createRecorder(runId: string, { quick, patient }: Projectors) {
+export function createRecorder(
+  runId: string,
+  { quick, patient }: Projectors,
+  { continues, ...known }: Partial<RecorderState> = {},
+) {
   /** Changes that are not known to be in the database, from number `first` on. */
   let changes: Change[] = [];
-  let first = 1;
+  let { first = 1, progress = 0, steps = 0, logged = false } = known;
   let bytes = 0;
-  let progress = 0;
-  let steps = 0;
-  let logged = false;
   let closed = false;
+  let settling = false;
   let wanted = false;
   let flushedAt = 0;
 
@@ -51,7 +66,8 @@ export function createRecorder(runId: string, { quick, patient }: Projectors) {
     let count = 0;
     while (count < changes.length && count < BATCH.changes && (count === 0 || size < BATCH.bytes))
       size += sizeOf(changes[count++]);
-    return { runId, from: first, changes: changes.slice(0, count), progress };
+    const some = { runId, from: first, changes: changes.slice(0, count), progress };
+    return continues === undefined ? some : { ...some, continues };
   }
 
   function projected({ changes: done }: ProjectionBatch): void {
@@ -74,7 +90,7 @@ export function createRecorder(runId: string, { quick, patient }: Projectors) {
 
   async function pump(): Promise<void> {
     for (;;) {
-      await condition(() => closed || (wanted && changes.length > 0));
+      await condition(() => closed || ((wanted || settling) && changes.length > 0));
       if (closed) return;
       wanted = changes.length > BATCH.changes;
       await project(batch());
@@ -108,6 +124,13 @@ export function createRecorder(runId: string, { quick, patient }: Projectors) {
     /** The run is completed. */
     finished() {
       progress = 100;
+    },
+    /** Waits until all is in the database, and gives what another execution of the run goes on with. */
+    async settle(): Promise<Omit<RecorderState, 'continues'>> {
+      settling = true;
+      await CancellationScope.nonCancellable(() => condition(() => changes.length === 0));
+      settling = false;
+      return { first, progress, steps, logged };
     },
     /** Waits for what is in flight, sends all but the last batch, and gives that one to the caller. */
     async drain(): Promise<{ last: ProjectionBatch; logged: boolean }> {

@@ -1,11 +1,15 @@
 import type { Task, TaskList } from '../../../domain/neosyntis/dsl.ts';
 import type { Json } from '../../../domain/wire.ts';
+import type { Attempts } from './attempts.ts';
 import type { Budget } from './budget.ts';
 import type { CodeRunner } from './code.ts';
 import type { Evaluator, Variables } from './evaluator.ts';
+import type { Frame } from './frames.ts';
+import type { Leg } from './leg.ts';
 import type { Recorder } from './recorder.ts';
 import type { StepRecord } from './step-record.ts';
 import type { VerbCaller } from './verbs.ts';
+import type { Around } from './visits.ts';
 
 /** What all tasks of a run share. */
 export interface RunContext {
@@ -18,9 +22,8 @@ export interface RunContext {
   context: Json;
   /** `$workflow` and `$runtime`. */
   constants: Variables;
-  /** How often each task was begun in each round of its loops and each attempt. */
-  visits: Map<string, number>;
   budget: Budget;
+  leg: Leg;
   /** Tasks that were run, against loops without an end. */
   executed: number;
   tasks: TaskExecutors;
@@ -31,8 +34,10 @@ export interface Scope {
   /** JSON pointer to the list or task in the document. */
   pointer: string;
   iteration: number[];
-  /** The number of each attempt of the `try` tasks around it, outermost first. */
-  attempts: number[];
+  /** Of the `try` tasks around it, outermost first. */
+  attempts: readonly Attempts[];
+  /** The tasks around it that `then` may lead back to. */
+  around: readonly Around[];
   /** Loop variables. */
   variables: Variables;
   /** The part of the run's progress that this covers, of 0..1. */
@@ -73,7 +78,11 @@ export interface Outcome {
   stderrBytes?: number;
 }
 
-/** Runs what is particular to one kind of task, between `input.from` and `output.as`. */
+/**
+ * Runs what is particular to one kind of task, between `input.from` and `output.as`. One that waits for long, or has
+ * tasks inside, may be left at a safe point (frames.ts): it puts its frame around the one that comes out of them, and
+ * gets that again, in another execution.
+ */
 export type TaskExecutor<T extends Task = Task> = (
   run: RunContext,
   task: T,
@@ -82,9 +91,10 @@ export type TaskExecutor<T extends Task = Task> = (
   /** `$task` and the other variables of this task. */
   variables: Variables,
   step: StepRecord,
+  frame?: Frame,
 ) => Promise<Outcome>;
 
 export interface TaskExecutors {
-  list(run: RunContext, tasks: TaskList, input: Json, scope: Scope): Promise<Outcome>;
-  task(run: RunContext, name: string, task: Task, input: Json, scope: Scope): Promise<Outcome>;
+  list(run: RunContext, tasks: TaskList, input: Json, scope: Scope, frame?: Frame): Promise<Outcome>;
+  task(run: RunContext, name: string, task: Task, input: Json, scope: Scope, frame?: Frame): Promise<Outcome>;
 }

@@ -8,13 +8,19 @@ import { keywordOf } from '../tasks.ts';
 import { CancelledUnseen, failure, RunExhausted, TaskFailure } from './problem.ts';
 import type { Outcome, RunContext, StepScope } from './scope.ts';
 
+/** A step that was begun, for another execution of the run. */
+export interface StepState {
+  step: StepChange;
+  admitted: boolean;
+}
+
 /**
  * Tells the recorder how a step goes. A `set` or a `switch` ends in the moment it begins, so it is told once.
  */
-export function recordStep(run: RunContext, name: string, task: Task, scope: StepScope) {
+export function recordStep(run: RunContext, name: string, task: Task, scope: StepScope, begun?: StepState) {
   const keyword = keywordOf(task);
-  const admitted = run.recorder.admit();
-  const step: StepChange = {
+  const admitted = begun?.admitted ?? run.recorder.admit();
+  const step: StepChange = begun?.step ?? {
     path: scope.pointer,
     iteration: scope.iteration,
     name,
@@ -29,6 +35,7 @@ export function recordStep(run: RunContext, name: string, task: Task, scope: Ste
     delete step.input; // told once
   };
   return {
+    state: (): StepState => ({ step: { ...step }, admitted }),
     started(input: Json) {
       Object.assign(step, { startedAt: now(), input: shown(input) });
       if (keyword !== 'set' && keyword !== 'switch')
