@@ -80,6 +80,8 @@ const Settings = Type.Object(
     VAREON_WORKFLOW_BUNDLE: Type.Optional(text()),
     /** Open workflows that a platform worker remembers. 0 replays each at each turn: slow, and tells what no replay gives again. */
     VAREON_CACHED_WORKFLOWS: Type.Integer({ minimum: 0, maximum: 100_000, default: 1_000 }),
+    /** After so many tasks and rounds a run goes on in another of Temporal's executions; fewer are for tests. */
+    VAREON_LEG_TASKS: Type.Integer({ minimum: 1, maximum: 10_000, default: 1_000 }),
     VAREON_STORAGE: Type.Optional(text()),
     AWS_ACCESS_KEY_ID: Type.Optional(Type.String({ minLength: 1, ...secret })),
     AWS_SECRET_ACCESS_KEY: Type.Optional(Type.String({ minLength: 1, ...secret })),

@@ -99,6 +99,7 @@ export function createSurface(deps: SurfaceDeps) {
     temporal,
     ends: streams.ends,
     publish,
+    legTasks: config.VAREON_LEG_TASKS,
     log,
   });
   const removeHost = createHostRemoval({ database, hosts, bus, publish, authenticator: hostAuthenticator });

@@ -80,7 +80,12 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
     decode: createPayloadDecoder(blobs, createPayloadCodec(keys.payload, { seals: false })),
     log,
   });
-  const starter = createStarter({ database, client, sendsMail: config.SMTP_URL !== undefined });
+  const starter = createStarter({
+    database,
+    client,
+    sendsMail: config.SMTP_URL !== undefined,
+    legTasks: config.VAREON_LEG_TASKS,
+  });
   const envelope = createEnvelope(keys.encryption);
   const secretValues = createSecretValues(database, envelope);
   const outbox = createOutbox(database, envelope);

@@ -12,10 +12,12 @@ export interface StarterDeps {
   client: Client;
   /** Without SMTP mails wait for an administrator to read them. */
   sendsMail: boolean;
+  /** As RunInput has it. */
+  legTasks: number;
 }
 
 /** Starts the workflows of rows whose start was lost. Starting twice is safe: the id is the row's. */
-export function createStarter({ database, client, sendsMail }: StarterDeps) {
+export function createStarter({ database, client, sendsMail, legTasks }: StarterDeps) {
   const intents = createRunIntents(database);
 
   async function start(
@@ -40,7 +42,8 @@ export function createStarter({ database, client, sendsMail }: StarterDeps) {
   return {
     async startRun(runId: string): Promise<void> {
       const intent = await intents.intent(runId);
-      if (intent) await start(workflowTypes.run, runId, [intent], turnLimitMs(intent.document));
+      if (intent)
+        await start(workflowTypes.run, runId, [{ ...intent, legTasks }], turnLimitMs(intent.document));
     },
     /** Begins a mail's delivery; without SMTP it waits to be read. */
     async startMail(mail: QueuedMail): Promise<void> {

@@ -23,6 +23,8 @@ export interface TriggerDeps {
   temporal: Temporal;
   ends: RunEnds;
   publish(events: readonly StoredEvent[]): void;
+  /** As RunInput has it. */
+  legTasks: number;
   log: Logger;
 }
 
@@ -91,7 +93,7 @@ export function createTrigger(deps: TriggerDeps) {
       if (!created.isNew) return { runId: created.id, isNew: false };
       deps.publish(created.events);
       const { name, document, version: started } = created.workflow;
-      await start(id, [{ workflowId, version: started, document, input }], name);
+      await start(id, [{ workflowId, version: started, document, input, legTasks: deps.legTasks }], name);
       return { runId: id, isNew: true };
     },
 

@@ -37,8 +37,8 @@ export async function applyProjection(
   return em.fork().transactional(async (tx) => {
     const row = await lock(tx, batch.runId);
     if (!row) return nothing;
-    if (row.execution !== null && execution !== null && row.execution !== execution)
-      return { ...nothing, isOther: true };
+    const tellers: (string | null | undefined)[] = [null, execution, batch.continues];
+    if (execution !== null && !tellers.includes(row.execution)) return { ...nothing, isOther: true };
     if (isEnded(row.status)) return nothing;
     return applyRest(tx, row, batch, execution);
   });
@@ -63,8 +63,8 @@ export async function applyWhole(
 }
 
 /**
- * Makes a run's row and steps what another execution of it says, from its first change on, and open again. Frames and
- * events go on with the next numbers. It does nothing when the row tells of that execution already.
+ * Makes a run's row and steps what another execution of it says, from change `batch.from` on, and open again. Frames
+ * and events go on with the next numbers. It does nothing when the row tells of that execution already.
  */
 export async function rebuildRun(
   { em }: Database,
@@ -74,19 +74,35 @@ export async function rebuildRun(
   return em.fork().transactional(async (tx) => {
     const row = await lock(tx, batch.runId);
     if (!row || row.execution === execution) return nothing;
-    await tx.execute('delete from run_steps where run_id = ?', [batch.runId]);
+    const kept = batch.from - 1;
+    await tx.execute('delete from run_steps where run_id = ? and ordinal > ?', [batch.runId, kept]);
     await tx.execute(
-      'update runs set projected = 0, steps_total = 0, output = null, error = null, execution = null where id = ?',
-      [batch.runId],
+      `update runs set projected = ?, output = null, error = null, execution = null,
+         steps_total = (select count(*) from run_steps where run_id = id) where id = ?`,
+      [kept, batch.runId],
     );
     await tx.execute("update jobs set status = 'running', progress = 0, ended_at = null where id = ?", [
       batch.runId,
     ]);
-    return applyRest(tx, { ...row, projected: '0', progress: 0, status: 'running' }, batch, execution);
+    return applyRest(
+      tx,
+      { ...row, projected: String(kept), progress: 0, status: 'running' },
+      batch,
+      execution,
+    );
   });
 }
 
 const nothing: Projected = { frames: [], events: [] };
+
+/** The row tells of another execution from now on, which goes on where the one that it told of has ended. */
+export async function continueRun(
+  { em }: Database,
+  runId: string,
+  { from, to }: { from: string; to: string },
+): Promise<void> {
+  await em.execute('update runs set execution = ? where id = ? and execution = ?', [to, runId, from]);
+}
 
 async function lock(tx: Sql, runId: string): Promise<Row | undefined> {
   const [row] = await rows<Row>(
@@ -119,8 +135,8 @@ async function applyRest(
 const OPEN = `{${runStatuses.filter((status) => !isEnded(status))}}`;
 
 /**
- * Applies a batch in one statement, provided that it begins where the row is, which tells of this execution, is open
- * and has no more progress. A batch that says nothing of the run's status is for one that is `status`.
+ * Applies a batch in one statement, provided that it begins where the row is, which tells of this execution (or of the
+ * one that it continues), is open and has no more progress. A batch that says nothing of the run's status is for one that is `status`.
  * @returns nothing when that is not so.
  */
 async function applyNext(
@@ -150,7 +166,7 @@ async function applyNext(
        select r.id, j.seq, j.progress, j.owner_id, ?::real as reached, ?::text as execution
        from runs r join jobs j on j.id = r.id
        where r.id = ?::uuid and r.projected = ?::bigint and j.progress <= ?::real and j.status = any(?::text[])
-         and (r.execution is null or ?::text is null or r.execution = ?::text)
+         and (r.execution is null or ?::text is null or r.execution in (?::text, ?::text))
        for update
      ), steps as (
        insert into run_steps as s (run_id, path, iteration, ordinal, name, kind, status, attempt, host, started_at,
@@ -183,7 +199,7 @@ async function applyNext(
     [
       ...[progress, execution],
       ...[runId, from - 1, progress, last ? OPEN : `{${status}}`],
-      ...[execution, execution],
+      ...[execution, execution, batch.continues ?? execution],
       json(stepRows(batch)),
       json(frames),
       ...[frames.length, last?.status ?? null, last?.startedAt ?? null, last?.endedAt ?? null],

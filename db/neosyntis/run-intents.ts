@@ -55,6 +55,14 @@ export function createRunIntents({ em }: Database) {
       return Number(run?.projected ?? 0);
     },
 
+    /** Temporal's id of the execution that the row tells of. */
+    async execution(id: string): Promise<string | null> {
+      const [run] = await rows<{ execution: string | null }>(em, 'select execution from runs where id = ?', [
+        id,
+      ]);
+      return run?.execution ?? null;
+    },
+
     /** The steps of a run that have not ended. */
     async openSteps(id: string): Promise<StepChange[]> {
       const found = await rows<StepChange & { host: string | null }>(

@@ -62,7 +62,7 @@ export interface RunInput {
   version: number;
   document: Document;
   input: Json;
-  /** After so many tasks and rounds another execution goes on; for tests. */
+  /** After so many tasks and rounds another execution goes on. */
   legTasks?: number;
 }
 
