@@ -27,13 +27,15 @@ const kinds = {
 
 export type Keyword = keyof typeof kinds;
 
-/** Those that have safe points inside, where a run may go on in another execution. */
-export const leavable: ReadonlySet<Keyword> = new Set(['for', 'do', 'fork', 'try', 'wait']);
-
 const keywords = Object.keys(kinds) as Keyword[]; // the keys of `kinds`
 
 /** Each is called only with the tasks that have its keyword. */
 export const executors = kinds as unknown as Record<Keyword, TaskExecutor>;
+
+const leavable: ReadonlySet<Keyword> = new Set(['for', 'do', 'fork', 'try', 'wait']);
+
+/** Whether the task has safe points inside, where a run may go on in another execution. */
+export const isLeavable = (task: Task): boolean => leavable.has(keywordOf(task));
 
 export function keywordOf(task: Task): Keyword {
   const keyword = keywords.find((name) => name in task);

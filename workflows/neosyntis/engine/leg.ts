@@ -4,12 +4,15 @@ import { Unwound } from './frames.ts';
 /** So many tasks and rounds a new worker does again within two seconds, measured; docs/decisions/032. */
 export const LEG_TASKS = 1_000;
 
-/** Temporal ends an execution at 51,200 events or 50 MB, without a word to those who watch. */
 const EVENTS = 4_000;
-const BYTES = 8 * 1024 * 1024;
+const BYTES = 4 * 1024 * 1024;
 
-/** What is over by so much is left also while activities are in flight, which then hold up the rest. */
-const OVER = 4;
+/**
+ * What is over by so much is left also while activities are in flight, which then hold up the rest: Temporal ends an
+ * execution at 51,200 events or 50 MB, without a word to those who watch.
+ */
+const TASKS_OVER = 5;
+const HISTORY_OVER = 10;
 
 export interface LegOptions {
   /** After so many tasks and rounds it is long enough. */
@@ -28,16 +31,17 @@ export function createLeg({ tasks = LEG_TASKS, isPaused = false }: LegOptions) {
   let isLeaving = false;
   let paused = isPaused;
 
-  function isOver(factor: number): boolean {
-    const { historyLength, historySize, continueAsNewSuggested } = workflowInfo();
-    if (done >= tasks * factor || historyLength > EVENTS * factor || historySize > BYTES * factor)
-      return true;
-    return continueAsNewSuggested && factor === 1;
+  function isLong(taskFactor: number, historyFactor: number): boolean {
+    const { historyLength, historySize } = workflowInfo();
+    if (historyLength > EVENTS * historyFactor || historySize > BYTES * historyFactor) return true;
+    return done >= tasks * taskFactor;
   }
 
   /** Each leg does something, however much it was given. */
   function isDue(): boolean {
-    isLeaving ||= done > 0 && (isOver(OVER) || (busy === 0 && isOver(1)));
+    if (isLeaving || done === 0) return isLeaving;
+    const isFree = busy === 0 && (isLong(1, 1) || workflowInfo().continueAsNewSuggested);
+    isLeaving = isFree || isLong(TASKS_OVER, HISTORY_OVER);
     return isLeaving;
   }
 
@@ -50,10 +54,19 @@ export function createLeg({ tasks = LEG_TASKS, isPaused = false }: LegOptions) {
   }
 
   return {
-    /** Before a task begins: a safe point, and where a paused run stands still. */
-    async gate(): Promise<void> {
+    /**
+     * Before a task begins: a safe point, and where a paused run stands still.
+     * @returns what is to be called when the task has ended, or can be left
+     */
+    async gate(): Promise<() => void> {
       while (paused && !isLeaving) await condition(() => !paused || isLeaving);
       leaveIfDue();
+      busy++;
+      let isBusy = true;
+      return () => {
+        if (isBusy) busy--;
+        isBusy = false;
+      };
     },
 
     /** Before a round of a loop: a safe point. */
@@ -76,16 +89,6 @@ export function createLeg({ tasks = LEG_TASKS, isPaused = false }: LegOptions) {
         }
       });
       if (!isOver) throw new Unwound();
-    },
-
-    /** What cannot be left in the middle. */
-    async busily<T>(work: () => Promise<T>): Promise<T> {
-      busy++;
-      try {
-        return await work();
-      } finally {
-        busy--;
-      }
     },
 
     pause(wanted: boolean): void {

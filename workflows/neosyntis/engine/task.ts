@@ -3,7 +3,7 @@ import { standardProblem } from '../../../domain/neosyntis/problems.ts';
 import { VALUE_LIMIT_BYTES } from '../../../domain/neosyntis/runs.ts';
 import { byteLength } from '../../../domain/neosyntis/shown.ts';
 import type { Json } from '../../../domain/wire.ts';
-import { executors, keywordOf, leavable } from '../tasks.ts';
+import { executors, isLeavable, keywordOf } from '../tasks.ts';
 import { noteAttempt, numberAttempt } from './attempts.ts';
 import { dateTime } from './date-time.ts';
 import type { Variables } from './evaluator.ts';
@@ -35,7 +35,7 @@ export async function runTask(
   frame?: Frame,
 ): Promise<Outcome> {
   const begun = frame?.state as TaskState | undefined; // this function's own
-  if (!begun) await run.leg.gate();
+  const leavable = begun ? () => {} : await run.leg.gate();
   const scope = attempted(place, begun?.step.step.attempt);
   const step = recordStep(run, name, task, scope, begun?.step);
   const startedAt = begun?.startedAt ?? Date.now();
@@ -61,6 +61,7 @@ export async function runTask(
     if (!begun) step.started(input);
     // Code steps keep their own time limit, so that the process ends with its output's tail at hand.
     const limitMs = 'run' in task ? undefined : timeoutMs(task);
+    if (isLeavable(task)) leavable();
     const work = () => execute(run, task, input, scope, variables, step, frame?.inside);
     const outcome = await framed(
       () => within(limitMs, work, startedAt),
@@ -80,6 +81,8 @@ export async function runTask(
   } catch (error) {
     if (error instanceof Unwound) throw error;
     throw step.failed(error);
+  } finally {
+    leavable();
   }
 }
 
@@ -103,11 +106,7 @@ function limitRun(run: RunContext) {
   }
 }
 
-const execute: TaskExecutor = (run, task, ...rest) => {
-  const keyword = keywordOf(task);
-  const work = () => executors[keyword](run, task, ...rest);
-  return leavable.has(keyword) ? work() : run.leg.busily(work);
-};
+const execute: TaskExecutor = (run, task, ...rest) => executors[keywordOf(task)](run, task, ...rest);
 
 async function shapeOutput(run: RunContext, task: Task, raw: Json, variables: Variables) {
   const output =
