@@ -1,15 +1,20 @@
 import {
   ApplicationFailure,
   CancellationScope,
+  defineSignal,
   isCancellation,
   log,
   proxyActivities,
   proxyLocalActivities,
+  setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { EventActivities } from '../../activities/platform/neosyntis/events.ts';
 import type { RunActivities } from '../../activities/platform/neosyntis/runs.ts';
 import type { SecretActivities } from '../../activities/platform/neosyntis/secrets.ts';
+import { runSignals } from '../../domain/names.ts';
 import type { Document } from '../../domain/neosyntis/dsl.ts';
+import type { DeliveredEvent } from '../../domain/neosyntis/events.ts';
 import type { GuardedExpression } from '../../domain/neosyntis/guarded.ts';
 import type { RunChange } from '../../domain/neosyntis/projection.ts';
 import type { RunProblem } from '../../domain/neosyntis/runs.ts';
@@ -19,13 +24,15 @@ import { createBudget } from './engine/budget.ts';
 import { createCodeRunner } from './engine/code.ts';
 import { dateTime } from './engine/date-time.ts';
 import { createEvaluator } from './engine/evaluator.ts';
+import { createInbox } from './engine/inbox.ts';
 import { jq } from './engine/jq.ts';
 import { runList } from './engine/list.ts';
 import { createPlacer } from './engine/place.ts';
 import { TaskFailure } from './engine/problem.ts';
 import { createRecorder } from './engine/recorder.ts';
 import type { RunContext } from './engine/scope.ts';
-import { runTask } from './engine/task.ts';
+import { createStanding } from './engine/standing.ts';
+import { limitHistory, runTask } from './engine/task.ts';
 import { timeoutMs, within } from './engine/timeout.ts';
 import { createTurns, type InTurn } from './engine/turns.ts';
 import { createVerbCaller } from './engine/verbs.ts';
@@ -37,7 +44,7 @@ const { project } = proxyActivities<RunActivities>({
 });
 
 /** Cheap and idempotent; also tried until the database is back. */
-const local = proxyLocalActivities<RunActivities & SecretActivities>({
+const local = proxyLocalActivities<RunActivities & SecretActivities & EventActivities>({
   startToCloseTimeout: '10 seconds',
   retry: { initialInterval: 50, maximumInterval: '1 second' },
 });
@@ -54,6 +61,8 @@ const { finish } = proxyLocalActivities<RunActivities>({
   retry: { initialInterval: 50, maximumInterval: '1 second', maximumAttempts: 5 },
 });
 
+const eventsSignal = defineSignal<[DeliveredEvent[]]>(runSignals.events);
+
 export interface RunInput {
   workflowId: string;
   version: number;
@@ -68,6 +77,9 @@ export interface RunInput {
 export async function neosyntisRun({ document, input, workflowId, version }: RunInput): Promise<Json> {
   const runId = workflowInfo().workflowId;
   const startedAt = workflowInfo().startTime.toISOString();
+  const inbox = createInbox();
+  // Before anything else: what was sent to the run before it began comes first of all.
+  setHandler(eventsSignal, inbox.receive);
   const engine = await jq();
   const inTurn = createTurns();
   const recorder = createRecorder(runId, { quick: inTurn(quick.tell), patient: project });
@@ -81,6 +93,14 @@ export async function neosyntisRun({ document, input, workflowId, version }: Run
     recorder,
     evaluator: createEvaluator({ engine, guarded, budget }),
     budget,
+    events: {
+      inbox,
+      emit: inTurn(local.emitEvent),
+      begin: inTurn(local.beginListening),
+      end: inTurn(local.endListening),
+    },
+    standing: createStanding(recorder, startedAt),
+    limit: limitHistory,
     visits: new Map(),
     code: createCodeRunner(createPlacer(inTurn(local.place)), inTurn(local.grantSecrets)),
     callVerb: createVerbCaller(runId, recorder, inTurn),

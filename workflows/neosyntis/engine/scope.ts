@@ -3,7 +3,9 @@ import type { Json } from '../../../domain/wire.ts';
 import type { Budget } from './budget.ts';
 import type { CodeRunner } from './code.ts';
 import type { Evaluator, Variables } from './evaluator.ts';
+import type { RunEvents } from './events.ts';
 import type { Recorder } from './recorder.ts';
+import type { Standing } from './standing.ts';
 import type { StepRecord } from './step-record.ts';
 import type { VerbCaller } from './verbs.ts';
 
@@ -21,6 +23,11 @@ export interface RunContext {
   /** How often each task was begun in each round of its loops and each attempt. */
   visits: Map<string, number>;
   budget: Budget;
+  /** Events that come and go. */
+  events: RunEvents;
+  standing: Standing;
+  /** @throws RunExhausted when the run has done all that one may do. */
+  limit(): void;
   /** Tasks that were run, against loops without an end. */
   executed: number;
   tasks: TaskExecutors;

@@ -39,7 +39,9 @@ export async function runTask(
   };
   let variables: Variables = { ...run.constants, ...scope.variables, context: run.context, task: about };
   try {
-    limitRun(run);
+    countTask(run);
+    limitHistory();
+    run.standing.goesOn();
     await run.budget.step();
     // A run of pure tasks has nothing else that notices.
     if (CancellationScope.current().consideredCancelled)
@@ -97,9 +99,13 @@ function count(counts: Map<string, number>, key: string): number {
   return next;
 }
 
-function limitRun(run: RunContext) {
+function countTask(run: RunContext) {
   if (++run.executed > EXECUTED_LIMIT)
     throw exhausted(`The run executed ${EXECUTED_LIMIT} tasks, the limit; does a loop never end?`);
+}
+
+/** @throws RunExhausted */
+export function limitHistory(): void {
   if (workflowInfo().historyLength > HISTORY_LIMIT)
     throw exhausted(`The run's history passed ${HISTORY_LIMIT} events, the limit; make it several runs.`);
 }

@@ -22,7 +22,7 @@ async function all(run: RunContext, branches: TaskList, input: Json, scope: Scop
   const outcomes: Outcome[] = [];
   // Shares of the progress are given out as branches end: they run in no particular order.
   let ended = 0;
-  await sideBySide(branches.length, async (index) => {
+  await sideBySide(run, branches.length, async (index) => {
     outcomes[index] = await branch(run, branches, index, input, scope);
     run.recorder.progressTo(scope.from + (scope.span * ++ended) / branches.length);
   });
@@ -34,7 +34,7 @@ async function race(run: RunContext, branches: TaskList, input: Json, scope: Sco
   let winner: Outcome | undefined;
   let firstError: unknown;
   const won = new Error('a branch has won');
-  await sideBySide(branches.length, async (index) => {
+  await sideBySide(run, branches.length, async (index) => {
     try {
       const outcome = await branch(run, branches, index, input, scope);
       winner ??= outcome;
@@ -52,10 +52,21 @@ async function race(run: RunContext, branches: TaskList, input: Json, scope: Sco
 }
 
 /** Runs `work` for each index, some at a time. The first error cancels all others, and comes out once they ended. */
-async function sideBySide(count: number, work: (index: number) => Promise<void>): Promise<void> {
+async function sideBySide(
+  { standing }: RunContext,
+  count: number,
+  work: (index: number) => Promise<void>,
+): Promise<void> {
   let next = 0;
+  // The last one that ends leaves its place to who goes on behind the fork.
+  let open = Math.min(AT_ONCE, count);
+  for (let more = 1; more < open; more++) standing.enter();
   const worker = async () => {
-    while (next < count) await work(next++);
+    try {
+      while (next < count) await work(next++);
+    } finally {
+      if (--open > 0) standing.leave();
+    }
   };
   const scope = new CancellationScope();
   await scope.run(async () => {

@@ -1,0 +1,139 @@
+import { CancellationScope, CancelledFailure, condition } from '@temporalio/workflow';
+import type { WorkflowEvent } from '../../../domain/neosyntis/cloud-event.ts';
+import { iteratorVariables, type Reading } from '../../../domain/neosyntis/dsl/listen.ts';
+import type { ListenTask } from '../../../domain/neosyntis/dsl.ts';
+import { isObject } from '../../../domain/neosyntis/json.ts';
+import { VALUE_LIMIT_BYTES } from '../../../domain/neosyntis/runs.ts';
+import { byteLength } from '../../../domain/neosyntis/shown.ts';
+import type { Json } from '../../../domain/wire.ts';
+import type { Variables } from '../engine/evaluator.ts';
+import { createMatcher } from '../engine/event-matching.ts';
+import { consumes, isMet, noProgress, type StrategyProgress } from '../engine/event-progress.ts';
+import type { Reader } from '../engine/inbox.ts';
+import { listened } from '../engine/listening.ts';
+import { failure } from '../engine/problem.ts';
+import type { Outcome, RunContext, StepScope, TaskExecutor } from '../engine/scope.ts';
+
+/** Where a `listen` is: plain JSON, and all that it holds. */
+export interface ListenState {
+  reader: Reader;
+  /** What was consumed, as it is put out. */
+  output: Json[];
+  bytes: number;
+  to: StrategyProgress;
+  until: StrategyProgress;
+}
+
+/** `listen`: waits for events, works on each in turn, and puts out the list of those that were consumed. */
+export const runListen: TaskExecutor<ListenTask> = async (run, task, input, scope, variables, step) => {
+  const state: ListenState = {
+    reader: run.events.inbox.open(),
+    output: [],
+    bytes: 0,
+    to: noProgress(),
+    until: noProgress(),
+  };
+  const place = { path: scope.pointer, iteration: scope.iteration };
+  try {
+    // From here on events come; a listener that nobody can see yet misses none.
+    await run.events.begin(run.runId, { ...place, ...listened(task.listen.to) });
+    step.waits();
+    run.recorder.flush();
+    return await listen(run, task, state, { input, scope, variables });
+  } finally {
+    run.events.inbox.close(state.reader);
+    await CancellationScope.nonCancellable(() => run.events.end(run.runId, place));
+  }
+};
+
+interface Here {
+  input: Json;
+  scope: StepScope;
+  variables: Variables;
+}
+
+async function listen(run: RunContext, task: ListenTask, state: ListenState, here: Here): Promise<Outcome> {
+  const { to, read = 'data' } = task.listen;
+  const done = () => ({ output: state.output });
+  for (;;) {
+    const { event, consume } = await next(run, state.reader);
+    const variables = { ...here.variables, context: run.context };
+    const matcher = createMatcher({ evaluator: run.evaluator, input: here.input, variables });
+    if (isObject(to.until) && (await consumes(matcher, to.until, state.until, event))) {
+      consume();
+      if (isMet(to.until, state.until)) return done();
+      continue;
+    }
+    if (!(await consumes(matcher, to, state.to, event))) continue;
+    consume();
+    run.standing.goesOn();
+    const outcome = await iterate(run, task, state, readAs(event, read), here);
+    if (outcome.directive === 'end') return { ...done(), directive: 'end' };
+    if (!isMet(to, state.to) || isObject(to.until)) continue;
+    if (typeof to.until !== 'string') return done();
+    if (await run.evaluator.condition(to.until, state.output, { ...here.variables, context: run.context }))
+      return done();
+  }
+}
+
+/** The next event that has come; while there is none the run waits. */
+async function next(run: RunContext, reader: Reader) {
+  const { inbox } = run.events;
+  for (;;) {
+    run.limit();
+    await run.budget.step();
+    // Whoever always has a next event does not wait, and would not notice.
+    if (CancellationScope.current().consideredCancelled)
+      throw new CancelledFailure('cancelled between two events');
+    if (inbox.isFull())
+      throw failure('runtime', 'More than 10,000 events or 8 MiB of them came before the run got to them.');
+    const found = inbox.take(reader);
+    if (found) return found;
+    run.standing.leave();
+    try {
+      await condition(() => inbox.has(reader));
+    } finally {
+      run.standing.enter();
+    }
+  }
+}
+
+const readAs = (event: WorkflowEvent, read: Reading): Json => {
+  if (read === 'envelope') return event;
+  const { data, data_base64 } = event;
+  if (read === 'data' || data === undefined) return data ?? data_base64 ?? null;
+  return typeof data === 'string' ? data : JSON.stringify(data);
+};
+
+/** What `foreach` does with one event; its output is kept. */
+async function iterate(
+  run: RunContext,
+  task: ListenTask,
+  state: ListenState,
+  item: Json,
+  { scope, variables }: Here,
+): Promise<Outcome> {
+  const index = state.output.length;
+  const [itemName, at] = iteratorVariables(task);
+  const loop = { [itemName]: item, [at]: index };
+  const { do: tasks, output: shape, export: exported } = task.foreach ?? {};
+  const outcome: Outcome = tasks
+    ? await run.tasks.list(run, tasks, item, {
+        ...scope,
+        pointer: `${scope.pointer}/foreach/do`,
+        iteration: [...scope.iteration, index],
+        variables: { ...scope.variables, ...loop },
+        from: 0,
+        span: 0,
+      })
+    : { output: item };
+  const here = { ...variables, ...loop, context: run.context };
+  const output = shape?.as === undefined ? item : await run.evaluator.shape(shape.as, outcome.output, here);
+  if (exported?.as !== undefined)
+    run.context = await run.evaluator.shape(exported.as, output, { ...here, output });
+  state.output.push(output);
+  state.bytes += byteLength(output);
+  if (state.bytes > VALUE_LIMIT_BYTES)
+    throw failure('runtime', `What it consumed is over ${VALUE_LIMIT_BYTES} bytes of JSON, the limit.`);
+  return outcome;
+}
