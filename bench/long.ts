@@ -27,7 +27,10 @@ interface Run {
 }
 
 await withInstallation(async ({ stack, call }) => {
-  const { id } = await call<{ id: string }>('POST', '/api/neosyntis/workflows', { name: 'bench long', steps });
+  const { id } = await call<{ id: string }>('POST', '/api/neosyntis/workflows', {
+    name: 'bench long',
+    steps,
+  });
   const startedAt = performance.now();
   const { run_id } = await call<{ run_id: string }>('POST', `/api/neosyntis/workflows/${id}/trigger`, {
     input: { sum: 0 },

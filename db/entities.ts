@@ -5,7 +5,10 @@ import { UserEntity } from './auth/users.ts';
 import { WsTicketEntity } from './auth/ws-tickets.ts';
 import { JobEntity } from './myntrix/jobs.ts';
 import { JobLogEntity, LogStreamEntity } from './myntrix/logs.ts';
+import { EventSubscriptionEntity } from './neosyntis/event-subscriptions.ts';
+import { EventDeliveryEntity, InboxEventEntity } from './neosyntis/events.ts';
 import { RunEventEntity } from './neosyntis/frames.ts';
+import { LifecycleDueEntity } from './neosyntis/lifecycle.ts';
 import { RunEntity, RunStepEntity } from './neosyntis/runs.ts';
 import { SecretEntity } from './neosyntis/secrets.ts';
 import { WorkflowEntity, WorkflowVersionEntity } from './neosyntis/workflows.ts';
@@ -44,4 +47,8 @@ export const entities = [
   RunStepEntity,
   RunEventEntity,
   SecretEntity,
+  InboxEventEntity,
+  EventDeliveryEntity,
+  EventSubscriptionEntity,
+  LifecycleDueEntity,
 ] as const;

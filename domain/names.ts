@@ -17,6 +17,9 @@ export const workflowTypes = {
   retention: 'retention',
 } as const;
 
+/** Signals that a run takes. */
+export const runSignals = { events: 'events' } as const;
+
 export const mailWorkflowId = (mailId: string): string => `mail-${mailId}`;
 
 /** Where a workflow's large values are: all below one prefix, named by their hash. */

@@ -1,5 +1,10 @@
 import { Client, Connection } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
+import {
+  createEventActivities,
+  createEventReconciler,
+  createWorkerDelivery,
+} from '../activities/platform/neosyntis/events.ts';
 import { createHttp } from '../activities/platform/neosyntis/http.ts';
 import { createNotifyEmail } from '../activities/platform/neosyntis/notify-email.ts';
 import { createNotifyWebhook } from '../activities/platform/neosyntis/notify-webhook.ts';
@@ -11,6 +16,8 @@ import { createMailActivities } from '../activities/platform/system/mail.ts';
 import { createReconcileActivities } from '../activities/platform/system/reconcile.ts';
 import { createRetentionActivities } from '../activities/platform/system/retention.ts';
 import { type Config, list, retentionPolicy } from '../config.ts';
+import { createEventSubscriptions } from '../db/neosyntis/event-subscriptions.ts';
+import { createEventStore } from '../db/neosyntis/events.ts';
 import { createSecretValues } from '../db/neosyntis/secret-values.ts';
 import { migrate, openDatabase } from '../db/orm.ts';
 import { createHostGrantRepository } from '../db/system/host-grants.ts';
@@ -113,6 +120,8 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
     },
     { opened: createOpener({ secrets: secretValues, guarded, known }), tell: runActivities.project },
   );
+  const store = createEventStore(database);
+  const deliver = createWorkerDelivery({ store, client, log });
   const worker = await Worker.create({
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
@@ -124,9 +133,19 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
     activities: {
       ...runActivities,
       ...verbActivities,
+      ...createEventActivities({ store, subscriptions: createEventSubscriptions(database), deliver }),
       ...createSecretActivities({ values: secretValues }),
       ...createMailActivities({ outbox, transport }),
-      ...createReconcileActivities({ database, bus, hosts, client, resets, ...starter, log }),
+      ...createReconcileActivities({
+        database,
+        bus,
+        hosts,
+        client,
+        resets,
+        ...starter,
+        reconcileEvents: createEventReconciler({ store, deliver }),
+        log,
+      }),
       ...createRetentionActivities({
         database,
         policy: retentionPolicy(config),

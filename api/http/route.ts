@@ -25,6 +25,8 @@ export interface RequestInfo {
   /** GET routes are asked with HEAD, too. */
   method: string;
   header(name: string): string;
+  /** All of them by their lower-case names; one that came several times as it is joined. */
+  readonly headers: Readonly<Record<string, string>>;
   /** The body, for a route with `binaryBody`. */
   stream: Readable;
   /** Aborts when the client went away. */

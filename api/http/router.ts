@@ -173,6 +173,9 @@ function requestInfo(ctx: RouterContext): RequestInfo {
     path: ctx.path,
     method: ctx.method,
     header: (name) => ctx.get(name),
+    get headers() {
+      return Object.fromEntries(Object.entries(ctx.headers).map(([name, value]) => [name, String(value)]));
+    },
     stream: ctx.req,
     // Made for those who ask: aborting one is as dear as all the checks of a request.
     get signal() {

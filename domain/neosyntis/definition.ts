@@ -15,7 +15,12 @@ import type { Verbs } from './verbs.ts';
 
 /** Says for each expression what is wrong with it, in the same order; nothing when it is well. */
 export type CheckExpressions = (
-  expressions: readonly { source: string; variables: readonly string[]; secrets?: boolean }[],
+  expressions: readonly {
+    source: string;
+    variables: readonly string[];
+    secrets?: boolean;
+    pattern?: boolean;
+  }[],
 ) => (string | undefined)[];
 
 export interface CheckOptions {

@@ -2,8 +2,10 @@ import { type Static, Type } from 'typebox';
 import { Input, Output, Timeout, tasks } from './dsl/base.ts';
 import type { CallTask as CallSchema } from './dsl/call.ts';
 import type { DoTask as DoSchema } from './dsl/do.ts';
+import type { EmitTask as EmitSchema } from './dsl/emit.ts';
 import type { ForTask as ForSchema } from './dsl/for.ts';
 import type { ForkTask as ForkSchema } from './dsl/fork.ts';
+import type { ListenTask as ListenSchema } from './dsl/listen.ts';
 import type { RaiseTask as RaiseSchema } from './dsl/raise.ts';
 import type { RunTask as RunSchema } from './dsl/run.ts';
 import type { SetTask as SetSchema } from './dsl/set.ts';
@@ -19,8 +21,10 @@ import type { WaitTask as WaitSchema } from './dsl/wait.ts';
  */
 export type CallTask = Static<typeof CallSchema>;
 export type DoTask = Static<typeof DoSchema>;
+export type EmitTask = Static<typeof EmitSchema>;
 export type ForTask = Static<typeof ForSchema>;
 export type ForkTask = Static<typeof ForkSchema>;
+export type ListenTask = Static<typeof ListenSchema>;
 export type RaiseTask = Static<typeof RaiseSchema>;
 export type RunTask = Static<typeof RunSchema>;
 export type SetTask = Static<typeof SetSchema>;
@@ -32,8 +36,10 @@ export type WaitTask = Static<typeof WaitSchema>;
 export type Task =
   | CallTask
   | DoTask
+  | EmitTask
   | ForTask
   | ForkTask
+  | ListenTask
   | RaiseTask
   | RunTask
   | SetTask

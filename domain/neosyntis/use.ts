@@ -129,6 +129,7 @@ function sites(value: { do?: unknown }, root: string): Site[] {
     field(task, 'timeout', 'timeouts', path);
     if (isObject(task.raise)) field(task.raise, 'error', 'errors', pointer(path, 'raise'));
     for (const key of ['do', 'try']) list(task[key], pointer(path, key));
+    if (isObject(task.foreach)) list(task.foreach.do, pointer(path, 'foreach', 'do'));
     if (isObject(task.fork)) list(task.fork.branches, pointer(path, 'fork', 'branches'));
     if (!isObject(task.catch)) return;
     field(task.catch, 'retry', 'retries', pointer(path, 'catch'));

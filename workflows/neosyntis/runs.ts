@@ -2,15 +2,20 @@ import {
   ApplicationFailure,
   CancellationScope,
   continueAsNew,
+  defineSignal,
   isCancellation,
   log,
   proxyActivities,
   proxyLocalActivities,
+  setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { EventActivities } from '../../activities/platform/neosyntis/events.ts';
 import type { RunActivities } from '../../activities/platform/neosyntis/runs.ts';
 import type { SecretActivities } from '../../activities/platform/neosyntis/secrets.ts';
+import { runSignals } from '../../domain/names.ts';
 import type { Document } from '../../domain/neosyntis/dsl.ts';
+import type { DeliveredEvent } from '../../domain/neosyntis/events.ts';
 import type { GuardedExpression } from '../../domain/neosyntis/guarded.ts';
 import type { RunChange } from '../../domain/neosyntis/projection.ts';
 import type { RunProblem } from '../../domain/neosyntis/runs.ts';
@@ -21,6 +26,7 @@ import { createCodeRunner } from './engine/code.ts';
 import { dateTime } from './engine/date-time.ts';
 import { createEvaluator } from './engine/evaluator.ts';
 import { type Frame, framed, type Packed, pack, Unwound, unpack, valueIn } from './engine/frames.ts';
+import { createInbox, type InboxState } from './engine/inbox.ts';
 import { jq } from './engine/jq.ts';
 import { createLeg } from './engine/leg.ts';
 import { runList } from './engine/list.ts';
@@ -28,6 +34,7 @@ import { createPlacer } from './engine/place.ts';
 import { TaskFailure } from './engine/problem.ts';
 import { createRecorder, type RecorderState } from './engine/recorder.ts';
 import type { RunContext } from './engine/scope.ts';
+import { createStanding } from './engine/standing.ts';
 import { runTask } from './engine/task.ts';
 import { timeoutMs, within } from './engine/timeout.ts';
 import { createTurns, type InTurn } from './engine/turns.ts';
@@ -40,7 +47,7 @@ const { project } = proxyActivities<RunActivities>({
 });
 
 /** Cheap and idempotent; also tried until the database is back. */
-const local = proxyLocalActivities<RunActivities & SecretActivities>({
+const local = proxyLocalActivities<RunActivities & SecretActivities & EventActivities>({
   startToCloseTimeout: '10 seconds',
   retry: { initialInterval: 50, maximumInterval: '1 second' },
 });
@@ -56,6 +63,8 @@ const { finish } = proxyLocalActivities<RunActivities>({
   startToCloseTimeout: '10 seconds',
   retry: { initialInterval: 50, maximumInterval: '1 second', maximumAttempts: 5 },
 });
+
+const eventsSignal = defineSignal<[DeliveredEvent[]]>(runSignals.events);
 
 export interface RunInput {
   workflowId: string;
@@ -74,6 +83,7 @@ export interface Carried {
   startedAt: number;
   executed: number;
   isPaused: boolean;
+  inbox: InboxState;
 }
 
 /**
@@ -86,6 +96,9 @@ export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundle
   const { workflowId: runId, runId: execution, startTime } = workflowInfo();
   const begun = new Date(carried?.startedAt ?? startTime);
   const startedAt = begun.toISOString();
+  const inbox = createInbox(carried?.inbox);
+  // Before anything else: what was sent to the run before it began comes first of all.
+  setHandler(eventsSignal, inbox.receive);
   const engine = await jq();
   const inTurn = createTurns();
   const recorder = createRecorder(runId, { quick: inTurn(quick.tell), patient: project }, carried?.recorder);
@@ -100,6 +113,13 @@ export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundle
     evaluator: createEvaluator({ engine, guarded, budget }),
     budget,
     leg: createLeg({ tasks: legTasks, isPaused: carried?.isPaused }),
+    events: {
+      inbox,
+      emit: inTurn(local.emitEvent),
+      begin: inTurn(local.beginListening),
+      end: inTurn(local.endListening),
+    },
+    standing: createStanding(recorder, startedAt),
     code: createCodeRunner(createPlacer(inTurn(local.place)), inTurn(local.grantSecrets)),
     callVerb: createVerbCaller(runId, recorder, inTurn),
     context: null,
@@ -136,6 +156,7 @@ export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundle
         startedAt: begun.getTime(),
         executed: run.executed,
         isPaused: run.leg.isPaused(),
+        inbox: inbox.state,
       };
       await continueAsNew<typeof neosyntisRun>(about, next, ...values);
     }

@@ -23,6 +23,8 @@ export interface ReconcileDeps {
   resets: Resets;
   startRun(runId: string): Promise<void>;
   reconcileAccounts(): Promise<void>;
+  /** Sends runs the events that they were never sent. */
+  reconcileEvents(): Promise<void>;
   log: Logger;
 }
 
@@ -112,6 +114,8 @@ export function createReconcileActivities(deps: ReconcileDeps) {
       }
       for (const run of await intents.endedAmong([...running.keys()], LISTED_FOR_MS))
         if (run.execution !== running.get(run.id)) await separately(run.id, () => followReset(run));
+      // Those that were started just now are sent what waited for them.
+      await deps.reconcileEvents();
     }),
 
     /** Asks hosts again for what their steps printed and never arrived. */

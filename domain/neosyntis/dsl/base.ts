@@ -47,7 +47,8 @@ export function durationProblem(value: unknown): string | undefined {
 /** A time limit. */
 export const Timeout = Type.Object({ after: DurationOrText }, { additionalProperties: false });
 
-const Export = Type.Object(
+/** `export` of a task. */
+export const Export = Type.Object(
   { as: Type.Optional(transformation('The new $context')) },
   { additionalProperties: false },
 );

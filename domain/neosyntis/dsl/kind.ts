@@ -23,6 +23,8 @@ export interface ExpressionField {
   /** Its expressions may use `$secrets`: an activity evaluates them. */
   secrets?: boolean;
   variables?: string[];
+  /** It is a regular expression, not one of jq. */
+  pattern?: boolean;
 }
 
 export interface KindProblem {

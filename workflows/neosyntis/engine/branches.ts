@@ -1,5 +1,6 @@
 import { CancellationScope } from '@temporalio/workflow';
 import { type Frame, Unwound } from './frames.ts';
+import type { Standing } from './standing.ts';
 
 /** Branches that run at the same time; the others wait for a place. */
 const AT_ONCE = 50;
@@ -21,6 +22,7 @@ export interface LeftBranches {
  * @throws Unwound with what `frame` makes of where they stand
  */
 export async function sideBySide(
+  standing: Standing,
   count: number,
   work: (index: number, frame: Frame | undefined) => Promise<void>,
   { frame, left }: { frame(left: LeftBranches): Frame; left: LeftBranches | undefined },
@@ -44,11 +46,19 @@ export async function sideBySide(
     }
   }
 
+  // The last one that ends leaves its place to who goes on behind the fork.
+  let going = Math.min(AT_ONCE, count);
+  for (let more = 1; more < going; more++) standing.enter();
+
   async function worker(): Promise<void> {
-    while (!isLeaving) {
-      const index = waiting.shift() ?? (next < count ? next++ : undefined);
-      if (index === undefined) return;
-      await one(index);
+    try {
+      while (!isLeaving) {
+        const index = waiting.shift() ?? (next < count ? next++ : undefined);
+        if (index === undefined) return;
+        await one(index);
+      }
+    } finally {
+      if (--going > 0) standing.leave();
     }
   }
 

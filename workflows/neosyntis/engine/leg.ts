@@ -72,6 +72,13 @@ export function createLeg({ tasks = LEG_TASKS, isPaused = false }: LegOptions) {
     /** Before a round of a loop: a safe point. */
     round: leaveIfDue,
 
+    /** Until something holds that a signal or an update brings about: a safe point all the while. */
+    async waitFor(holds: () => boolean): Promise<void> {
+      leaveIfDue();
+      await condition(() => holds() || isLeaving);
+      if (!holds()) throw new Unwound();
+    },
+
     /** Until that time, in ms since 1970: a safe point all the while. */
     async sleepUntil(at: number): Promise<void> {
       const ms = at - Date.now();

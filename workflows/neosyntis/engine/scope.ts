@@ -4,9 +4,11 @@ import type { Attempts } from './attempts.ts';
 import type { Budget } from './budget.ts';
 import type { CodeRunner } from './code.ts';
 import type { Evaluator, Variables } from './evaluator.ts';
+import type { RunEvents } from './events.ts';
 import type { Frame } from './frames.ts';
 import type { Leg } from './leg.ts';
 import type { Recorder } from './recorder.ts';
+import type { Standing } from './standing.ts';
 import type { StepRecord } from './step-record.ts';
 import type { VerbCaller } from './verbs.ts';
 import type { Around } from './visits.ts';
@@ -24,6 +26,9 @@ export interface RunContext {
   constants: Variables;
   budget: Budget;
   leg: Leg;
+  /** Events that come and go. */
+  events: RunEvents;
+  standing: Standing;
   /** Tasks that were run, against loops without an end. */
   executed: number;
   tasks: TaskExecutors;
@@ -76,6 +81,8 @@ export interface Outcome {
   host?: string;
   stdoutBytes?: number;
   stderrBytes?: number;
+  /** What the events of a `listen` were correlated by. */
+  correlationKeys?: { [name: string]: Json };
 }
 
 /**

@@ -41,6 +41,10 @@ export function recordStep(run: RunContext, name: string, task: Task, scope: Ste
       if (keyword !== 'set' && keyword !== 'switch')
         tell({ status: keyword === 'wait' ? 'waiting' : 'running' });
     },
+    /** A `listen` has begun to. */
+    waits() {
+      tell({ status: 'waiting' });
+    },
     /** A `try` waits to run its tasks again. */
     retries(problem: RunProblem) {
       tell({ status: 'waiting', error: problem });

@@ -48,6 +48,7 @@ export async function runTask(
   };
   let variables: Variables = { ...run.constants, ...scope.variables, context: run.context, task: about };
   try {
+    run.standing.goesOn();
     if (!begun) {
       limitRun(run);
       await run.budget.step();

@@ -47,7 +47,7 @@ const all: Run = async (run, branches, input, scope, frame) => {
     outcomes[index] = await branch(run, branches, index, input, scope, inside);
     run.recorder.progressTo(scope.from + (scope.span * ++ended) / branches.length);
   };
-  await sideBySide(branches.length, work, {
+  await sideBySide(run.standing, branches.length, work, {
     left: leftOf(frame),
     frame: ({ frames, ...left }) => ({
       state: {
@@ -80,7 +80,7 @@ const race: Run = async (run, branches, input, scope, frame) => {
     throw won;
   };
   try {
-    await sideBySide(branches.length, work, {
+    await sideBySide(run.standing, branches.length, work, {
       left: leftOf(frame),
       frame: ({ frames, ...left }) => ({
         state: {
