@@ -24,6 +24,7 @@ import { runList } from './engine/list.ts';
 import { createPlacer } from './engine/place.ts';
 import { TaskFailure } from './engine/problem.ts';
 import { createRecorder } from './engine/recorder.ts';
+import { createSchemaChecker } from './engine/schemas.ts';
 import type { RunContext } from './engine/scope.ts';
 import { runTask } from './engine/task.ts';
 import { timeoutMs, within } from './engine/timeout.ts';
@@ -76,10 +77,15 @@ export async function neosyntisRun({ document, input, workflowId, version }: Run
   const evaluateGuarded = inTurn(local.evaluateGuarded);
   const guarded = ({ source, input, variables }: GuardedExpression) =>
     evaluateGuarded(source, input, variables);
+  const checkGuarded = inTurn(local.checkGuarded);
   const run: RunContext = {
     runId,
     recorder,
     evaluator: createEvaluator({ engine, guarded, budget }),
+    checkSchema: createSchemaChecker({
+      check: ({ schema, value }) => checkGuarded(schema as Json, value), // definitions are JSON
+      budget,
+    }),
     budget,
     visits: new Map(),
     code: createCodeRunner(createPlacer(inTurn(local.place)), inTurn(local.grantSecrets)),
@@ -114,6 +120,7 @@ export async function neosyntisRun({ document, input, workflowId, version }: Run
 
 async function runDocument(run: RunContext, document: Document, raw: Json): Promise<Json> {
   const { evaluator, constants } = run;
+  await run.checkSchema(document.input?.schema, raw, 'input');
   const input =
     document.input?.from === undefined ? raw : await evaluator.shape(document.input.from, raw, constants);
   const whole = {
@@ -125,8 +132,12 @@ async function runDocument(run: RunContext, document: Document, raw: Json): Prom
     span: 1,
   };
   const { output } = await run.tasks.list(run, document.do, input, whole);
-  if (document.output?.as === undefined) return output;
-  return evaluator.shape(document.output.as, output, { ...constants, context: run.context });
+  const shaped =
+    document.output?.as === undefined
+      ? output
+      : await evaluator.shape(document.output.as, output, { ...constants, context: run.context });
+  await run.checkSchema(document.output?.schema, shaped, 'output');
+  return shaped;
 }
 
 /** Makes the end readable, also while the run is being cancelled. */

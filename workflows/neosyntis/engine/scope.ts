@@ -4,6 +4,7 @@ import type { Budget } from './budget.ts';
 import type { CodeRunner } from './code.ts';
 import type { Evaluator, Variables } from './evaluator.ts';
 import type { Recorder } from './recorder.ts';
+import type { SchemaChecker } from './schemas.ts';
 import type { StepRecord } from './step-record.ts';
 import type { VerbCaller } from './verbs.ts';
 
@@ -11,6 +12,7 @@ import type { VerbCaller } from './verbs.ts';
 export interface RunContext {
   runId: string;
   evaluator: Evaluator;
+  checkSchema: SchemaChecker;
   recorder: Recorder;
   code: CodeRunner;
   callVerb: VerbCaller;

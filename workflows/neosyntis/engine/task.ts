@@ -18,8 +18,8 @@ const EXECUTED_LIMIT = 100_000;
 const HISTORY_LIMIT = 45_000;
 
 /**
- * One task with its data flow, in the specification's order: `if` on the raw input, `input.from`, the task,
- * `output.as`, then `export.as` on the transformed output.
+ * One task with its data flow, in the specification's order: `if` on the raw input, `input.schema`, `input.from`, the
+ * task, `output.as`, `output.schema`, then `export.as` on the transformed output, and `export.schema`.
  */
 export async function runTask(
   run: RunContext,
@@ -48,6 +48,7 @@ export async function runTask(
       step.skipped(raw);
       return { output: raw };
     }
+    await run.checkSchema(task.input?.schema, raw, 'input');
     const input =
       task.input?.from === undefined ? raw : await run.evaluator.shape(task.input.from, raw, variables);
     variables = { ...variables, input };
@@ -112,9 +113,11 @@ async function shapeOutput(run: RunContext, task: Task, raw: Json, variables: Va
   const output =
     task.output?.as === undefined ? raw : await run.evaluator.shape(task.output.as, raw, variables);
   limitValue(output, 'output');
+  await run.checkSchema(task.output?.schema, output, 'output');
   if (task.export?.as === undefined) return { output };
   const context = await run.evaluator.shape(task.export.as, output, { ...variables, output });
   limitValue(context, 'exported context');
+  await run.checkSchema(task.export.schema, context, 'exported context');
   return { output, context };
 }
 
