@@ -83,9 +83,10 @@ export const createWorkflowRoutes = ({ workflows, definitions, secretNames }: Wo
     access: 'neosyntis:workflows:write',
     summary: 'Create a workflow from a whole document',
     description:
-      'An Open Workflow Specification 1.0.3 document as JSON. What is not supported is refused by name; with `validate_only` nothing is saved.',
+      'An Open Workflow Specification 1.0.3 document as JSON or YAML 1.2 (`application/yaml`). What is not supported is refused by name; with `validate_only` nothing is saved.',
     query: Type.Object({ validate_only: Type.Optional(Type.Boolean()) }, { additionalProperties: false }),
     body: ImportedDocument,
+    reads: { 'application/yaml': definitions.readYaml },
     answers: {
       200: { description: 'it can be saved', schema: ValidateResult },
       201: { description: 'the workflow, version 1', schema: SavedWorkflow },

@@ -147,11 +147,18 @@ const limitProblems = (value: Record<string, unknown>, root: string): InputProbl
 
 /** Parts of a document that the specification has and we do not, by name. */
 function refusedParts(value: Record<string, unknown>, root: string): InputProblem[] {
-  const top = ['schedule', 'evaluate'].filter((key) => Object.hasOwn(value, key));
-  const { use } = value;
+  const top = ['schedule'].filter((key) => Object.hasOwn(value, key));
+  const { use, evaluate } = value;
+  const ways = Object.entries({ language: 'jq', mode: 'strict' }).filter(
+    ([key, only]) => isObject(evaluate) && Object.hasOwn(evaluate, key) && evaluate[key] !== only,
+  );
   const uses = refusedUses.filter((key) => isObject(use) && Object.hasOwn(use, key));
   return [
     ...top.map((key) => ({ path: pointer(root, key), message: `\`${key}\` is not supported yet` })),
+    ...ways.map(([key, only]) => ({
+      path: pointer(root, 'evaluate', key),
+      message: `\`evaluate.${key}\` other than \`${only}\` is not supported`,
+    })),
     ...uses.map((key) => ({
       path: pointer(root, 'use', key),
       message: `\`use.${key}\` is not supported yet`,

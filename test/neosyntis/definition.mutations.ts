@@ -13,6 +13,7 @@ export const valid = () => ({
     timeouts: { short: { after: 'PT5S' }, idle: { after: { minutes: 1 } } },
   },
   timeout: 'short',
+  evaluate: { language: 'jq', mode: 'strict' },
   do: [
     {
       shape: { if: '.ready', set: { size: '${ .size }', list: ['${ .a[0] }', 'text'] }, metadata: { a: 1 } },
@@ -163,7 +164,7 @@ export const mutations: [path: string, value: unknown, says: RegExp, problemAt?:
   ['/document/namespace', undefined, /`namespace` is missing/, '/document'],
   ['/do', undefined, /`do` is missing/, ''],
   ['/do', {}, /must be a list of tasks/],
-  ['/inptu', {}, /unknown key `inptu`; known: document, input, do, use, timeout, output/],
+  ['/inptu', {}, /unknown key `inptu`; known: document, input, do, use, evaluate, timeout, output/],
   ['/input/from', 5, /must be a string or an object/],
   ['/output/as', '.a |', /syntax error/],
   ...['authentications', 'catalogs', 'extensions', 'functions', 'secrets'].map(
@@ -193,7 +194,10 @@ export const mutations: [path: string, value: unknown, says: RegExp, problemAt?:
   ['/timeout', { after: 'soon' }, /is not an ISO 8601 duration/, '/timeout/after'],
   ['/timeout', 'shrt', /no `use.timeouts.shrt`: did you mean `short`/],
   ['/schedule', {}, /`schedule` is not supported yet/],
-  ['/evaluate', {}, /`evaluate` is not supported yet/],
+  ['/evaluate', 'jq', /must be an object/],
+  ['/evaluate/language', 'js', /`evaluate.language` other than `jq` is not supported/],
+  ['/evaluate/mode', 'loose', /`evaluate.mode` other than `strict` is not supported/],
+  ['/evaluate/strict', true, /unknown key `strict`; known: language, mode/],
   ['/input/schema', 5, /must be an object/],
   ['/input/schema', {}, /`document`, the JSON Schema, is missing/],
   ['/input/schema', { document: {}, schema: {} }, /unknown key `schema`/, '/input/schema/schema'],
