@@ -43,6 +43,7 @@ import { createRunSocket } from './neosyntis/run-socket.ts';
 import { createRunRoutes } from './neosyntis/runs.ts';
 import { createSecretRoutes } from './neosyntis/secrets.ts';
 import { createTrigger } from './neosyntis/trigger.ts';
+import { createVersionRoutes } from './neosyntis/versions.ts';
 import { createWorkflowRoutes } from './neosyntis/workflows.ts';
 import { createAuditRoutes } from './system/audit.ts';
 import { withRoom } from './system/audit-room.ts';
@@ -150,6 +151,7 @@ export function createSurface(deps: SurfaceDeps) {
       log,
     }),
     ...createWorkflowRoutes({ workflows, definitions, secretNames: secretValues.names }),
+    ...createVersionRoutes({ workflows, definitions }),
     ...createSecretRoutes({ secrets: createSecretRepository(database, envelope) }),
     ...createHostSecretRoutes({ values: secretValues, log }),
     ...createRunRoutes({ workflows, runs, trigger, cancel }),

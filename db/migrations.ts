@@ -6,6 +6,7 @@ import { Secrets } from './migrations/0005-secrets.ts';
 import { Retention } from './migrations/0006-retention.ts';
 import { RunExecutions } from './migrations/0007-run-executions.ts';
 import { Events } from './migrations/0009-events.ts';
+import { VersionNotes } from './migrations/0010-version-notes.ts';
 
 /** Every migration in order. One that has been released is never changed; a new one follows it. */
 export const migrations = [
@@ -17,4 +18,5 @@ export const migrations = [
   { name: '0006-retention', class: Retention },
   { name: '0007-run-executions', class: RunExecutions },
   { name: '0009-events', class: Events },
+  { name: '0010-version-notes', class: VersionNotes },
 ] as const;

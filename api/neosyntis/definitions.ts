@@ -12,6 +12,7 @@ import { type SecretMention, secretMentions } from '../../domain/neosyntis/seale
 import { verbs } from '../../domain/neosyntis/verbs.ts';
 import { countTasks, usesCode } from '../../domain/neosyntis/walk.ts';
 import type { Json } from '../../domain/wire.ts';
+import { parseYaml } from '../http/yaml.ts';
 import { createCheckTime } from './check-time.ts';
 
 const root = '/steps';
@@ -52,6 +53,9 @@ export function createDefinitions(checkExpressions: CheckExpressions) {
       };
       return { ...allowed(user, document, steps), secrets: secretsOfSteps(steps, checked.do, root) };
     },
+
+    /** A document as YAML. @throws AppError `bad_request` where it is none. */
+    readYaml: (text: string, { userId }: Principal): unknown => time.spend(userId, () => parseYaml(text)),
 
     /** A whole document. @throws AppError as `check` does. */
     checkDocument(user: Principal, value: unknown): Checked {

@@ -3,6 +3,7 @@ import { pointer } from '../pointer.ts';
 import { timeoutProblems } from './dsl/base.ts';
 import { checkTasks, type Findings, maxTasks } from './dsl/check-tasks.ts';
 import { collect, type Expression } from './dsl/collect.ts';
+import { dataSchemaProblems } from './dsl/data-schema.ts';
 import { refusedUses, type Use } from './dsl/use.ts';
 import { Document, type TaskList } from './dsl.ts';
 import { isObject } from './json.ts';
@@ -145,25 +146,27 @@ const documentFields = (value: Record<string, unknown>) =>
   });
 
 const limitProblems = (value: Record<string, unknown>, root: string): InputProblem[] =>
-  timeoutProblems(value).map(({ path, message }) => ({ path: pointer(root, ...path), message }));
+  [...timeoutProblems(value), ...dataSchemaProblems(value, ['input', 'output'])].map(
+    ({ path, below = '', message }) => ({ path: pointer(root, ...path) + below, message }),
+  );
 
 /** Parts of a document that the specification has and we do not, by name. */
 function refusedParts(value: Record<string, unknown>, root: string): InputProblem[] {
-  const top = ['schedule', 'evaluate'].filter((key) => Object.hasOwn(value, key));
-  const { use } = value;
-  const uses = refusedUses.filter((key) => isObject(use) && Object.hasOwn(use, key));
-  const schemas = ['input', 'output'].filter(
-    (key) => isObject(value[key]) && Object.hasOwn(value[key], 'schema'),
+  const top = ['schedule'].filter((key) => Object.hasOwn(value, key));
+  const { use, evaluate } = value;
+  const ways = Object.entries({ language: 'jq', mode: 'strict' }).filter(
+    ([key, only]) => isObject(evaluate) && Object.hasOwn(evaluate, key) && evaluate[key] !== only,
   );
+  const uses = refusedUses.filter((key) => isObject(use) && Object.hasOwn(use, key));
   return [
     ...top.map((key) => ({ path: pointer(root, key), message: `\`${key}\` is not supported yet` })),
+    ...ways.map(([key, only]) => ({
+      path: pointer(root, 'evaluate', key),
+      message: `\`evaluate.${key}\` other than \`${only}\` is not supported`,
+    })),
     ...uses.map((key) => ({
       path: pointer(root, 'use', key),
       message: `\`use.${key}\` is not supported yet`,
-    })),
-    ...schemas.map((key) => ({
-      path: pointer(root, key, 'schema'),
-      message: `\`${key}.schema\` is not supported yet`,
     })),
   ];
 }

@@ -57,6 +57,15 @@ const identifier = '^[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$';
 const semver =
   '^(0|[1-9]\\d*)\\.(0|[1-9]\\d*)\\.(0|[1-9]\\d*)(?:-(?:[0-9a-zA-Z-]+)(?:\\.[0-9a-zA-Z-]+)*)?(?:\\+[0-9a-zA-Z-]+(?:\\.[0-9a-zA-Z-]+)*)?$';
 
+/** How expressions are evaluated: as they always are here. */
+const Evaluate = Type.Object(
+  {
+    language: Type.Optional(Type.Unknown()),
+    mode: Type.Optional(Type.Unknown()),
+  },
+  { additionalProperties: false },
+);
+
 export const Document = Type.Object(
   {
     document: Type.Object(
@@ -75,6 +84,7 @@ export const Document = Type.Object(
     input: Type.Optional(Input),
     do: tasks(),
     use: Type.Optional(Use),
+    evaluate: Type.Optional(Evaluate),
     timeout: Type.Optional(Timeout),
     output: Type.Optional(Output),
   },

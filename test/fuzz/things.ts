@@ -86,7 +86,10 @@ export async function createThings(world: World) {
       async (name) => (name === 'sha256' ? createHash('sha256').update('').digest('hex') : run()),
     ],
     [/^\/api\/neosyntis\/secrets\//, secret],
-    [/^\/api\/neosyntis\/workflows\//, async () => (await tokenOf(people.owner)) && workflow()],
+    [
+      /^\/api\/neosyntis\/workflows\//,
+      async (name) => (name === 'version' ? '1' : (await tokenOf(people.owner)) && workflow()),
+    ],
     [/\/(neosyntis\/runs|myntrix\/jobs)\//, run],
     [/^\/api\/users\//, async () => (await world.newUser('viewer')).id],
     [/^\/api\/api-tokens\//, async () => (await apiToken()).id],

@@ -13,6 +13,7 @@ export const valid = () => ({
     timeouts: { short: { after: 'PT5S' }, idle: { after: { minutes: 1 } } },
   },
   timeout: 'short',
+  evaluate: { language: 'jq', mode: 'strict' },
   do: [
     {
       shape: { if: '.ready', set: { size: '${ .size }', list: ['${ .a[0] }', 'text'] }, metadata: { a: 1 } },
@@ -55,7 +56,10 @@ export const valid = () => ({
       mail: {
         call: 'notify.email',
         with: { to: ['a@example.org', '${ .who }'], subject: 'Hi', text: '${ .text }' },
-        export: { as: '$context + .' },
+        export: {
+          as: '$context + .',
+          schema: { format: 'json', document: { properties: { pets: { type: 'array' } }, 'x-note': [1] } },
+        },
       },
     },
     {
@@ -118,6 +122,39 @@ export const valid = () => ({
   output: { as: '.result' },
 });
 
+const endless = { anyOf: [{ type: 'string' }, { $ref: '#' }] };
+const deep = Array.from({ length: 65 }).reduce<object>((items) => ({ items }), {});
+
+/** What a JSON Schema must not have, below `document`. */
+const brokenSchemas = [
+  [{ type: 'objct' }, '/type', /must be one of array, .*found "objct"/],
+  [{ type: ['string', 5] }, '/type', /found a list of 2/],
+  [
+    { properties: { 'a/b': { minLength: -1 } } },
+    '/properties/a~1b/minLength',
+    /whole number from 0 on, found -1/,
+  ],
+  [{ properties: [] }, '/properties', /an object of schemas, found a list/],
+  [{ items: { enum: 5 } }, '/items/enum', /must be a list, found 5/],
+  [{ anyOf: [] }, '/anyOf', /at least one schema/],
+  [{ allOf: [{ not: 5 }] }, '/allOf/0/not', /must be a schema/],
+  [{ required: 'a' }, '/required', /a list of strings/],
+  [{ pattern: '(' }, '/pattern', /not a regular expression/],
+  [{ patternProperties: { '[': {} } }, '/patternProperties/[', /not a regular expression/],
+  [{ $ref: 'https://example.org/a.json' }, '/$ref', /nothing is fetched/],
+  [{ $ref: '#/$defs/a', $defs: { b: {} } }, '/$ref', /leads to no schema/],
+  [{ $ref: '#other' }, '/$ref', /leads to no schema/],
+  [{ $dynamicRef: '#a' }, '/$dynamicRef', /not supported; use `\$ref`/],
+  [{ properties: { a: { $id: 'a' } } }, '/properties/a/$id', /at the top of a schema only/],
+  [endless, '', /would never end/],
+  [deep, '/items'.repeat(65), /more than 64 schemas deep/],
+].map(([schema, below, says]): [string, unknown, RegExp, string] => [
+  '/input/schema',
+  { document: schema },
+  says as RegExp,
+  `/input/schema/document${below}`,
+]);
+
 /** What to put where, where the one problem is then (there, unless said), and what it says. */
 export const mutations: [path: string, value: unknown, says: RegExp, problemAt?: string][] = [
   ['/document/dsl', '2.0.0', /pattern/],
@@ -127,7 +164,7 @@ export const mutations: [path: string, value: unknown, says: RegExp, problemAt?:
   ['/document/namespace', undefined, /`namespace` is missing/, '/document'],
   ['/do', undefined, /`do` is missing/, ''],
   ['/do', {}, /must be a list of tasks/],
-  ['/inptu', {}, /unknown key `inptu`; known: document, input, do, use, timeout, output/],
+  ['/inptu', {}, /unknown key `inptu`; known: document, input, do, use, evaluate, timeout, output/],
   ['/input/from', 5, /must be a string or an object/],
   ['/output/as', '.a |', /syntax error/],
   ...['authentications', 'catalogs', 'extensions', 'functions', 'secrets'].map(
@@ -157,9 +194,21 @@ export const mutations: [path: string, value: unknown, says: RegExp, problemAt?:
   ['/timeout', { after: 'soon' }, /is not an ISO 8601 duration/, '/timeout/after'],
   ['/timeout', 'shrt', /no `use.timeouts.shrt`: did you mean `short`/],
   ['/schedule', {}, /`schedule` is not supported yet/],
-  ['/evaluate', {}, /`evaluate` is not supported yet/],
-  ['/input/schema', {}, /`input.schema` is not supported yet/],
-  ['/output/schema', {}, /`output.schema` is not supported yet/],
+  ['/evaluate', 'jq', /must be an object/],
+  ['/evaluate/language', 'js', /`evaluate.language` other than `jq` is not supported/],
+  ['/evaluate/mode', 'loose', /`evaluate.mode` other than `strict` is not supported/],
+  ['/evaluate/strict', true, /unknown key `strict`; known: language, mode/],
+  ['/input/schema', 5, /must be an object/],
+  ['/input/schema', {}, /`document`, the JSON Schema, is missing/],
+  ['/input/schema', { document: {}, schema: {} }, /unknown key `schema`/, '/input/schema/schema'],
+  ['/output/schema', { format: 'avro', document: {} }, /one of json, .*"avro"/, '/output/schema/format'],
+  [
+    '/output/schema',
+    { resource: { endpoint: 'https://a.org' } },
+    /`resource` is not/,
+    '/output/schema/resource',
+  ],
+  ...brokenSchemas,
   ['/do/0', 'shape', /must be an object whose one key/],
   ['/do/0', {}, /exactly one key, the task's name, found 0/],
   ['/do/0', { a: { set: { a: 1 } }, b: { set: { a: 1 } } }, /exactly one key, the task's name, found 2/],
@@ -178,9 +227,14 @@ export const mutations: [path: string, value: unknown, says: RegExp, problemAt?:
   ['/do/0/shape', { emit: { event: {} } }, /`emit` is not supported yet/, '/do/0/shape/emit'],
   ['/do/0/shape/timeout', 'never', /no `use.timeouts.never`/],
   ['/do/0/shape/timeout', { after: 'soon' }, /is not an ISO 8601 duration/, '/do/0/shape/timeout/after'],
-  ['/do/0/shape/input', { schema: {} }, /`input.schema` is not supported yet/, '/do/0/shape/input/schema'],
-  ['/do/0/shape/output', { schema: {} }, /`output.schema` is not supported yet/, '/do/0/shape/output/schema'],
-  ['/do/7/mail/export/schema', {}, /`export.schema` is not supported yet/],
+  ['/do/0/shape/input', { schema: {} }, /`document`.* is missing/, '/do/0/shape/input/schema'],
+  [
+    '/do/0/shape/output',
+    { schema: { document: 1 } },
+    /must be a schema/,
+    '/do/0/shape/output/schema/document',
+  ],
+  ['/do/7/mail/export/schema/document/properties/pets/type', 'lsit', /must be one of array.*found "lsit"/],
   ['/do/4/pause/iff', '.x', /unknown key `iff`: did you mean `if`/],
   ['/do/0/shape/if', true, /must be a string, found true/],
   ['/do/0/shape/if', '', /must not have fewer than 1 characters/],

@@ -33,6 +33,7 @@ import { runList } from './engine/list.ts';
 import { createPlacer } from './engine/place.ts';
 import { TaskFailure } from './engine/problem.ts';
 import { createRecorder, type RecorderState } from './engine/recorder.ts';
+import { createSchemaChecker } from './engine/schemas.ts';
 import type { RunContext } from './engine/scope.ts';
 import { createStanding } from './engine/standing.ts';
 import { runTask } from './engine/task.ts';
@@ -107,10 +108,15 @@ export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundle
   const evaluateGuarded = inTurn(local.evaluateGuarded);
   const guarded = ({ source, input, variables }: GuardedExpression) =>
     evaluateGuarded(source, input, variables);
+  const checkGuarded = inTurn(local.checkGuarded);
   const run: RunContext = {
     runId,
     recorder,
     evaluator: createEvaluator({ engine, guarded, budget }),
+    checkSchema: createSchemaChecker({
+      check: ({ schema, value }) => checkGuarded(schema as Json, value), // definitions are JSON
+      budget,
+    }),
     budget,
     leg: createLeg({ tasks: legTasks, isPaused: carried?.isPaused }),
     events: {
@@ -195,8 +201,10 @@ async function runDocument(
 
 async function runWhole(run: RunContext, document: Document, raw: Json, frame: Frame | undefined) {
   const { evaluator, constants } = run;
-  const shaped = async () =>
-    document.input?.from === undefined ? raw : evaluator.shape(document.input.from, raw, constants);
+  const shaped = async () => {
+    await run.checkSchema(document.input?.schema, raw, 'input');
+    return document.input?.from === undefined ? raw : evaluator.shape(document.input.from, raw, constants);
+  };
   const input = frame ? (valueIn(frame, 'input') ?? null) : await shaped();
   const whole = {
     pointer: '/do',
@@ -211,8 +219,12 @@ async function runWhole(run: RunContext, document: Document, raw: Json, frame: F
     () => run.tasks.list(run, document.do, input, whole, frame?.inside),
     (inside) => ({ state: {}, values: { input }, inside }),
   );
-  if (document.output?.as === undefined) return output;
-  return evaluator.shape(document.output.as, output, { ...constants, context: run.context });
+  const put =
+    document.output?.as === undefined
+      ? output
+      : await evaluator.shape(document.output.as, output, { ...constants, context: run.context });
+  await run.checkSchema(document.output?.schema, put, 'output');
+  return put;
 }
 
 /** Makes the end readable, also while the run is being cancelled. */

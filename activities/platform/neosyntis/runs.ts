@@ -3,9 +3,10 @@ import { expectLogs, missingLogs, openLogs } from '../../../db/myntrix/logs.ts';
 import { applyProjection, type Projected } from '../../../db/neosyntis/projection.ts';
 import type { Database } from '../../../db/orm.ts';
 import type { HostGrantRepository } from '../../../db/system/host-grants.ts';
-import type { GuardedExpression, GuardedResult } from '../../../domain/neosyntis/guarded.ts';
+import type { CheckResult, GuardedExpression, GuardedResult } from '../../../domain/neosyntis/guarded.ts';
 import type { ProjectionBatch, StepChange } from '../../../domain/neosyntis/projection.ts';
 import type { Placement, Wanted } from '../../../domain/system/placement.ts';
+import type { Json } from '../../../domain/wire.ts';
 import { createNews } from '../../../drivers/bus/news.ts';
 import type { Bus } from '../../../drivers/bus/port.ts';
 import type { GuardedEvaluator } from '../../../drivers/expressions/guarded.ts';
@@ -114,6 +115,9 @@ export function createRunActivities(deps: RunActivityDeps) {
       variables: GuardedExpression['variables'],
     ): Promise<GuardedResult> =>
       guarded.evaluate({ source, input, variables }, Context.current().cancellationSignal),
+
+    checkGuarded: (schema: Json, value: Json): Promise<CheckResult> =>
+      guarded.check({ schema, value }, Context.current().cancellationSignal),
   };
 }
 

@@ -8,6 +8,7 @@ import type { RunEvents } from './events.ts';
 import type { Frame } from './frames.ts';
 import type { Leg } from './leg.ts';
 import type { Recorder } from './recorder.ts';
+import type { SchemaChecker } from './schemas.ts';
 import type { Standing } from './standing.ts';
 import type { StepRecord } from './step-record.ts';
 import type { VerbCaller } from './verbs.ts';
@@ -17,6 +18,7 @@ import type { Around } from './visits.ts';
 export interface RunContext {
   runId: string;
   evaluator: Evaluator;
+  checkSchema: SchemaChecker;
   recorder: Recorder;
   code: CodeRunner;
   callVerb: VerbCaller;

@@ -23,8 +23,8 @@ interface TaskState {
 }
 
 /**
- * One task with its data flow, in the specification's order: `if` on the raw input, `input.from`, the task,
- * `output.as`, then `export.as` on the transformed output.
+ * One task with its data flow, in the specification's order: `if` on the raw input, `input.schema`, `input.from`, the
+ * task, `output.as`, `output.schema`, then `export.as` on the transformed output, and `export.schema`.
  */
 export async function runTask(
   run: RunContext,
@@ -87,8 +87,10 @@ export async function runTask(
   }
 }
 
-const inputOf = async (run: RunContext, task: Task, raw: Json, variables: Variables): Promise<Json> =>
-  task.input?.from === undefined ? raw : run.evaluator.shape(task.input.from, raw, variables);
+async function inputOf(run: RunContext, task: Task, raw: Json, variables: Variables): Promise<Json> {
+  await run.checkSchema(task.input?.schema, raw, 'input');
+  return task.input?.from === undefined ? raw : run.evaluator.shape(task.input.from, raw, variables);
+}
 
 /** A task that a `try` runs again is the same step, in its next attempt. */
 function attempted(scope: Scope, known: number | undefined): StepScope {
@@ -113,9 +115,11 @@ async function shapeOutput(run: RunContext, task: Task, raw: Json, variables: Va
   const output =
     task.output?.as === undefined ? raw : await run.evaluator.shape(task.output.as, raw, variables);
   limitValue(output, 'output');
+  await run.checkSchema(task.output?.schema, output, 'output');
   if (task.export?.as === undefined) return { output };
   const context = await run.evaluator.shape(task.export.as, output, { ...variables, output });
   limitValue(context, 'exported context');
+  await run.checkSchema(task.export.schema, context, 'exported context');
   return { output, context };
 }
 
