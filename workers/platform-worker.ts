@@ -3,6 +3,7 @@ import { Worker } from '@temporalio/worker';
 import { createHttp } from '../activities/platform/neosyntis/http.ts';
 import { createNotifyEmail } from '../activities/platform/neosyntis/notify-email.ts';
 import { createNotifyWebhook } from '../activities/platform/neosyntis/notify-webhook.ts';
+import { createAuthenticator } from '../activities/platform/neosyntis/outbound/authentication.ts';
 import { createResets } from '../activities/platform/neosyntis/resets.ts';
 import { createRunActivities } from '../activities/platform/neosyntis/runs.ts';
 import { createOpener, createSecretActivities } from '../activities/platform/neosyntis/secrets.ts';
@@ -11,6 +12,7 @@ import { createMailActivities } from '../activities/platform/system/mail.ts';
 import { createReconcileActivities } from '../activities/platform/system/reconcile.ts';
 import { createRetentionActivities } from '../activities/platform/system/retention.ts';
 import { type Config, list, retentionPolicy } from '../config.ts';
+import { createRunOwners } from '../db/neosyntis/run-owners.ts';
 import { createSecretValues } from '../db/neosyntis/secret-values.ts';
 import { migrate, openDatabase } from '../db/orm.ts';
 import { createHostGrantRepository } from '../db/system/host-grants.ts';
@@ -99,9 +101,14 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
     allow: list(config.VAREON_OUTBOUND_ALLOW),
     userAgent: `Vareon/${VERSION}`,
   });
+  const authenticator = createAuthenticator({
+    client: outbound,
+    ownerOf: createRunOwners(database),
+    known,
+  });
   const verbActivities = createVerbActivities(
     {
-      http: createHttp(outbound),
+      http: createHttp(authenticator),
       'notify.email': createNotifyEmail({ database, outbox, startMail: starter.startMail }),
       'notify.webhook': createNotifyWebhook(outbound),
       ...verbs,
