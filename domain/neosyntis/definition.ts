@@ -1,9 +1,9 @@
 import type { InputProblem } from '../errors.ts';
 import { pointer } from '../pointer.ts';
 import { timeoutProblems } from './dsl/base.ts';
-import { standardCalls } from './dsl/call.ts';
 import { checkTasks, type Findings, maxTasks } from './dsl/check-tasks.ts';
 import { collect, type Expression } from './dsl/collect.ts';
+import { standardCalls } from './dsl/standard-calls.ts';
 import { refusedUses, type Use } from './dsl/use.ts';
 import { Document, type TaskList } from './dsl.ts';
 import { isObject, show } from './json.ts';
@@ -88,9 +88,9 @@ export function validateDocument(value: unknown, options: CheckOptions): Checked
   collect(found.expressions, documentFields(value), root, []);
   if (Object.hasOwn(value, 'do'))
     checkTasks(out.value.do, pointer(root, 'do'), found, atTop(options, value.use));
-  checkUnnamed(value.use, found, out, options);
+  const others = checkUnnamed(value.use, found, out, options);
   found.problems.push(...functionNameProblems(value.use, options.verbs, root));
-  const errors = finish(found, options, out, value.use);
+  const errors = finish(found, options, out, value.use, others);
   return errors.length > 0 ? { ok: false, errors } : { ok: true, document: value as Document }; // no problems: it is one
 }
 
@@ -105,13 +105,14 @@ const atTop = ({ verbs }: CheckOptions, use: unknown) => ({
 /**
  * What `use` has for nobody is checked in tasks of its own; of its expressions those of functions only, as the
  * variables of the others are decided by who names them.
+ * @returns those others
  */
 function checkUnnamed(
   use: unknown,
   found: Findings,
   out: Pick<WrittenOut<unknown>, 'origins' | 'problems'>,
   options: CheckOptions,
-): void {
+): Expression[] {
   const root = '/~use';
   const entries = unnamed(use, out.origins.values());
   const tasks = entries.map(({ task }, at) => ({ [`use-${at}`]: task }));
@@ -123,12 +124,11 @@ function checkUnnamed(
     { problems: found.problems, expressions, tasks: 0 },
     atTop(options, use),
   );
-  const ofFunctions = expressions.filter(
-    ({ path }) => entries[Number(path.split('/')[2])]?.kind === 'functions',
-  );
-  found.expressions.push(...ofFunctions);
+  const isOfFunction = ({ path }: Expression) => entries[Number(path.split('/')[2])]?.kind === 'functions';
+  found.expressions.push(...expressions.filter(isOfFunction));
   out.problems.push(...written.problems);
   for (const [site, origin] of written.origins) out.origins.set(site, origin);
+  return expressions.filter((one) => !isOfFunction(one));
 }
 
 /** Whoever reads `call: http` knows what it does. */
@@ -145,8 +145,9 @@ function finish(
   options: CheckOptions,
   out: Pick<WrittenOut<unknown>, 'origins' | 'problems'>,
   use: unknown,
+  others: readonly Expression[] = [],
 ): InputProblem[] {
-  const problems = [...found.problems, ...unlistedSecrets(found.expressions, use)];
+  const problems = [...found.problems, ...unlistedSecrets([...found.expressions, ...others], use)];
   // Checking ended there: what was found says nothing about the rest.
   if (found.tasks > maxTasks) return [{ path: options.root, message: `has more than ${maxTasks} tasks` }];
   if (problems.length < maxProblems) problems.push(...expressionProblems(found.expressions, options));

@@ -1,5 +1,6 @@
 import type { InputProblem } from '../errors.ts';
 import { pointer } from '../pointer.ts';
+import { standardCalls } from './dsl/standard-calls.ts';
 import type { Use } from './dsl/use.ts';
 import type { Document } from './dsl.ts';
 import { isObject } from './json.ts';
@@ -122,6 +123,7 @@ export function unnamed(use: unknown, named: Iterable<string>): { kind: Kind; ta
       kind, // the keys of that table
     ) =>
       (isObject(use) && isObject(use[kind]) ? Object.keys(use[kind]) : [])
+        .filter((name) => kind !== 'functions' || !standardCalls.includes(name))
         .filter((name) => !known.has(pointer('/use', kind, name)))
         .map((name) => ({ kind, task: tasksWith[kind](name) })),
   );

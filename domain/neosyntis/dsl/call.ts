@@ -7,6 +7,7 @@ import { argumentProblems } from '../verb-arguments.ts';
 import type { Verb } from '../verbs.ts';
 import { base } from './base.ts';
 import type { KindProblem, TaskKind } from './kind.ts';
+import { standardCalls } from './standard-calls.ts';
 
 export const CallTask = Type.Object(
   {
@@ -57,9 +58,6 @@ export const callKind: TaskKind<typeof CallTask> = {
     ];
   },
 };
-
-/** What the specification's `call` can do besides functions. */
-export const standardCalls = ['openapi', 'grpc', 'asyncapi', 'a2a', 'mcp'];
 
 /** Some arguments are kept or shown as they are. */
 const misplacedSecrets = ({ name, secretsIn }: Verb, given: Record<string, unknown>): KindProblem[] =>

@@ -17,14 +17,20 @@ export function withSecretsOf(
     if (!isScheme(scheme) || !isObject(given) || typeof given.use !== 'string') return [];
     if (Object.keys(given).length > 1) return [];
     const named = pointer(path, scheme, 'use');
-    if (!isSecretName(given.use))
+    if (!isSecretName(given.use)) {
+      policy[scheme] = '${ . }'; // nothing more is wrong with it
       return [{ path: named, message: `${show(given.use)} is not a name that a secret can have` }];
+    }
     const source = `$secrets[${JSON.stringify(given.use)}]`;
     const keys = secretKeys[scheme];
     policy[scheme] = keys
-      ? Object.fromEntries(keys.map((key) => [key, `\${ ${source}.${key} }`]))
+      ? Object.fromEntries(keys.map((key) => [key, `\${ ${source}${partOf(scheme, key)} }`]))
       : `\${ ${source} }`;
     for (const key of keys ?? []) origins.set(pointer(path, scheme, key), named);
     return [];
   });
 }
+
+/** A token may be all that a secret has. */
+const partOf = (scheme: string, key: string) =>
+  scheme === 'bearer' ? ` | if type == "object" then .${key} else . end` : `.${key}`;

@@ -1,4 +1,5 @@
 import { pointer } from '../../pointer.ts';
+import { standardCalls } from '../dsl/standard-calls.ts';
 import { isObject } from '../json.ts';
 import type { Kind } from '../use.ts';
 
@@ -69,6 +70,7 @@ export function* sites(value: { do?: unknown }, root: string, visitor: Visitor):
     }
     if (Object.hasOwn(task, 'function')) visitor.forged(pointer(path, 'function'));
     delete task.function;
+    if (standardCalls.includes(name)) return;
     let called: unknown;
     const replace = (what: unknown) => {
       called = what;
