@@ -2,8 +2,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Events, type MutableResponse, type MutableToken, OAuth2Server } from 'oauth2-mock-server';
-import { isEnded } from '../../domain/neosyntis/runs.ts';
 import { digestAuthorization } from '../../drivers/outbound/digest.ts';
+import { runDocument } from '../support/documents.ts';
 import { type Served, serveHttp } from '../support/http-server.ts';
 import { enterWorld, type TestUser, type World } from '../support/world.ts';
 
@@ -36,20 +36,7 @@ const get = (path: string, authentication: unknown, more: object = {}) => ({
   with: { method: 'GET', endpoint: { uri: `${served.origin}${path}`, authentication }, ...more },
 });
 
-/** Saves a document and runs it to its end. */
-async function runDocument(use: object, list: object[], input: unknown = null) {
-  const document = { dsl: '1.0.3', namespace: 'test', name: 'calls', version: '0.1.0' };
-  const saved = await world.api('POST', '/api/neosyntis/workflows/import', {
-    token: user.token,
-    body: { name: 'calls', definition: { document, use, do: list } },
-  });
-  if (saved.status !== 201) throw new Error(saved.text);
-  const { body } = await world.api('POST', `/api/neosyntis/workflows/${saved.body.id}/trigger?wait=30`, {
-    token: user.token,
-    body: { input },
-  });
-  return world.untilRun(user, body.run_id, ({ status }) => isEnded(status));
-}
+const run = (use: object, list: object[]) => runDocument(world, user, { use, list });
 
 async function newSecret(value: unknown): Promise<string> {
   const name = `s_${randomBytes(5).toString('hex')}`;
@@ -115,13 +102,13 @@ describe('Digest', () => {
         })
         .end();
     });
-    const done = await runDocument({ authentications: { door: { digest: { use: login } } } }, [
+    const done = await run({ authentications: { door: { digest: { use: login } } } }, [
       { ask: get('/digest?a=1', { use: 'door' }) },
     ]);
     expect([done.status, done.output, seen.length]).toEqual(['completed', { in: true }, 2]);
     expect(await historyOf(done.id)).not.toContain('of the machine');
 
-    const wrong = await runDocument({}, [
+    const wrong = await run({}, [
       { ask: get('/digest?a=1', { digest: { username: 'Ada', password: 'guessed' } }) },
     ]);
     expect(wrong.error).toMatchObject({ type: expect.stringMatching(/authentication$/), status: 401 });
@@ -137,12 +124,12 @@ describe('Basic and bearer', () => {
       seen.push(headers.authorization);
       response.end(headers.authorization);
     });
-    const run = await runDocument({ secrets: [login, key, plain] }, [
+    const done = await run({ secrets: [login, key, plain] }, [
       { one: get('/who', { basic: { use: login } }) },
       { two: get('/who', { bearer: { use: key } }) },
       { three: get('/who', { bearer: { use: plain } }) },
     ]);
-    expect([run.status, run.output]).toEqual(['completed', 'Bearer ***']);
+    expect([done.status, done.output]).toEqual(['completed', 'Bearer ***']);
     expect(seen).toEqual([`Basic ${btoa('ada:pass word')}`, 'Bearer tok-en-1', 'Bearer tok-en-2']);
   });
 });
@@ -182,7 +169,7 @@ describe('OAuth 2 and OpenID Connect', () => {
       payload.jti = String(serial++);
     };
     authority.service.on(Events.BeforeTokenSigning, count);
-    const first = await runDocument(use, steps);
+    const first = await run(use, steps);
     expect([first.status, first.output]).toEqual(['completed', 'Bearer ***']);
     const own = () => asked.filter(({ body }) => body.client_id === id);
     expect(own()).toHaveLength(1);
@@ -197,7 +184,7 @@ describe('OAuth 2 and OpenID Connect', () => {
     expect(await historyOf(first.id)).not.toContain(token);
 
     isWithdrawn = true;
-    const second = await runDocument(use, steps);
+    const second = await run(use, steps);
     authority.service.off(Events.BeforeTokenSigning, count);
     expect([second.status, own().length, new Set(seen).size]).toEqual(['completed', 2, 2]);
   });
@@ -230,7 +217,7 @@ describe('OAuth 2 and OpenID Connect', () => {
         .setHeader('content-type', 'application/json')
         .end('{"access_token":"opaque","token_type":"Bearer","id_token":"not.for.us"}');
     });
-    const run = await runDocument(
+    const done = await run(
       {},
       policies.map((one, at) => ({
         [`call${at}`]: get('/any', {
@@ -238,7 +225,7 @@ describe('OAuth 2 and OpenID Connect', () => {
         }),
       })),
     );
-    expect(run.status).toBe('completed');
+    expect(done.status).toBe('completed');
     expect(bodies).toEqual([
       { grant_type: 'password', username: 'ada', password: 'pw', authorization: `Basic ${btoa('a%3Ab:s')}` },
       {
@@ -266,10 +253,10 @@ describe('OAuth 2 and OpenID Connect', () => {
       client: { id: 'found', secret: 'x' },
     });
     served.on('/oidc', ({ headers }, response) => response.end(String(headers.authorization?.length)));
-    const run = await runDocument({ authentications: { sso: { oidc: { use: secret } } } }, [
+    const done = await run({ authentications: { sso: { oidc: { use: secret } } } }, [
       { ask: get('/oidc', { use: 'sso' }) },
     ]);
-    expect([run.status, Number(run.output) > 100]).toEqual(['completed', true]);
+    expect([done.status, Number(done.output) > 100]).toEqual(['completed', true]);
     expect(asked.filter(({ body }) => body.client_id === 'found')).toHaveLength(1);
   });
 
@@ -287,7 +274,7 @@ describe('OAuth 2 and OpenID Connect', () => {
         { authority: `${served.origin}/no`, endpoints: { token: '/token' } },
         { issuers: ['https://other.example.org'] },
         { authority: 'http://169.254.169.254' },
-      ].map((more) => runDocument({}, [of(more)])),
+      ].map((more) => run({}, [of(more)])),
     );
     expect(runs.map(({ error }) => [error.type.split('/').at(-1), error.status, error.detail])).toEqual([
       ['authentication', 401, expect.stringContaining('answered 400 (invalid_client)')],
