@@ -1,8 +1,10 @@
 import { Client, Connection } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import { createHttp } from '../activities/platform/neosyntis/http.ts';
+import { createMcp } from '../activities/platform/neosyntis/mcp.ts';
 import { createNotifyEmail } from '../activities/platform/neosyntis/notify-email.ts';
 import { createNotifyWebhook } from '../activities/platform/neosyntis/notify-webhook.ts';
+import { createOpenApi } from '../activities/platform/neosyntis/openapi.ts';
 import { createAuthenticator } from '../activities/platform/neosyntis/outbound/authentication.ts';
 import { createResets } from '../activities/platform/neosyntis/resets.ts';
 import { createRunActivities } from '../activities/platform/neosyntis/runs.ts';
@@ -101,14 +103,13 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
     allow: list(config.VAREON_OUTBOUND_ALLOW),
     userAgent: `Vareon/${VERSION}`,
   });
-  const authenticator = createAuthenticator({
-    client: outbound,
-    ownerOf: createRunOwners(database),
-    known,
-  });
+  const ownerOf = createRunOwners(database);
+  const authenticator = createAuthenticator({ client: outbound, ownerOf, known });
   const verbActivities = createVerbActivities(
     {
       http: createHttp(authenticator),
+      mcp: createMcp(authenticator, VERSION),
+      openapi: createOpenApi({ authenticator, ownerOf }),
       'notify.email': createNotifyEmail({ database, outbox, startMail: starter.startMail }),
       'notify.webhook': createNotifyWebhook(outbound),
       ...verbs,

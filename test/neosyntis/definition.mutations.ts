@@ -150,6 +150,33 @@ export const valid = () => ({
         },
       },
     },
+    {
+      pets: {
+        call: 'openapi',
+        with: {
+          document: { endpoint: 'https://example.org/openapi.json' },
+          operationId: 'listPets',
+          parameters: { status: '${ .status }' },
+          authentication: 'token',
+        },
+      },
+    },
+    {
+      tool: {
+        call: 'mcp',
+        with: {
+          method: 'tools/call',
+          parameters: { name: 'add', arguments: { a: '${ .a }' } },
+          timeout: { seconds: 5 },
+          transport: {
+            http: {
+              endpoint: { uri: 'https://example.org/mcp', authentication: { use: 'mine' } },
+              headers: { 'x-a': '${ .a }' },
+            },
+          },
+        },
+      },
+    },
   ],
   output: { as: '.result' },
 });
@@ -310,7 +337,7 @@ export const mutations: [path: string, value: unknown, says: RegExp, problemAt?:
   ],
   ['/do/6/script/input/from/a', '${ env }', /uses `env`/],
   ['/do/7/mail/call', 'notify.emial', /"notify.emial" is not a verb or function; nearest: notify.email/],
-  ...['openapi', 'grpc', 'asyncapi', 'a2a', 'mcp'].map((name): [string, unknown, RegExp] => [
+  ...['grpc', 'asyncapi', 'a2a'].map((name): [string, unknown, RegExp] => [
     '/do/7/mail/call',
     name,
     new RegExp(`\`call: ${name}\` is not supported yet`),
@@ -413,6 +440,26 @@ export const mutations: [path: string, value: unknown, says: RegExp, problemAt?:
     '/use/authentications/token/oauth2/client',
   ],
   ['/use/authentications/token/oauth2/client/secret', '${ $secrets.other }', /does not list/],
+  ['/do/17/pets/with/operationId', undefined, /`operationId` is missing/, '/do/17/pets/with'],
+  ['/do/17/pets/with/authentication', 'tokn', /no `use.authentications.tokn`: did you mean `token`/],
+  ['/do/17/pets/with/document/endpoint', 'openapi.json', /not an absolute URL/],
+  [
+    '/do/17/pets/with/authentication',
+    { oauth2: { authority: 'https://a.example', grant: 'authorization_code' } },
+    /needs a person/,
+    '/do/17/pets/with/authentication/oauth2/grant',
+  ],
+  ['/do/18/tool/with/method', 'tools/cal', /did you mean `tools\/call`/],
+  ['/do/18/tool/with/timeout', 'soon', /ISO 8601/],
+  [
+    '/do/18/tool/with/transport',
+    { stdio: { command: 'x' } },
+    /`transport: stdio` is not supported yet/,
+    '/do/18/tool/with/transport/stdio',
+  ],
+  ['/do/18/tool/with/transport/http/headers/host', 'x', /cannot be set/],
+  ['/do/18/tool/with/transport/http/headers/Authorization', 'x', /made from another argument/],
+  ['/do/18/tool/with/transport/http/endpoint/authentication/use', 'no', /no `use.authentications.no`/],
   ['/use/secrets', 'key', /must be an array/],
   ['/use/secrets/3', 'no name', /pattern/],
   ['/use/functions/greet', 'x', /must be an object/],

@@ -1,4 +1,5 @@
 import type { Static } from 'typebox';
+import { policyOf, uriOf } from '../../../domain/neosyntis/dsl/endpoint.ts';
 import type { http } from '../../../domain/neosyntis/verbs/http.ts';
 import { urlProblem } from '../../../domain/outbound/request-rules.ts';
 import type { Json } from '../../../domain/wire.ts';
@@ -18,14 +19,13 @@ export function createHttp(authenticator: Authenticator): VerbImplementation {
     beating(async (signal) => {
       const given = args as Arguments; // the caller checked it against this schema
       const { endpoint, output = 'content', redirect = false } = given;
-      const policy = typeof endpoint === 'string' ? undefined : endpoint.authentication;
-      const sender = authenticator(policy, runId);
+      const sender = authenticator(policyOf(endpoint), runId);
       return exchange(sender, { ...requestOf(given), timeoutMs, signal }, { output, redirect });
     });
 }
 
 function requestOf(args: Arguments): Pick<OutboundRequest, 'method' | 'url' | 'headers' | 'body'> {
-  const uri = typeof args.endpoint === 'string' ? args.endpoint : args.endpoint.uri;
+  const uri = uriOf(args.endpoint);
   const problem = urlProblem(uri);
   if (problem) throw verbFailure({ kind: 'validation', detail: `http: the endpoint ${problem}.` });
   const url = new URL(uri);

@@ -1,4 +1,4 @@
-import { type Static, type TSchema, Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import type { InputProblem } from '../../errors.ts';
 import { urlProblem } from '../../outbound/request-rules.ts';
 import { pointer } from '../../pointer.ts';
@@ -92,10 +92,6 @@ export const secretKeys: Record<keyof Authentication, readonly string[] | undefi
 };
 
 export const isScheme = (name: string): name is keyof Authentication => Object.hasOwn(secretKeys, name);
-
-/** An endpoint as calls name it: a URI, or one with its authentication. */
-export const endpointSchema = <Uri extends TSchema>(uri: Uri) =>
-  Type.Union([uri, Type.Object({ uri, authentication: Type.Optional(Authentication) }, closed)]);
 
 /** Grants that need a person, by name. */
 export function refusedGrants(authentication: unknown, path: string): InputProblem[] {

@@ -1,12 +1,7 @@
 import { Type } from 'typebox';
 import type { InputProblem } from '../../errors.ts';
-import {
-  isIdempotentMethod,
-  isOutboundMethod,
-  outboundMethods,
-  urlProblem,
-} from '../../outbound/request-rules.ts';
-import { authenticationProblems, endpointSchema, refusedGrants } from '../dsl/authentication.ts';
+import { isIdempotentMethod, isOutboundMethod, outboundMethods } from '../../outbound/request-rules.ts';
+import { endpointProblems, endpointSchema, refusedAtEndpoint } from '../dsl/endpoint.ts';
 import { isExpression } from '../expressions.ts';
 import { isObject } from '../json.ts';
 import type { Verb } from '../verbs.ts';
@@ -14,8 +9,6 @@ import { headerProblems, headers } from './http/headers.ts';
 import { expandEndpoint, withoutVariables } from './http/uri-template.ts';
 
 const scalars = () => [Type.String(), Type.Number(), Type.Boolean(), Type.Null()];
-const uri = () => Type.String({ minLength: 1, maxLength: 10_000, description: 'A URI, or a URI template' });
-
 /** `call: http` (dsl-reference, "HTTP Call"). */
 export const http = {
   name: 'http',
@@ -23,7 +16,7 @@ export const http = {
   with: Type.Object(
     {
       method: Type.String({ minLength: 1, maxLength: 20, description: 'In any case' }),
-      endpoint: endpointSchema(uri()),
+      endpoint: endpointSchema('A URI, or a URI template'),
       headers: Type.Optional(headers()),
       body: Type.Optional(Type.Unknown()),
       query: Type.Optional(
@@ -39,21 +32,16 @@ export const http = {
     },
     { additionalProperties: false },
   ),
-  refuse: ({ endpoint }) =>
-    isObject(endpoint) ? refusedGrants(endpoint.authentication, '/endpoint/authentication') : [],
+  refuse: ({ endpoint }) => refusedAtEndpoint(endpoint, '/endpoint'),
   check(args) {
     const { method, endpoint } = args;
     const found: InputProblem[] = [];
     if (!isExpression(method) && !isOutboundMethod(String(method).toUpperCase()))
       found.push({ path: '/method', message: `must be one of ${outboundMethods.join(', ')}` });
-    const [path, text] = isObject(endpoint) ? ['/endpoint/uri', endpoint.uri] : ['/endpoint', endpoint];
-    const problem =
-      typeof text === 'string' && !isExpression(text) ? urlProblem(withoutVariables(text)) : undefined;
-    if (problem) found.push({ path, message: problem });
     const isAuthenticated = isObject(endpoint) && endpoint.authentication !== undefined;
     return [
       ...found,
-      ...(isAuthenticated ? authenticationProblems(endpoint.authentication, '/endpoint/authentication') : []),
+      ...endpointProblems(endpoint, '/endpoint', withoutVariables),
       ...headerProblems(args.headers, isAuthenticated ? ['authorization'] : []),
     ];
   },

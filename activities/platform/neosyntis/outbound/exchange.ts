@@ -75,7 +75,7 @@ const shownHeaders = (headers: Record<string, string>): Record<string, string> =
     Object.entries(headers).map(([name, value]) => [name, isPlainHeader(name) ? value : '***']),
   );
 
-function storable(value: Json, what: string): Json {
+export function storable(value: Json, what: string): Json {
   const bytes = byteLength(value);
   const wrong = unstorable(value)?.what;
   if (bytes > VALUE_LIMIT_BYTES)
