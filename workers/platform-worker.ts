@@ -6,8 +6,11 @@ import {
   createWorkerDelivery,
 } from '../activities/platform/neosyntis/events.ts';
 import { createHttp } from '../activities/platform/neosyntis/http.ts';
+import { createMcp } from '../activities/platform/neosyntis/mcp.ts';
 import { createNotifyEmail } from '../activities/platform/neosyntis/notify-email.ts';
 import { createNotifyWebhook } from '../activities/platform/neosyntis/notify-webhook.ts';
+import { createOpenApi } from '../activities/platform/neosyntis/openapi.ts';
+import { createAuthenticator } from '../activities/platform/neosyntis/outbound/authentication.ts';
 import { createResets } from '../activities/platform/neosyntis/resets.ts';
 import { createRunActivities } from '../activities/platform/neosyntis/runs.ts';
 import { createOpener, createSecretActivities } from '../activities/platform/neosyntis/secrets.ts';
@@ -18,6 +21,7 @@ import { createRetentionActivities } from '../activities/platform/system/retenti
 import { type Config, list, retentionPolicy } from '../config.ts';
 import { createEventSubscriptions } from '../db/neosyntis/event-subscriptions.ts';
 import { createEventStore } from '../db/neosyntis/events.ts';
+import { createRunOwners } from '../db/neosyntis/run-owners.ts';
 import { createSecretValues } from '../db/neosyntis/secret-values.ts';
 import { migrate, openDatabase } from '../db/orm.ts';
 import { createHostGrantRepository } from '../db/system/host-grants.ts';
@@ -111,9 +115,13 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
     allow: list(config.VAREON_OUTBOUND_ALLOW),
     userAgent: `Vareon/${VERSION}`,
   });
+  const ownerOf = createRunOwners(database);
+  const authenticator = createAuthenticator({ client: outbound, ownerOf, known });
   const verbActivities = createVerbActivities(
     {
-      http: createHttp(outbound),
+      http: createHttp(authenticator),
+      mcp: createMcp(authenticator, VERSION),
+      openapi: createOpenApi({ authenticator, ownerOf }),
       'notify.email': createNotifyEmail({ database, outbox, startMail: starter.startMail }),
       'notify.webhook': createNotifyWebhook(outbound),
       ...verbs,

@@ -6,6 +6,7 @@ import type { Database } from '../db/orm.ts';
 import { expireOutbox, listUndelivered, type QueuedMail } from '../db/system/outbox.ts';
 import { mailWorkflowId, PLATFORM_QUEUE, workflowTypes } from '../domain/names.ts';
 import { turnLimitMs } from '../domain/neosyntis/turn.ts';
+import { asItRuns } from '../domain/neosyntis/use.ts';
 
 export interface StarterDeps {
   database: Database;
@@ -43,7 +44,12 @@ export function createStarter({ database, client, sendsMail, legTasks }: Starter
     async startRun(runId: string): Promise<void> {
       const intent = await intents.intent(runId);
       if (intent)
-        await start(workflowTypes.run, runId, [{ ...intent, legTasks }], turnLimitMs(intent.document));
+        await start(
+          workflowTypes.run,
+          runId,
+          [{ ...intent, legTasks }],
+          turnLimitMs(asItRuns(intent.document)),
+        );
     },
     /** Begins a mail's delivery; without SMTP it waits to be read. */
     async startMail(mail: QueuedMail): Promise<void> {

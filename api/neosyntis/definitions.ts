@@ -3,12 +3,14 @@ import type { Principal } from '../../domain/auth/principal.ts';
 import { AppError, type InputProblem } from '../../domain/errors.ts';
 import {
   type CheckExpressions,
+  secretsOfDocument,
   secretsOfSteps,
   validateDocument,
   validateSteps,
 } from '../../domain/neosyntis/definition.ts';
 import type { Document } from '../../domain/neosyntis/dsl.ts';
-import { type SecretMention, secretMentions } from '../../domain/neosyntis/sealed.ts';
+import type { SecretMention } from '../../domain/neosyntis/sealed.ts';
+import { asItRuns } from '../../domain/neosyntis/use.ts';
 import { verbs } from '../../domain/neosyntis/verbs.ts';
 import { countTasks, usesCode } from '../../domain/neosyntis/walk.ts';
 import type { Json } from '../../domain/wire.ts';
@@ -51,7 +53,10 @@ export function createDefinitions(checkExpressions: CheckExpressions) {
         }),
         do: checked.do,
       };
-      return { ...allowed(user, document, steps), secrets: secretsOfSteps(steps, checked.do, root) };
+      return {
+        ...allowed(user, document, steps),
+        secrets: secretsOfSteps(steps, checked.do, root, base?.use),
+      };
     },
 
     /** A document as YAML. @throws AppError `bad_request` where it is none. */
@@ -65,7 +70,7 @@ export function createDefinitions(checkExpressions: CheckExpressions) {
       if (!checked.ok) throw invalid('document has', checked.errors);
       const { document } = checked;
       const definition = allowed(user, document, document.do as Json[]); // a definition is JSON
-      return { ...definition, secrets: secretMentions(document.do, '/do') };
+      return { ...definition, secrets: secretsOfDocument(document) };
     },
   };
 }
@@ -74,7 +79,7 @@ const invalid = (what: string, errors: InputProblem[]) =>
   new AppError('invalid', `The ${what} ${errors.length} problem(s): ${errors[0]?.message}`, { errors });
 
 function allowed(user: Principal, document: Document, steps: readonly Json[]): CheckedDefinition {
-  const definition = { document, steps: [...steps], usesCode: usesCode(document) };
+  const definition = { document, steps: [...steps], usesCode: usesCode(asItRuns(document)) };
   requireCode(user, definition.usesCode);
   return definition;
 }

@@ -10,6 +10,7 @@ import type { StoredEvent } from '../../domain/events.ts';
 import { PLATFORM_QUEUE, workflowTypes } from '../../domain/names.ts';
 import { isEnded, type RunSummary } from '../../domain/neosyntis/runs.ts';
 import { turnLimitMs } from '../../domain/neosyntis/turn.ts';
+import { asItRuns } from '../../domain/neosyntis/use.ts';
 import type { Json } from '../../domain/wire.ts';
 import type { Logger } from '../../logs.ts';
 import type { neosyntisRun } from '../../workflows/neosyntis/runs.ts';
@@ -48,7 +49,7 @@ export function createTrigger(deps: TriggerDeps) {
           taskQueue: PLATFORM_QUEUE,
           args,
           workflowIdReusePolicy: 'REJECT_DUPLICATE',
-          workflowTaskTimeout: turnLimitMs(args[0].document),
+          workflowTaskTimeout: turnLimitMs(asItRuns(args[0].document)),
           staticSummary: name,
         }),
       );

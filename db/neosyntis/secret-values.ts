@@ -1,5 +1,6 @@
 import type { Document } from '../../domain/neosyntis/dsl.ts';
 import { secretsNamed } from '../../domain/neosyntis/sealed.ts';
+import { asItRuns } from '../../domain/neosyntis/use.ts';
 import { walkTasks } from '../../domain/neosyntis/walk.ts';
 import type { Envelope } from '../../domain/system/envelope.ts';
 import type { Json } from '../../domain/wire.ts';
@@ -88,7 +89,7 @@ export function createSecretValues({ em }: Database, envelope: Envelope) {
 /** The secrets that the tasks at these paths name. */
 function namedAt(document: Document, paths: ReadonlySet<string>): Set<string> {
   const names = new Set<string>();
-  walkTasks(document, (path, _name, task) => {
+  walkTasks(asItRuns(document), (path, _name, task) => {
     if (paths.has(path)) for (const name of secretsNamed(task)) names.add(name);
   });
   return names;

@@ -4,14 +4,16 @@ import { timeoutProblems } from './dsl/base.ts';
 import { checkTasks, type Findings, maxTasks } from './dsl/check-tasks.ts';
 import { collect, type Expression } from './dsl/collect.ts';
 import { dataSchemaProblems } from './dsl/data-schema.ts';
+import { standardCalls } from './dsl/standard-calls.ts';
 import { refusedUses, type Use } from './dsl/use.ts';
 import { Document, type TaskList } from './dsl.ts';
-import { isObject } from './json.ts';
+import { isObject, show } from './json.ts';
 import { plainProblems } from './plain.ts';
 import { schemaProblems } from './schema-problems.ts';
 import { type SecretMention, secretMentions } from './sealed.ts';
+import { secretUses } from './secret-uses.ts';
 import { normalizeSteps } from './short-form.ts';
-import { asNamed, unnamed, type WrittenOut, writeOut } from './use.ts';
+import { asNamed, sentPath, unnamed, type WrittenOut, writeOut } from './use.ts';
 import type { Verbs } from './verbs.ts';
 
 /** Says for each expression what is wrong with it, in the same order; nothing when it is well. */
@@ -46,18 +48,31 @@ export function validateSteps(steps: unknown, options: CheckOptions): Checked<{ 
   const out = writeOut({ do: steps }, options.use, root);
   const { do: list, problems } = normalizeSteps(out.value.do, options);
   const found: Findings = { problems: [...problems], expressions: [], tasks: 0 };
-  checkTasks(list, root, found, atTop(options));
-  const errors = finish(found, options, out).map((problem) => asSent(steps, problem, root));
+  checkTasks(list, root, found, atTop(options, options.use));
+  const errors = finish(found, options, out, options.use).map((problem) => asSent(steps, problem, root));
   if (errors.length > 0) return { ok: false, errors };
   return { ok: true, do: normalizeSteps(steps, options).do as TaskList }; // no problems: it is one
 }
 
 /** Where steps that were checked name secrets: pointers into what was sent, short forms included. */
-export const secretsOfSteps = (steps: unknown, list: TaskList, root: string): SecretMention[] =>
-  secretMentions(list, root).map(({ path, name }) => ({
+export const secretsOfSteps = (steps: unknown, list: TaskList, root: string, use?: Use): SecretMention[] =>
+  secretsIn(list, use, root).map(({ path, name }) => ({
     path: asSent(steps, { path, message: '' }, root).path,
     name,
   }));
+
+/** Where a document that was checked names secrets. */
+export const secretsOfDocument = ({ do: list, use }: Document): SecretMention[] =>
+  secretsIn(list, use, '/do');
+
+function secretsIn(list: TaskList, use: Use | undefined, root: string): SecretMention[] {
+  const { value, origins } = writeOut({ do: list }, use, root);
+  const all = secretMentions(value.do, root).map(({ path, name }) => ({
+    path: sentPath(path, origins),
+    name,
+  }));
+  return [...new Map(all.map((mention) => [`${mention.path} ${mention.name}`, mention])).values()];
+}
 
 /** Checks a whole document. */
 export function validateDocument(value: unknown, options: CheckOptions): Checked<{ document: Document }> {
@@ -77,39 +92,86 @@ export function validateDocument(value: unknown, options: CheckOptions): Checked
   found.problems.push(...refused);
   found.problems.push(...limitProblems(out.value, root));
   collect(found.expressions, documentFields(value), root, []);
-  if (Object.hasOwn(value, 'do')) checkTasks(out.value.do, pointer(root, 'do'), found, atTop(options));
-  checkUnnamed(value.use, found, out.origins, options);
-  const errors = finish(found, options, out);
+  if (Object.hasOwn(value, 'do'))
+    checkTasks(out.value.do, pointer(root, 'do'), found, atTop(options, value.use));
+  const others = checkUnnamed(value.use, found, out, options);
+  found.problems.push(...functionNameProblems(value.use, options.verbs, root));
+  const errors = finish(found, options, out, value.use, others);
   return errors.length > 0 ? { ok: false, errors } : { ok: true, document: value as Document }; // no problems: it is one
 }
 
-const atTop = ({ verbs }: CheckOptions) => ({ verbs, depth: 1, variables: [], parallel: false });
+const atTop = ({ verbs }: CheckOptions, use: unknown) => ({
+  verbs,
+  functions: isObject(use) && isObject(use.functions) ? Object.keys(use.functions) : [],
+  depth: 1,
+  variables: [],
+  parallel: false,
+});
 
-/** What `use` has for nobody is checked in tasks of its own; not its expressions, whose variables those would decide. */
+/**
+ * What `use` has for nobody is checked in tasks of its own; of its expressions those of functions only, as the
+ * variables of the others are decided by who names them.
+ * @returns those others
+ */
 function checkUnnamed(
   use: unknown,
   found: Findings,
-  origins: Map<string, string>,
+  out: Pick<WrittenOut<unknown>, 'origins' | 'problems'>,
   options: CheckOptions,
-): void {
-  const entries = unnamed(use, origins.values());
-  const name = (at: number) => `use-${at}`;
-  const tasks = entries.map(({ task }, at) => ({ [name(at)]: task }));
-  checkTasks(tasks, '/~use', { problems: found.problems, expressions: [], tasks: 0 }, atTop(options));
-  for (const [at, { path, field }] of entries.entries())
-    origins.set(pointer('/~use', at, name(at), ...field), path);
+): Expression[] {
+  const root = '/~use';
+  const entries = unnamed(use, out.origins.values());
+  const tasks = entries.map(({ task }, at) => ({ [`use-${at}`]: task }));
+  const written = writeOut({ do: tasks }, use, root);
+  const expressions: Expression[] = [];
+  checkTasks(
+    written.value.do,
+    root,
+    { problems: found.problems, expressions, tasks: 0 },
+    atTop(options, use),
+  );
+  const isOfFunction = ({ path }: Expression) => entries[Number(path.split('/')[2])]?.kind === 'functions';
+  found.expressions.push(...expressions.filter(isOfFunction));
+  out.problems.push(...written.problems);
+  for (const [site, origin] of written.origins) out.origins.set(site, origin);
+  return expressions.filter((one) => !isOfFunction(one));
 }
+
+/** Whoever reads `call: http` knows what it does. */
+const functionNameProblems = (use: unknown, verbs: Verbs, root: string): InputProblem[] =>
+  (isObject(use) && isObject(use.functions) ? Object.keys(use.functions) : [])
+    .filter((name) => verbs.has(name) || standardCalls.includes(name))
+    .map((name) => ({
+      path: pointer(root, 'use', 'functions', name),
+      message: 'is the name of something that `call` can do: choose another',
+    }));
 
 function finish(
   found: Findings,
   options: CheckOptions,
   out: Pick<WrittenOut<unknown>, 'origins' | 'problems'>,
+  use: unknown,
+  others: readonly Expression[] = [],
 ): InputProblem[] {
-  const problems = [...found.problems];
+  const problems = [...found.problems, ...unlistedSecrets([...found.expressions, ...others], use)];
   // Checking ended there: what was found says nothing about the rest.
   if (found.tasks > maxTasks) return [{ path: options.root, message: `has more than ${maxTasks} tasks` }];
   if (problems.length < maxProblems) problems.push(...expressionProblems(found.expressions, options));
   return limited(asNamed(problems, out));
+}
+
+/** With a list of secrets in `use`, only these may be used. */
+function unlistedSecrets(expressions: readonly Expression[], use: unknown): InputProblem[] {
+  const listed = isObject(use) ? use.secrets : undefined;
+  if (!Array.isArray(listed)) return [];
+  return expressions.flatMap(({ path, source, secrets }) =>
+    (secrets ? secretUses(source).names : [])
+      .filter((name) => !listed.includes(name))
+      .map((name) => ({
+        path,
+        message: `uses the secret ${show(name)}, which \`use.secrets\` does not list`,
+      })),
+  );
 }
 
 function expressionProblems(expressions: Expression[], { checkExpressions }: CheckOptions): InputProblem[] {

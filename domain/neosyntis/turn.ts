@@ -31,6 +31,11 @@ function repeats(list: TaskList): boolean {
     const kind = kindOf(task);
     const targets = [task.then, ...(kind.targets?.(task) ?? []).map(({ name }) => name)];
     const leadsBack = targets.some((name) => name !== undefined && names.slice(0, at + 1).includes(name));
-    return leadsBack || kind.children(task).some(({ tasks }) => repeats(tasks));
+    const called = kind.called?.(task);
+    return (
+      leadsBack ||
+      (called !== undefined && repeats([called.item])) ||
+      kind.children(task).some(({ tasks }) => repeats(tasks))
+    );
   });
 }

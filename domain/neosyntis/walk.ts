@@ -1,6 +1,6 @@
 import { pointer } from '../pointer.ts';
 import { kindOf } from './dsl/kinds.ts';
-import { entryOf, type Task, type TaskList } from './dsl.ts';
+import { entryOf, type Task, type TaskItem, type TaskList } from './dsl.ts';
 
 /** What these need of a definition that was checked. */
 export interface Definition {
@@ -12,13 +12,17 @@ export function walkTasks(
   definition: Definition,
   visit: (path: string, name: string, task: Task) => void,
 ): void {
+  const enter = (item: TaskItem, above: string): void => {
+    const [name, task] = entryOf(item);
+    const own = pointer(above, name);
+    visit(own, name, task);
+    const kind = kindOf(task);
+    const called = kind.called?.(task);
+    if (called) enter(called.item, pointer(own, ...called.path));
+    for (const child of kind.children(task)) walk(child.tasks, pointer(own, ...child.path));
+  };
   const walk = (list: TaskList, path: string): void => {
-    for (const [at, item] of list.entries()) {
-      const [name, task] = entryOf(item);
-      const own = pointer(path, at, name);
-      visit(own, name, task);
-      for (const child of kindOf(task).children(task)) walk(child.tasks, pointer(own, ...child.path));
-    }
+    for (const [at, item] of list.entries()) enter(item, pointer(path, at));
   };
   walk(definition.do, '/do');
 }

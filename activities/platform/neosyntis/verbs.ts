@@ -18,6 +18,10 @@ export interface VerbCall {
   news?: ProjectionBatch;
   /** Of one attempt; verbs of the outbound queue keep to it. */
   timeoutMs: number;
+  /** It is only to find out what it is about to do. */
+  prepares?: true;
+  /** What it found out. */
+  prepared?: Json;
   /** Expressions on secrets, to be evaluated here. */
   sealed?: Sealed;
 }

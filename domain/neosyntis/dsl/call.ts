@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import type { TaskItem } from '../dsl.ts';
 import { show } from '../json.ts';
 import { nearest } from '../nearest.ts';
 import { secretMentions } from '../sealed.ts';
@@ -6,12 +7,16 @@ import { argumentProblems } from '../verb-arguments.ts';
 import type { Verb } from '../verbs.ts';
 import { base } from './base.ts';
 import type { KindProblem, TaskKind } from './kind.ts';
+import { standardCalls } from './standard-calls.ts';
 
 export const CallTask = Type.Object(
   {
     ...base,
     call: Type.String({ minLength: 1, maxLength: 200 }),
     with: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+    function: Type.Optional(
+      Type.Unsafe<TaskItem>(Type.Unknown({ description: 'Of `use`, once it is written out' })),
+    ),
   },
   { additionalProperties: false },
 );
@@ -20,8 +25,13 @@ export const callKind: TaskKind<typeof CallTask> = {
   keyword: 'call',
   schema: CallTask,
   children: () => [],
-  expressions: (task) => [{ path: ['with'], value: task.with, bare: false, secrets: true }],
-  check(task, { verbs }) {
+  called: (task) => task.function && { path: ['function'], item: task.function },
+  // A function's arguments are its input, which is kept.
+  expressions: (task) => [
+    { path: ['with'], value: task.with, bare: false, secrets: task.function === undefined },
+  ],
+  check(task, { verbs, functions = [] }) {
+    if (task.function) return [];
     const verb = verbs.get(task.call);
     if (verb)
       return [
@@ -43,13 +53,11 @@ export const callKind: TaskKind<typeof CallTask> = {
     return [
       {
         path,
-        message: `${show(task.call)} is not a verb; nearest: ${nearest(task.call, verbs.keys()).join(', ')}`,
+        message: `${show(task.call)} is not a verb${functions.length > 0 ? ' or function' : ''}; nearest: ${nearest(task.call, [...functions, ...verbs.keys()]).join(', ')}`,
       },
     ];
   },
 };
-
-const standardCalls = ['openapi', 'grpc', 'asyncapi', 'a2a', 'mcp'];
 
 /** Some arguments are kept or shown as they are. */
 const misplacedSecrets = ({ name, secretsIn }: Verb, given: Record<string, unknown>): KindProblem[] =>

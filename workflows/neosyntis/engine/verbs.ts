@@ -8,7 +8,7 @@ import {
   proxyActivities,
   proxyLocalActivities,
 } from '@temporalio/workflow';
-import type { VerbActivities } from '../../../activities/platform/neosyntis/verbs.ts';
+import type { VerbActivities, VerbCall } from '../../../activities/platform/neosyntis/verbs.ts';
 import { OUTBOUND_QUEUE, PLATFORM_QUEUE } from '../../../domain/names.ts';
 import { standardProblem } from '../../../domain/neosyntis/problems.ts';
 import type { Sealed } from '../../../domain/neosyntis/sealed.ts';
@@ -35,23 +35,33 @@ export function createVerbCaller(runId: string, recorder: Recorder, inTurn: InTu
     const verb = verbs.get(name);
     // Temporal would look for an activity that nobody has for ever.
     if (!verb) throw failure('configuration', `There is no verb "${name}" in this version.`);
-    const isIdempotent = typeof verb.idempotent === 'function' ? verb.idempotent(args) : verb.idempotent;
     const call = { runId, ...step, verb: name, args, timeoutMs };
+    const prepared = verb.prepares ? await make(verb, { ...call, prepares: true }, true) : undefined;
+    const isIdempotent =
+      typeof verb.idempotent === 'function' ? verb.idempotent(args, prepared ?? null) : verb.idempotent;
+    return make(verb, prepared === undefined ? call : { ...call, prepared }, isIdempotent);
+  };
+
+  async function make(
+    verb: Verb,
+    call: VerbCall & { timeoutMs: number },
+    isIdempotent: boolean,
+  ): Promise<Json> {
     try {
       if (verb.brief) {
         const done = await briefly(() => callQuickly(call));
         if (done) return done.output;
       }
       const { callVerb } = proxyActivities<VerbActivities>({
-        ...placeOf(verb, timeoutMs),
+        ...placeOf(verb, call.timeoutMs),
         retry: isIdempotent ? retryOf(verb) : { maximumAttempts: 1 },
       });
       const news = recorder.news();
       return await callVerb(news ? { ...call, news } : call);
     } catch (error) {
-      throw described(error, name, isIdempotent);
+      throw described(error, verb.name, isIdempotent);
     }
-  };
+  }
 }
 
 /** The workflow task stays open meanwhile. */

@@ -1,15 +1,24 @@
-import type { CallTask } from '../../../domain/neosyntis/dsl.ts';
+import { type CallTask, entryOf } from '../../../domain/neosyntis/dsl.ts';
 import { byteLength } from '../../../domain/neosyntis/shown.ts';
 import { verbs } from '../../../domain/neosyntis/verbs.ts';
+import { pointer } from '../../../domain/pointer.ts';
 import type { Json } from '../../../domain/wire.ts';
 import { failure } from '../engine/problem.ts';
 import { stepPlace, type TaskExecutor } from '../engine/scope.ts';
 import { sealingTemplate } from '../engine/sealing.ts';
 import { timeoutMs } from '../engine/timeout.ts';
 
-/** `call`: one of the registry's verbs. */
+/** `call`: a function of the document, or one of the registry's verbs. */
 export const runCall: TaskExecutor<CallTask> = async (run, task, input, scope, variables) => {
   const given = task.with ?? {};
+  if (task.function) {
+    const [name, called] = entryOf(task.function);
+    const args = await run.evaluator.template(given, input, variables);
+    const place = { ...scope, pointer: pointer(scope.pointer, 'function', name), variables: {} };
+    const { output, directive } = await run.tasks.task(run, name, called, args, place);
+    // Its own `then` has no list to lead to; the run's end counts everywhere.
+    return directive === 'end' ? { output, directive } : { output };
+  }
   const expanded = verbs.get(task.call)?.expand?.(given, input) ?? { args: given };
   if ('problem' in expanded) throw failure('expression', expanded.problem);
   const { value: args, sealed } = await sealingTemplate(run.evaluator, expanded.args, input, variables);
