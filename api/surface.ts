@@ -1,8 +1,11 @@
 import type { Config } from '../config.ts';
 import { createJobRepository } from '../db/myntrix/jobs.ts';
+import { createReuseRepository } from '../db/neosyntis/reuse.ts';
 import { createRunRepository } from '../db/neosyntis/runs.ts';
 import { createSecretValues } from '../db/neosyntis/secret-values.ts';
 import { createSecretRepository } from '../db/neosyntis/secrets.ts';
+import { createStepRepository } from '../db/neosyntis/steps.ts';
+import { createTimelineRepository } from '../db/neosyntis/timeline.ts';
 import { createWorkflowRepository, workflowOwnership } from '../db/neosyntis/workflows.ts';
 import type { Database } from '../db/orm.ts';
 import { rows } from '../db/sql.ts';
@@ -20,6 +23,7 @@ import { createNews } from '../drivers/bus/news.ts';
 import type { Bus } from '../drivers/bus/port.ts';
 import { createPayloadCodec } from '../drivers/payloads/codec.ts';
 import { createPayloadDecoder } from '../drivers/payloads/decoder.ts';
+import { createKeptValues } from '../drivers/payloads/kept-values.ts';
 import { createEnvelope } from '../drivers/secrets/envelope.ts';
 import type { BlobStore } from '../drivers/storage/port.ts';
 import type { Keys } from '../keys.ts';
@@ -37,9 +41,11 @@ import type { createRunStreams } from './live/runs.ts';
 import { createJobRoutes } from './myntrix/jobs.ts';
 import { createCancel } from './neosyntis/cancel.ts';
 import { createDefinitions } from './neosyntis/definitions.ts';
+import { createRerunRoutes } from './neosyntis/reruns.ts';
 import { createRunSocket } from './neosyntis/run-socket.ts';
 import { createRunRoutes } from './neosyntis/runs.ts';
 import { createSecretRoutes } from './neosyntis/secrets.ts';
+import { createStepRoutes } from './neosyntis/steps.ts';
 import { createTrigger } from './neosyntis/trigger.ts';
 import { createWorkflowRoutes } from './neosyntis/workflows.ts';
 import { createAuditRoutes } from './system/audit.ts';
@@ -86,6 +92,7 @@ export function createSurface(deps: SurfaceDeps) {
   const envelope = createEnvelope(keys.encryption);
   const workflows = createWorkflowRepository(database);
   const runs = createRunRepository(database);
+  const steps = createStepRepository(database);
   const jobs = createJobRepository(database);
   const hosts = createHostRepository(database);
   const enrolments = createEnrolmentRepository(database);
@@ -150,6 +157,12 @@ export function createSurface(deps: SurfaceDeps) {
     ...createSecretRoutes({ secrets: createSecretRepository(database, envelope) }),
     ...createHostSecretRoutes({ values: secretValues, log }),
     ...createRunRoutes({ workflows, runs, trigger, cancel }),
+    ...createRerunRoutes({ workflows, runs, steps, reuse: createReuseRepository(database), trigger }),
+    ...createStepRoutes({
+      steps,
+      timelines: createTimelineRepository(database),
+      kept: createKeptValues(blobs, createPayloadCodec(keys.payload, { seals: false })),
+    }),
     ...createJobRoutes({ jobs, cancel }),
     ...createStatusRoutes({
       version: VERSION,

@@ -6,7 +6,7 @@ import { WsTicketEntity } from './auth/ws-tickets.ts';
 import { JobEntity } from './myntrix/jobs.ts';
 import { JobLogEntity, LogStreamEntity } from './myntrix/logs.ts';
 import { RunEventEntity } from './neosyntis/frames.ts';
-import { RunEntity, RunStepEntity } from './neosyntis/runs.ts';
+import { RunEntity, RunStepAttemptEntity, RunStepEntity } from './neosyntis/runs.ts';
 import { SecretEntity } from './neosyntis/secrets.ts';
 import { WorkflowEntity, WorkflowVersionEntity } from './neosyntis/workflows.ts';
 import { AuditEntryEntity } from './system/audit.ts';
@@ -42,6 +42,7 @@ export const entities = [
   LogStreamEntity,
   RunEntity,
   RunStepEntity,
+  RunStepAttemptEntity,
   RunEventEntity,
   SecretEntity,
 ] as const;

@@ -4,6 +4,7 @@ import { createHttp } from '../activities/platform/neosyntis/http.ts';
 import { createNotifyEmail } from '../activities/platform/neosyntis/notify-email.ts';
 import { createNotifyWebhook } from '../activities/platform/neosyntis/notify-webhook.ts';
 import { createResets } from '../activities/platform/neosyntis/resets.ts';
+import { createReuseActivities } from '../activities/platform/neosyntis/reuse.ts';
 import { createRunActivities } from '../activities/platform/neosyntis/runs.ts';
 import { createOpener, createSecretActivities } from '../activities/platform/neosyntis/secrets.ts';
 import { createVerbActivities, type VerbImplementation } from '../activities/platform/neosyntis/verbs.ts';
@@ -11,6 +12,7 @@ import { createMailActivities } from '../activities/platform/system/mail.ts';
 import { createReconcileActivities } from '../activities/platform/system/reconcile.ts';
 import { createRetentionActivities } from '../activities/platform/system/retention.ts';
 import { type Config, list, retentionPolicy } from '../config.ts';
+import { createReuseRepository } from '../db/neosyntis/reuse.ts';
 import { createSecretValues } from '../db/neosyntis/secret-values.ts';
 import { migrate, openDatabase } from '../db/orm.ts';
 import { createHostGrantRepository } from '../db/system/host-grants.ts';
@@ -25,6 +27,7 @@ import { createOutboundClient } from '../drivers/outbound/client.ts';
 import { createPayloadCodec } from '../drivers/payloads/codec.ts';
 import { createPayloads } from '../drivers/payloads/converter.ts';
 import { createPayloadDecoder } from '../drivers/payloads/decoder.ts';
+import { createKeptValues } from '../drivers/payloads/kept-values.ts';
 import { createEnvelope } from '../drivers/secrets/envelope.ts';
 import type { KnownSecrets } from '../drivers/secrets/known.ts';
 import { openStorage } from '../drivers/storage/open.ts';
@@ -66,7 +69,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
   const clientConnection = await Connection.connect({ address: config.TEMPORAL_ADDRESS ?? '' });
   const seals = config.VAREON_PAYLOAD_CODEC === 'on';
   const blobs = await openStorage(config);
-  const { dataConverter } = createPayloads({ keys: keys.payload, seals, blobs });
+  const { dataConverter, keep } = createPayloads({ keys: keys.payload, seals, blobs });
   const client = new Client({
     connection: clientConnection,
     namespace: config.TEMPORAL_NAMESPACE,
@@ -74,10 +77,11 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
   });
   const hosts = createHostRepository(database);
   const guarded = createGuardedEvaluator();
+  const openingCodec = createPayloadCodec(keys.payload, { seals: false });
   const resets = createResets({
     database,
     client,
-    decode: createPayloadDecoder(blobs, createPayloadCodec(keys.payload, { seals: false })),
+    decode: createPayloadDecoder(blobs, openingCodec),
     log,
   });
   const starter = createStarter({ database, client, sendsMail: config.SMTP_URL !== undefined });
@@ -94,6 +98,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
     guarded,
     resets,
     defaultHost: config.VAREON_HOST_NAME,
+    keep,
   });
   const outbound = createOutboundClient({
     allow: list(config.VAREON_OUTBOUND_ALLOW),
@@ -119,6 +124,10 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
     activities: {
       ...runActivities,
       ...verbActivities,
+      ...createReuseActivities({
+        reuse: createReuseRepository(database),
+        kept: createKeptValues(blobs, openingCodec),
+      }),
       ...createSecretActivities({ values: secretValues }),
       ...createMailActivities({ outbox, transport }),
       ...createReconcileActivities({ database, bus, hosts, client, resets, ...starter, log }),

@@ -7,11 +7,13 @@ import {
   proxyLocalActivities,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { ReuseActivities } from '../../activities/platform/neosyntis/reuse.ts';
 import type { RunActivities } from '../../activities/platform/neosyntis/runs.ts';
 import type { SecretActivities } from '../../activities/platform/neosyntis/secrets.ts';
 import type { Document } from '../../domain/neosyntis/dsl.ts';
 import type { GuardedExpression } from '../../domain/neosyntis/guarded.ts';
 import type { RunChange } from '../../domain/neosyntis/projection.ts';
+import type { RerunFrom } from '../../domain/neosyntis/reuse.ts';
 import type { RunProblem } from '../../domain/neosyntis/runs.ts';
 import { asItRuns } from '../../domain/neosyntis/use.ts';
 import type { Json } from '../../domain/wire.ts';
@@ -20,10 +22,12 @@ import { createCodeRunner } from './engine/code.ts';
 import { dateTime } from './engine/date-time.ts';
 import { createEvaluator } from './engine/evaluator.ts';
 import { jq } from './engine/jq.ts';
+import { createKeeper } from './engine/keeper.ts';
 import { runList } from './engine/list.ts';
 import { createPlacer } from './engine/place.ts';
 import { TaskFailure } from './engine/problem.ts';
 import { createRecorder } from './engine/recorder.ts';
+import { loadReuse } from './engine/reuse.ts';
 import type { RunContext } from './engine/scope.ts';
 import { runTask } from './engine/task.ts';
 import { timeoutMs, within } from './engine/timeout.ts';
@@ -31,13 +35,13 @@ import { createTurns, type InTurn } from './engine/turns.ts';
 import { createVerbCaller } from './engine/verbs.ts';
 
 /** Bookkeeping: tried until the database is back, however long that takes. */
-const { project } = proxyActivities<RunActivities>({
+const { project, keepValue } = proxyActivities<RunActivities>({
   startToCloseTimeout: '20 seconds',
   retry: { initialInterval: 100, maximumInterval: '5 seconds' },
 });
 
 /** Cheap and idempotent; also tried until the database is back. */
-const local = proxyLocalActivities<RunActivities & SecretActivities>({
+const local = proxyLocalActivities<RunActivities & SecretActivities & ReuseActivities>({
   startToCloseTimeout: '10 seconds',
   retry: { initialInterval: 50, maximumInterval: '1 second' },
 });
@@ -45,6 +49,12 @@ const local = proxyLocalActivities<RunActivities & SecretActivities>({
 /** What happens while the run waits: a workflow task stays open for so long, and no longer. */
 const quick = proxyLocalActivities<RunActivities>({
   startToCloseTimeout: '1 second',
+  retry: { maximumAttempts: 1 },
+});
+
+/** What storage takes. */
+const brief = proxyLocalActivities<RunActivities>({
+  startToCloseTimeout: '5 seconds',
   retry: { maximumAttempts: 1 },
 });
 
@@ -59,18 +69,24 @@ export interface RunInput {
   version: number;
   document: Document;
   input: Json;
+  /** The run whose outcomes count until that step. */
+  rerun?: { runId: string; from: RerunFrom };
 }
 
 /**
  * One run of a workflow: its Temporal workflow id is the run's id. What people watch is a projection that the
  * run does not wait for, except for its end, which is readable before the run closes.
  */
-export async function neosyntisRun({ document, input, workflowId, version }: RunInput): Promise<Json> {
+export async function neosyntisRun({ document, input, workflowId, version, rerun }: RunInput): Promise<Json> {
   const runId = workflowInfo().workflowId;
   const startedAt = workflowInfo().startTime.toISOString();
   const engine = await jq();
   const inTurn = createTurns();
-  const recorder = createRecorder(runId, { quick: inTurn(quick.tell), patient: project });
+  const recorder = createRecorder(runId, {
+    quick: inTurn(quick.tell),
+    patient: project,
+    keep: createKeeper({ quick: inTurn(brief.keepValue), patient: keepValue }),
+  });
   recorder.run({ status: 'running', startedAt });
   const budget = createBudget(() => recorder.flush());
   const evaluateGuarded = inTurn(local.evaluateGuarded);
@@ -99,6 +115,12 @@ export async function neosyntisRun({ document, input, workflowId, version }: Run
   };
   try {
     const written = asItRuns(document);
+    if (rerun)
+      run.reuse = await loadReuse(
+        { reusable: inTurn(local.reusable), reusedValues: inTurn(local.reusedValues) },
+        rerun,
+        budget,
+      );
     const output = await within(timeoutMs(written), () => runDocument(run, written, input));
     recorder.finished();
     await close(run, inTurn, { status: 'completed', startedAt, output });

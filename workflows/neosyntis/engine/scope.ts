@@ -4,6 +4,7 @@ import type { Budget } from './budget.ts';
 import type { CodeRunner } from './code.ts';
 import type { Evaluator, Variables } from './evaluator.ts';
 import type { Recorder } from './recorder.ts';
+import type { Reuse } from './reuse.ts';
 import type { StepRecord } from './step-record.ts';
 import type { VerbCaller } from './verbs.ts';
 
@@ -24,6 +25,8 @@ export interface RunContext {
   /** Tasks that were run, against loops without an end. */
   executed: number;
   tasks: TaskExecutors;
+  /** What counts of an earlier run that this one repeats. */
+  reuse?: Reuse;
 }
 
 /** Where a task stands. */
@@ -69,6 +72,7 @@ export interface Outcome {
   /** What comes next, when the task decided it (switch, or an `end` inside). */
   directive?: Directive;
   host?: string;
+  queueMs?: number;
   stdoutBytes?: number;
   stderrBytes?: number;
 }

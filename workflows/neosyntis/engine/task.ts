@@ -1,6 +1,7 @@
 import { CancellationScope, CancelledFailure, workflowInfo } from '@temporalio/workflow';
 import type { Task } from '../../../domain/neosyntis/dsl.ts';
 import { standardProblem } from '../../../domain/neosyntis/problems.ts';
+import type { Reused } from '../../../domain/neosyntis/reuse.ts';
 import { VALUE_LIMIT_BYTES } from '../../../domain/neosyntis/runs.ts';
 import { byteLength } from '../../../domain/neosyntis/shown.ts';
 import type { Json } from '../../../domain/wire.ts';
@@ -9,7 +10,7 @@ import { dateTime } from './date-time.ts';
 import type { Variables } from './evaluator.ts';
 import { failure, RunExhausted } from './problem.ts';
 import type { Outcome, RunContext, Scope, StepScope, TaskExecutor } from './scope.ts';
-import { recordStep } from './step-record.ts';
+import { recordStep, type StepRecord } from './step-record.ts';
 import { timeoutMs, within } from './timeout.ts';
 
 const EXECUTED_LIMIT = 100_000;
@@ -44,6 +45,8 @@ export async function runTask(
     // A run of pure tasks has nothing else that notices.
     if (CancellationScope.current().consideredCancelled)
       throw new CancelledFailure('cancelled between two tasks');
+    const known = run.reuse && (await run.reuse.take(scope));
+    if (known) return reused(run, step, known, scope);
     if (task.if !== undefined && !(await run.evaluator.condition(task.if, raw, variables))) {
       step.skipped(raw);
       return { output: raw };
@@ -59,12 +62,22 @@ export async function runTask(
     variables = { ...variables, context: run.context, task: { ...about, output: outcome.output } };
     const { output, context } = await shapeOutput(run, task, outcome.output, variables);
     if (context !== undefined) run.context = context;
-    step.completed(output, outcome);
+    const done = { ...outcome, output, ...directive(outcome, task) };
+    step.completed(output, done, context);
     run.recorder.progressTo(scope.from + scope.span);
-    return { ...outcome, output, ...directive(outcome, task) };
+    return done;
   } catch (error) {
     throw step.failed(error);
   }
+}
+
+/** The task is not done: it gave this in the run that this one repeats. */
+function reused(run: RunContext, step: StepRecord, known: Reused, scope: Scope): Outcome {
+  step.reused(known);
+  if (known.context) [run.context] = known.context;
+  run.recorder.progressTo(scope.from + scope.span);
+  const { output, directive } = known;
+  return directive === undefined ? { output } : { output, directive };
 }
 
 /**
