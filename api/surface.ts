@@ -1,9 +1,12 @@
 import type { Config } from '../config.ts';
 import { createJobRepository } from '../db/myntrix/jobs.ts';
 import { createEventStore } from '../db/neosyntis/events.ts';
+import { createReuseRepository } from '../db/neosyntis/reuse.ts';
 import { createRunRepository } from '../db/neosyntis/runs.ts';
 import { createSecretValues } from '../db/neosyntis/secret-values.ts';
 import { createSecretRepository } from '../db/neosyntis/secrets.ts';
+import { createStepRepository } from '../db/neosyntis/steps.ts';
+import { createTimelineRepository } from '../db/neosyntis/timeline.ts';
 import { createWorkflowRepository, workflowOwnership } from '../db/neosyntis/workflows.ts';
 import type { Database } from '../db/orm.ts';
 import { rows } from '../db/sql.ts';
@@ -21,6 +24,7 @@ import { createNews } from '../drivers/bus/news.ts';
 import type { Bus } from '../drivers/bus/port.ts';
 import { createPayloadCodec } from '../drivers/payloads/codec.ts';
 import { createPayloadDecoder } from '../drivers/payloads/decoder.ts';
+import { createKeptValues } from '../drivers/payloads/kept-values.ts';
 import { createEnvelope } from '../drivers/secrets/envelope.ts';
 import type { BlobStore } from '../drivers/storage/port.ts';
 import type { Keys } from '../keys.ts';
@@ -39,9 +43,11 @@ import { createJobRoutes } from './myntrix/jobs.ts';
 import { createCancel } from './neosyntis/cancel.ts';
 import { createDefinitions } from './neosyntis/definitions.ts';
 import { createEventRoutes } from './neosyntis/events.ts';
+import { createRerunRoutes } from './neosyntis/reruns.ts';
 import { createRunSocket } from './neosyntis/run-socket.ts';
 import { createRunRoutes } from './neosyntis/runs.ts';
 import { createSecretRoutes } from './neosyntis/secrets.ts';
+import { createStepRoutes } from './neosyntis/steps.ts';
 import { createTrigger } from './neosyntis/trigger.ts';
 import { createVersionRoutes } from './neosyntis/versions.ts';
 import { createWorkflowRoutes } from './neosyntis/workflows.ts';
@@ -89,6 +95,7 @@ export function createSurface(deps: SurfaceDeps) {
   const envelope = createEnvelope(keys.encryption);
   const workflows = createWorkflowRepository(database);
   const runs = createRunRepository(database);
+  const steps = createStepRepository(database);
   const jobs = createJobRepository(database);
   const hosts = createHostRepository(database);
   const enrolments = createEnrolmentRepository(database);
@@ -156,6 +163,12 @@ export function createSurface(deps: SurfaceDeps) {
     ...createHostSecretRoutes({ values: secretValues, log }),
     ...createRunRoutes({ workflows, runs, trigger, cancel }),
     ...createEventRoutes({ store: createEventStore(database), temporal, log }),
+    ...createRerunRoutes({ workflows, runs, steps, reuse: createReuseRepository(database), trigger }),
+    ...createStepRoutes({
+      steps,
+      timelines: createTimelineRepository(database),
+      kept: createKeptValues(blobs, createPayloadCodec(keys.payload, { seals: false })),
+    }),
     ...createJobRoutes({ jobs, cancel }),
     ...createStatusRoutes({
       version: VERSION,

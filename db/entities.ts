@@ -9,7 +9,7 @@ import { EventSubscriptionEntity } from './neosyntis/event-subscriptions.ts';
 import { EventDeliveryEntity, InboxEventEntity } from './neosyntis/events.ts';
 import { RunEventEntity } from './neosyntis/frames.ts';
 import { LifecycleDueEntity } from './neosyntis/lifecycle.ts';
-import { RunEntity, RunStepEntity } from './neosyntis/runs.ts';
+import { RunEntity, RunStepAttemptEntity, RunStepEntity } from './neosyntis/runs.ts';
 import { SecretEntity } from './neosyntis/secrets.ts';
 import { WorkflowEntity, WorkflowVersionEntity } from './neosyntis/workflows.ts';
 import { AuditEntryEntity } from './system/audit.ts';
@@ -45,6 +45,7 @@ export const entities = [
   LogStreamEntity,
   RunEntity,
   RunStepEntity,
+  RunStepAttemptEntity,
   RunEventEntity,
   SecretEntity,
   InboxEventEntity,

@@ -7,6 +7,7 @@ import { Retention } from './migrations/0006-retention.ts';
 import { RunExecutions } from './migrations/0007-run-executions.ts';
 import { Events } from './migrations/0009-events.ts';
 import { VersionNotes } from './migrations/0010-version-notes.ts';
+import { StepsAndReruns } from './migrations/0011-steps-and-reruns.ts';
 
 /** Every migration in order. One that has been released is never changed; a new one follows it. */
 export const migrations = [
@@ -19,4 +20,5 @@ export const migrations = [
   { name: '0007-run-executions', class: RunExecutions },
   { name: '0009-events', class: Events },
   { name: '0010-version-notes', class: VersionNotes },
+  { name: '0011-steps-and-reruns', class: StepsAndReruns },
 ] as const;

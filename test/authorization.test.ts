@@ -34,6 +34,13 @@ const ownRun =
   (prefix: string, suffix = '') =>
   async (): Promise<Sent> => ({ path: `${prefix}/${(await world.run(owner(), steps)).id}${suffix}` });
 
+/** A run that ended, for all requests that only read. */
+let readRun: Promise<{ id: string }> | undefined;
+const anyRun = (suffix: string) => async (): Promise<Sent> => {
+  readRun ??= world.run(owner(), steps) as Promise<{ id: string }>; // a run has an id
+  return { path: `/api/neosyntis/runs/${(await readRun).id}${suffix}` };
+};
+
 const newSecretName = () => `s${uuidv7().replaceAll('-', '')}`;
 
 const ownSecret = (body?: unknown) => async (): Promise<Sent> => {
@@ -182,6 +189,18 @@ const table: Record<string, Row> = {
   [`GET ${path}/{id}/status`]: [[401, 404, 200, 404, 200], ownWorkflow('/status')],
   [`GET ${path}/{id}/runs`]: [[401, 404, 200, 404, 200], ownWorkflow('/runs')],
   'GET /api/neosyntis/runs/{run_id}': [[401, 404, 200, 404, 200], ownRun('/api/neosyntis/runs')],
+  'GET /api/neosyntis/runs/{run_id}/steps': [[401, 404, 200, 404, 200], anyRun('/steps')],
+  'GET /api/neosyntis/runs/{run_id}/step': [[401, 404, 200, 404, 200], anyRun('/step?path=/do/0/a')],
+  'GET /api/neosyntis/runs/{run_id}/step/input': [
+    [401, 404, 200, 404, 200],
+    anyRun('/step/input?path=/do/0/a'),
+  ],
+  'GET /api/neosyntis/runs/{run_id}/step/output': [
+    [401, 404, 200, 404, 200],
+    anyRun('/step/output?path=/do/0/a'),
+  ],
+  'GET /api/neosyntis/runs/{run_id}/timeline': [[401, 404, 200, 404, 200], anyRun('/timeline')],
+  'POST /api/neosyntis/runs/{run_id}/rerun': [[401, 403, 202, 404, 202], anyRun('/rerun')],
   'POST /api/neosyntis/runs/{run_id}/cancel': [
     [401, 403, 202, 404, 202],
     ownRun('/api/neosyntis/runs', '/cancel'),

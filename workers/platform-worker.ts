@@ -12,6 +12,7 @@ import { createNotifyWebhook } from '../activities/platform/neosyntis/notify-web
 import { createOpenApi } from '../activities/platform/neosyntis/openapi.ts';
 import { createAuthenticator } from '../activities/platform/neosyntis/outbound/authentication.ts';
 import { createResets } from '../activities/platform/neosyntis/resets.ts';
+import { createReuseActivities } from '../activities/platform/neosyntis/reuse.ts';
 import { createRunActivities } from '../activities/platform/neosyntis/runs.ts';
 import { createOpener, createSecretActivities } from '../activities/platform/neosyntis/secrets.ts';
 import { createVerbActivities, type VerbImplementation } from '../activities/platform/neosyntis/verbs.ts';
@@ -21,6 +22,7 @@ import { createRetentionActivities } from '../activities/platform/system/retenti
 import { type Config, list, retentionPolicy } from '../config.ts';
 import { createEventSubscriptions } from '../db/neosyntis/event-subscriptions.ts';
 import { createEventStore } from '../db/neosyntis/events.ts';
+import { createReuseRepository } from '../db/neosyntis/reuse.ts';
 import { createRunOwners } from '../db/neosyntis/run-owners.ts';
 import { createSecretValues } from '../db/neosyntis/secret-values.ts';
 import { migrate, openDatabase } from '../db/orm.ts';
@@ -36,6 +38,7 @@ import { createOutboundClient } from '../drivers/outbound/client.ts';
 import { createPayloadCodec } from '../drivers/payloads/codec.ts';
 import { createPayloads } from '../drivers/payloads/converter.ts';
 import { createPayloadDecoder } from '../drivers/payloads/decoder.ts';
+import { createKeptValues } from '../drivers/payloads/kept-values.ts';
 import { createEnvelope } from '../drivers/secrets/envelope.ts';
 import type { KnownSecrets } from '../drivers/secrets/known.ts';
 import { openStorage } from '../drivers/storage/open.ts';
@@ -77,7 +80,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
   const clientConnection = await Connection.connect({ address: config.TEMPORAL_ADDRESS ?? '' });
   const seals = config.VAREON_PAYLOAD_CODEC === 'on';
   const blobs = await openStorage(config);
-  const { dataConverter } = createPayloads({ keys: keys.payload, seals, blobs });
+  const { dataConverter, keep } = createPayloads({ keys: keys.payload, seals, blobs });
   const client = new Client({
     connection: clientConnection,
     namespace: config.TEMPORAL_NAMESPACE,
@@ -85,10 +88,11 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
   });
   const hosts = createHostRepository(database);
   const guarded = createGuardedEvaluator();
+  const openingCodec = createPayloadCodec(keys.payload, { seals: false });
   const resets = createResets({
     database,
     client,
-    decode: createPayloadDecoder(blobs, createPayloadCodec(keys.payload, { seals: false })),
+    decode: createPayloadDecoder(blobs, openingCodec),
     log,
   });
   const starter = createStarter({
@@ -110,6 +114,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
     guarded,
     resets,
     defaultHost: config.VAREON_HOST_NAME,
+    keep,
   });
   const outbound = createOutboundClient({
     allow: list(config.VAREON_OUTBOUND_ALLOW),
@@ -142,6 +147,10 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
       ...runActivities,
       ...verbActivities,
       ...createEventActivities({ store, subscriptions: createEventSubscriptions(database), deliver }),
+      ...createReuseActivities({
+        reuse: createReuseRepository(database),
+        kept: createKeptValues(blobs, openingCodec),
+      }),
       ...createSecretActivities({ values: secretValues }),
       ...createMailActivities({ outbox, transport }),
       ...createReconcileActivities({

@@ -8,6 +8,7 @@ import type { Principal } from '../../domain/auth/principal.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { StoredEvent } from '../../domain/events.ts';
 import { PLATFORM_QUEUE, workflowTypes } from '../../domain/names.ts';
+import type { RerunFrom, RerunOf } from '../../domain/neosyntis/reuse.ts';
 import { isEnded, type RunSummary } from '../../domain/neosyntis/runs.ts';
 import { turnLimitMs } from '../../domain/neosyntis/turn.ts';
 import { asItRuns } from '../../domain/neosyntis/use.ts';
@@ -34,6 +35,8 @@ export interface Trigger {
   version?: number;
   input: Json;
   idempotencyKey: string;
+  /** Which run it repeats. */
+  rerun?: RerunOf;
 }
 
 /** Starts runs: the row first, then the Temporal workflow that has the row's id. */
@@ -81,20 +84,30 @@ export function createTrigger(deps: TriggerDeps) {
      */
     async trigger(
       user: Principal,
-      { workflowId, version, input, idempotencyKey }: Trigger,
+      { workflowId, version, input, idempotencyKey, rerun }: Trigger,
     ): Promise<{ runId: string; isNew: boolean }> {
       await temporal.ensureUp();
       const id = uuidv7();
       const idempotency = idempotencyKey
-        ? claim(user, id, workflowId, idempotencyKey, { input, version })
+        ? claim(
+            user,
+            id,
+            { route: rerun ? `rerun ${rerun.runId}` : `trigger ${workflowId}`, key: idempotencyKey },
+            { input, version, from: rerun?.from },
+          )
         : undefined;
       const created = await runs
-        .create({ id, user, workflowId, version, input, idempotency, mayRunCode: mayRunCode(user) })
+        .create({ id, user, workflowId, version, input, idempotency, rerun, mayRunCode: mayRunCode(user) })
         .catch((error: unknown) => refused(user, { workflowId, version }, error));
       if (!created.isNew) return { runId: created.id, isNew: false };
       deps.publish(created.events);
       const { name, document, version: started } = created.workflow;
-      await start(id, [{ workflowId, version: started, document, input, legTasks: deps.legTasks }], name);
+      const repeats = rerun?.from ? { rerun: { runId: rerun.runId, from: rerun.from } } : {};
+      await start(
+        id,
+        [{ workflowId, version: started, document, input, legTasks: deps.legTasks, ...repeats }],
+        name,
+      );
       return { runId: id, isNew: true };
     },
 
@@ -136,12 +149,11 @@ async function within(ms: number, signal: AbortSignal, ended: Promise<void>): Pr
 function claim(
   user: Principal,
   jobId: string,
-  workflowId: string,
-  key: string,
-  body: { input: Json; version?: number | undefined },
+  { route, key }: { route: string; key: string },
+  body: { input: Json; version?: number | undefined; from?: RerunFrom | undefined },
 ) {
   if (key.length > 200)
     throw new AppError('invalid', `The Idempotency-Key has ${key.length} characters; 200 is the limit.`);
   const bodyHash = createHash('sha256').update(JSON.stringify(body)).digest('hex');
-  return { userId: user.userId, route: `trigger ${workflowId}`, key, bodyHash, jobId };
+  return { userId: user.userId, route, key, bodyHash, jobId };
 }

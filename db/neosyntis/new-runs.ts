@@ -2,6 +2,7 @@ import type { Principal } from '../../domain/auth/principal.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { StoredEvent } from '../../domain/events.ts';
 import type { Document } from '../../domain/neosyntis/dsl.ts';
+import type { RerunOf } from '../../domain/neosyntis/reuse.ts';
 import type { Json } from '../../domain/wire.ts';
 import type { Sql } from '../orm.ts';
 import { ownedBy } from '../owned.ts';
@@ -20,6 +21,7 @@ export interface NewRun {
   mayRunCode: boolean;
   input: Json;
   idempotency: IdempotencyClaim | undefined;
+  rerun?: RerunOf | undefined;
 }
 
 /** What is to be run. */
@@ -37,7 +39,7 @@ export type CreatedRun =
 /** Reads the version and writes the job, the run and their events in one statement, a transaction by itself. */
 async function write(
   em: Sql,
-  { id, user, workflowId, version, mayRunCode, input }: NewRun,
+  { id, user, workflowId, version, mayRunCode, input, rerun }: NewRun,
 ): Promise<CreatedRun> {
   const owned = ownedBy(user, 'w.owner_id');
   const events = appending(runEvents({ runId: id, ownerId: null, status: 'pending', progress: 0 }), {
@@ -60,8 +62,8 @@ async function write(
          jsonb_build_object('run_id', run_id, 'workflow_id', id, 'version', version), now(), now()
        from latest
      ), run as (
-       insert into runs (id, workflow_id, version, started_by, input)
-       select run_id, id, version, ?::uuid, ?::json from latest returning id
+       insert into runs (id, workflow_id, version, started_by, input, rerun_of, rerun_from, rerun_iteration)
+       select run_id, id, version, ?::uuid, ?::json, ?::uuid, ?::text, ?::int[] from latest returning id
      ), ${events.queries}
      select version, name, document, owner_id, seq as last_event from latest, counter`,
     [
@@ -72,6 +74,9 @@ async function write(
       ...owned.params,
       user.userId,
       json(input),
+      rerun?.runId ?? null,
+      rerun?.from?.path ?? null,
+      rerun?.from ? `{${rerun.from.iteration.join()}}` : null,
       ...events.params,
     ],
   );

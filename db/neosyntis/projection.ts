@@ -77,6 +77,11 @@ export async function rebuildRun(
     const kept = batch.from - 1;
     await tx.execute('delete from run_steps where run_id = ? and ordinal > ?', [batch.runId, kept]);
     await tx.execute(
+      `delete from run_step_attempts a where run_id = ? and not exists (
+         select from run_steps s where s.run_id = a.run_id and s.path = a.path and s.iteration = a.iteration)`,
+      [batch.runId],
+    );
+    await tx.execute(
       `update runs set projected = ?, output = null, error = null, execution = null,
          steps_total = (select count(*) from run_steps where run_id = id) where id = ?`,
       [kept, batch.runId],
@@ -160,6 +165,7 @@ async function applyNext(
       provided: `exists (select from row${last ? '' : ' where row.progress <> row.reached'})`,
     },
   );
+  const { steps, earlier } = stepRows(batch);
   const [applied] = await prepared<{ before: string; owner_id: string | null; last_event: string | null }>(
     em,
     `with row as (
@@ -169,18 +175,44 @@ async function applyNext(
          and (r.execution is null or ?::text is null or r.execution in (?::text, ?::text))
        for update
      ), steps as (
-       insert into run_steps as s (run_id, path, iteration, ordinal, name, kind, status, attempt, host, started_at,
-         ended_at, input, output, error)
-       select row.id, x.path, x.iteration::int[], x.ordinal, x.name, x.kind, x.status, x.attempt, x.host, x."startedAt",
-         x."endedAt", x.input, x.output, x.error
-       from row, json_to_recordset(?::json) as x(path text, iteration text, ordinal bigint, name text, kind text,
-         status text, attempt int, host text, "startedAt" timestamptz, "endedAt" timestamptz, input json,
-         output json, error jsonb)
+       insert into run_steps as s (run_id, path, iteration, ordinal, begun, ended, name, kind, status, attempt, host,
+         started_at, ended_at, input, input_blob, output, output_blob, directive, context, context_blob, error, reused,
+         queue_ms, wait_ms)
+       select row.id, x.path, x.iteration::int[], x.ordinal, x.begun, x.ended, x.name, x.kind, x.status, x.attempt,
+         x.host, x."startedAt", x."endedAt", x.input, x."inputBlob", x.output, x."outputBlob", x.directive, x.context,
+         x."contextBlob", x.error, coalesce(x.reused, false), x."queueMs", x."waitMs"
+       from row, json_to_recordset(?::json) as x(path text, iteration text, ordinal bigint, begun bigint, ended bigint,
+         name text, kind text, status text, attempt int, host text, "startedAt" timestamptz, "endedAt" timestamptz,
+         input json, "inputBlob" text, output json, "outputBlob" text, directive text, context json,
+         "contextBlob" text, error jsonb, reused boolean, "queueMs" bigint, "waitMs" bigint)
        on conflict (run_id, path, iteration) do update set status = excluded.status, attempt = excluded.attempt,
-         host = coalesce(excluded.host, s.host), started_at = coalesce(excluded.started_at, s.started_at),
-         ended_at = excluded.ended_at, input = coalesce(excluded.input, s.input),
-         output = coalesce(excluded.output, s.output), error = excluded.error
+         begun = case when excluded.attempt = s.attempt then s.begun else excluded.begun end, ended = excluded.ended,
+         host = case when excluded.attempt = s.attempt then coalesce(excluded.host, s.host) else excluded.host end,
+         started_at = coalesce(excluded.started_at, s.started_at), ended_at = excluded.ended_at,
+         input = coalesce(excluded.input, s.input),
+         input_blob = case when excluded.input is null then s.input_blob else excluded.input_blob end,
+         output = excluded.output, output_blob = excluded.output_blob, directive = excluded.directive,
+         context = excluded.context, context_blob = excluded.context_blob, error = excluded.error,
+         reused = excluded.reused,
+         queue_ms = case when excluded.attempt = s.attempt then coalesce(excluded.queue_ms, s.queue_ms)
+           else excluded.queue_ms end,
+         wait_ms = case when excluded.attempt = s.attempt then coalesce(excluded.wait_ms, s.wait_ms)
+           else excluded.wait_ms end
        returning (xmax = 0) as is_new
+     ), before as (
+       insert into run_step_attempts (run_id, path, iteration, attempt, status, host, started_at, ended_at, error,
+         queue_ms, wait_ms)
+       select row.id, x.path, x.iteration::int[], x.attempt, x.status, x.host, x."startedAt", x."endedAt", x.error,
+         x."queueMs", x."waitMs"
+       from row, json_to_recordset(?::json) as x(path text, iteration text, attempt int, status text, host text,
+         "startedAt" timestamptz, "endedAt" timestamptz, error jsonb, "queueMs" bigint, "waitMs" bigint)
+       union all
+       select row.id, s.path, s.iteration, s.attempt, s.status, s.host, s.started_at, s.ended_at, s.error,
+         s.queue_ms, s.wait_ms
+       from row, json_to_recordset(?::json) as x(path text, iteration text, first int)
+         join run_steps s on s.path = x.path and s.iteration = x.iteration::int[] and s.attempt < x.first
+       where s.run_id = row.id
+       on conflict do nothing
      ), frames as (
        insert into run_events (run_id, seq, frame)
        select row.id, row.seq + x.n, x.frame || jsonb_build_object('seq', row.seq + x.n)
@@ -200,7 +232,9 @@ async function applyNext(
       ...[progress, execution],
       ...[runId, from - 1, progress, last ? OPEN : `{${status}}`],
       ...[execution, execution, batch.continues ?? execution],
-      json(stepRows(batch)),
+      json(steps),
+      json(earlier.told),
+      json(earlier.stored),
       json(frames),
       ...[frames.length, last?.status ?? null, last?.startedAt ?? null, last?.endedAt ?? null],
       from + changes.length - 1,
@@ -217,14 +251,45 @@ async function applyNext(
   };
 }
 
-/** Each step once, as its last change leaves it. */
+/**
+ * Each step once, as its last change leaves it. Of those that began again `earlier` are the attempts that the batch
+ * itself tells, and the steps whose attempts before `first` are in the database.
+ */
 function stepRows({ from, changes }: ProjectionBatch) {
-  const latest = new Map<string, StepChange & { ordinal: number }>();
+  const latest = new Map<string, StepRow>();
+  const told: StepRow[] = [];
+  const stored: { path: string; iteration: string; first: number }[] = [];
   changes.forEach((change, index) => {
     if (!('step' in change)) return;
-    const key = `${change.step.path} ${change.step.iteration.join('.')}`;
+    const { step } = change;
+    const number = from + index;
+    const iteration = `{${step.iteration.join(',')}}`;
+    const key = `${step.path} ${iteration}`;
     const before = latest.get(key);
-    latest.set(key, { ...before, ...change.step, ordinal: before?.ordinal ?? from + index });
+    const sameAttempt = before?.attempt === step.attempt ? before : undefined;
+    if (before && !sameAttempt) told.push(before);
+    if (!before && step.attempt > 1) stored.push({ path: step.path, iteration, first: step.attempt });
+    latest.set(key, {
+      ...inputOf(sameAttempt),
+      ...step,
+      iteration,
+      ordinal: before?.ordinal ?? number,
+      begun: sameAttempt?.begun ?? number,
+      ended: step.endedAt === undefined ? null : number,
+    });
   });
-  return [...latest.values()].map((step) => ({ ...step, iteration: `{${step.iteration.join(',')}}` }));
+  return { steps: [...latest.values()], earlier: { told, stored } };
 }
+
+interface StepRow extends Omit<StepChange, 'iteration'> {
+  iteration: string;
+  ordinal: number;
+  begun: number;
+  ended: number | null;
+}
+
+/** What is told once an attempt; all else a change has whole. */
+const inputOf = ({ input, inputBlob }: Partial<StepRow> = {}) => ({
+  ...(input === undefined ? {} : { input }),
+  ...(inputBlob === undefined ? {} : { inputBlob }),
+});

@@ -68,6 +68,7 @@ export async function pruneRuns(
   if (ids.length === 0) return { rows: 0, more: false };
   await tx.execute("set local idle_in_transaction_session_timeout = '2min'"); // blobs may be far away
   for (const id of ids) await removeBlobs(id);
+  await tx.execute('delete from run_step_attempts where run_id in (?)', [ids]);
   await tx.execute('delete from run_steps where run_id in (?)', [ids]);
   await tx.execute('delete from runs where id in (?)', [ids]);
   await tx.execute('delete from jobs where id in (?)', [ids]);

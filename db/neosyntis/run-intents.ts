@@ -1,5 +1,6 @@
 import type { Document } from '../../domain/neosyntis/dsl.ts';
 import type { StepChange } from '../../domain/neosyntis/projection.ts';
+import type { RerunFrom } from '../../domain/neosyntis/reuse.ts';
 import type { RunStatus } from '../../domain/neosyntis/runs.ts';
 import type { Json } from '../../domain/wire.ts';
 import type { Database } from '../orm.ts';
@@ -19,6 +20,7 @@ export interface RunIntent {
   document: Document;
   input: Json;
   name: string;
+  rerun?: { runId: string; from: RerunFrom };
 }
 
 /** Runs as the platform sees them, whoever owns them. */
@@ -75,14 +77,18 @@ export function createRunIntents({ em }: Database) {
     },
 
     async intent(id: string): Promise<RunIntent | undefined> {
-      const [found] = await rows<RunIntent>(
+      const [found] = await rows<RunIntent & { rerun: RunIntent['rerun'] | null }>(
         em,
-        `select r.workflow_id as "workflowId", r.version, v.document, r.input, j.name
+        `select r.workflow_id as "workflowId", r.version, v.document, r.input, j.name,
+           case when r.rerun_from is not null then json_build_object('runId', r.rerun_of, 'from',
+             json_build_object('path', r.rerun_from, 'iteration', r.rerun_iteration)) end as rerun
          from runs r join jobs j on j.id = r.id
          join workflow_versions v on v.workflow_id = r.workflow_id and v.version = r.version where r.id = ?`,
         [id],
       );
-      return found;
+      if (!found) return undefined;
+      const { rerun, ...intent } = found;
+      return rerun ? { ...intent, rerun } : intent;
     },
   };
 }

@@ -55,8 +55,11 @@ export interface SettledStep {
 /** A host that is back, or never was away, takes the question within this time, or not at all. */
 export const SETTLED_WITHIN_MS = 12_000;
 
-/** `exitCode` of a process that a signal ended is 128 + the signal's number, as in a shell. */
-export type CodeResult = { host: string; stdoutBytes: number; stderrBytes: number } & (
+/**
+ * `exitCode` of a process that a signal ended is 128 + the signal's number, as in a shell. `queueMs` is how long the
+ * step was in the host's queue, when that is known.
+ */
+export type CodeResult = { host: string; stdoutBytes: number; stderrBytes: number; queueMs?: number } & (
   | { outcome: 'ok'; output: Json; exitCode: number }
   | { outcome: 'problem'; problem: RunProblem; exitCode?: number }
 );

@@ -11,6 +11,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { EventActivities } from '../../activities/platform/neosyntis/events.ts';
+import type { ReuseActivities } from '../../activities/platform/neosyntis/reuse.ts';
 import type { RunActivities } from '../../activities/platform/neosyntis/runs.ts';
 import type { SecretActivities } from '../../activities/platform/neosyntis/secrets.ts';
 import { runSignals } from '../../domain/names.ts';
@@ -18,6 +19,7 @@ import type { Document } from '../../domain/neosyntis/dsl.ts';
 import type { DeliveredEvent } from '../../domain/neosyntis/events.ts';
 import type { GuardedExpression } from '../../domain/neosyntis/guarded.ts';
 import type { RunChange } from '../../domain/neosyntis/projection.ts';
+import type { RerunFrom } from '../../domain/neosyntis/reuse.ts';
 import type { RunProblem } from '../../domain/neosyntis/runs.ts';
 import { asItRuns } from '../../domain/neosyntis/use.ts';
 import type { Json } from '../../domain/wire.ts';
@@ -28,11 +30,13 @@ import { createEvaluator } from './engine/evaluator.ts';
 import { type Frame, framed, type Packed, pack, Unwound, unpack, valueIn } from './engine/frames.ts';
 import { createInbox, type InboxState } from './engine/inbox.ts';
 import { jq } from './engine/jq.ts';
+import { createKeeper } from './engine/keeper.ts';
 import { createLeg } from './engine/leg.ts';
 import { runList } from './engine/list.ts';
 import { createPlacer } from './engine/place.ts';
 import { TaskFailure } from './engine/problem.ts';
 import { createRecorder, type RecorderState } from './engine/recorder.ts';
+import { loadReuse } from './engine/reuse.ts';
 import { createSchemaChecker } from './engine/schemas.ts';
 import type { RunContext } from './engine/scope.ts';
 import { createStanding } from './engine/standing.ts';
@@ -42,13 +46,13 @@ import { createTurns, type InTurn } from './engine/turns.ts';
 import { createVerbCaller } from './engine/verbs.ts';
 
 /** Bookkeeping: tried until the database is back, however long that takes. */
-const { project } = proxyActivities<RunActivities>({
+const { project, keepValue } = proxyActivities<RunActivities>({
   startToCloseTimeout: '20 seconds',
   retry: { initialInterval: 100, maximumInterval: '5 seconds' },
 });
 
 /** Cheap and idempotent; also tried until the database is back. */
-const local = proxyLocalActivities<RunActivities & SecretActivities & EventActivities>({
+const local = proxyLocalActivities<RunActivities & SecretActivities & EventActivities & ReuseActivities>({
   startToCloseTimeout: '10 seconds',
   retry: { initialInterval: 50, maximumInterval: '1 second' },
 });
@@ -56,6 +60,12 @@ const local = proxyLocalActivities<RunActivities & SecretActivities & EventActiv
 /** What happens while the run waits: a workflow task stays open for so long, and no longer. */
 const quick = proxyLocalActivities<RunActivities>({
   startToCloseTimeout: '1 second',
+  retry: { maximumAttempts: 1 },
+});
+
+/** What storage takes. */
+const brief = proxyLocalActivities<RunActivities>({
+  startToCloseTimeout: '5 seconds',
   retry: { maximumAttempts: 1 },
 });
 
@@ -74,6 +84,8 @@ export interface RunInput {
   input: Json;
   /** After so many tasks and rounds another execution goes on. */
   legTasks?: number;
+  /** The run whose outcomes count until that step. */
+  rerun?: { runId: string; from: RerunFrom };
 }
 
 /** What one execution of a run hands to the next. */
@@ -93,7 +105,7 @@ export interface Carried {
  * execution after the other, each from where the one before stood.
  */
 export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundles: Json[][]): Promise<Json> {
-  const { document, input, workflowId, version, legTasks } = about;
+  const { document, input, workflowId, version, legTasks, rerun } = about;
   const { workflowId: runId, runId: execution, startTime } = workflowInfo();
   const begun = new Date(carried?.startedAt ?? startTime);
   const startedAt = begun.toISOString();
@@ -102,7 +114,12 @@ export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundle
   setHandler(eventsSignal, inbox.receive);
   const engine = await jq();
   const inTurn = createTurns();
-  const recorder = createRecorder(runId, { quick: inTurn(quick.tell), patient: project }, carried?.recorder);
+  const projectors = {
+    quick: inTurn(quick.tell),
+    patient: project,
+    keep: createKeeper({ quick: inTurn(brief.keepValue), patient: keepValue }),
+  };
+  const recorder = createRecorder(runId, projectors, carried?.recorder);
   if (!carried) recorder.run({ status: 'running', startedAt });
   const budget = createBudget(() => recorder.flush());
   const evaluateGuarded = inTurn(local.evaluateGuarded);
@@ -143,6 +160,12 @@ export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundle
   };
   try {
     const written = asItRuns(document);
+    if (rerun)
+      run.reuse = await loadReuse(
+        { reusable: inTurn(local.reusable), reusedValues: inTurn(local.reusedValues) },
+        rerun,
+        budget,
+      );
     let frame = carried && unpack({ frame: carried.frame, bundles });
     for (;;) {
       const ended = await inLegs(() => runDocument(run, written, input, begun.getTime(), frame));

@@ -10,6 +10,7 @@ import type { Json } from '../../../domain/wire.ts';
 import { createNews } from '../../../drivers/bus/news.ts';
 import type { Bus } from '../../../drivers/bus/port.ts';
 import type { GuardedEvaluator } from '../../../drivers/expressions/guarded.ts';
+import type { Payloads } from '../../../drivers/payloads/converter.ts';
 import { waitUntil } from '../../wait-until.ts';
 import { createLogRequests } from './log-requests.ts';
 import { createPlace } from './place.ts';
@@ -23,6 +24,7 @@ export interface RunActivityDeps {
   resets: Resets;
   /** Runs the steps of those who name no host. */
   defaultHost: string;
+  keep: Payloads['keep'];
 }
 
 /** How long a run's end waits for the last lines of its steps. */
@@ -37,7 +39,7 @@ export interface PlacedStep {
 
 /** What a run asks of the platform. All are idempotent. */
 export function createRunActivities(deps: RunActivityDeps) {
-  const { database, bus, hostGrants, guarded, resets, defaultHost } = deps;
+  const { database, bus, hostGrants, guarded, resets, defaultHost, keep } = deps;
   const ask = createLogRequests(bus);
   /** Frames go out after the commit; one that is lost is seen by its number and read from the database. */
   const publish = createNews(bus).run;
@@ -98,6 +100,15 @@ export function createRunActivities(deps: RunActivityDeps) {
     async finish(batch: ProjectionBatch, logged: boolean): Promise<void> {
       if (logged) await logsToCome(batch);
       publish(batch.runId, await applied(batch));
+    },
+
+    /** Keeps a value of the run that is too large for a row, and gives its name. */
+    keepValue(value: Json): Promise<string> {
+      const { workflowExecution, namespace } = activityInfo();
+      return keep(value, {
+        namespace: namespace ?? 'default',
+        workflowId: workflowExecution?.workflowId ?? '',
+      });
     },
 
     /** The host for a step of a run, or why there is none now. */

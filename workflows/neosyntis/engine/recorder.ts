@@ -1,5 +1,11 @@
 import { CancellationScope, condition, log } from '@temporalio/workflow';
-import type { Change, ProjectionBatch, RunChange, StepChange } from '../../../domain/neosyntis/projection.ts';
+import type {
+  Change,
+  ProjectionBatch,
+  RunChange,
+  StepBlobs,
+  StepChange,
+} from '../../../domain/neosyntis/projection.ts';
 import { RECORDED_STEPS_LIMIT } from '../../../domain/neosyntis/runs.ts';
 import { byteLength } from '../../../domain/neosyntis/shown.ts';
 import type { Json } from '../../../domain/wire.ts';
@@ -19,6 +25,8 @@ export interface Projectors {
   quick(batch: ProjectionBatch): Promise<unknown>;
   /** Tried until the database is back. */
   patient(batch: ProjectionBatch): Promise<void>;
+  /** Keeps a large value as a blob of the run, and gives its name; tried until storage is back. */
+  keep(value: Json): Promise<string>;
 }
 
 /** Of the executions of the run before this one. */
@@ -33,6 +41,8 @@ export interface RecorderState {
   /** Temporal's id of the one before. */
   continues: string;
 }
+/** What a change shows by its beginning only, whole. */
+export type Large = Partial<Record<keyof StepBlobs, Json>>;
 
 /**
  * Collects what happens in a run and hands it on in order. What changed shortly before a verb is called travels with
@@ -42,7 +52,7 @@ export interface RecorderState {
  */
 export function createRecorder(
   runId: string,
-  { quick, patient }: Projectors,
+  { quick, patient, keep }: Projectors,
   { continues, ...known }: Partial<RecorderState> = {},
 ) {
   /** Changes that are not known to be in the database, from number `first` on. */
@@ -53,6 +63,8 @@ export function createRecorder(
   let settling = false;
   let wanted = false;
   let flushedAt = 0;
+  /** Changes with values that are to be kept before the change is told. */
+  const large = new Map<StepChange, Large>();
 
   function record(change: Change): void {
     changes.push(change);
@@ -68,6 +80,21 @@ export function createRecorder(
       size += sizeOf(changes[count++]);
     const some = { runId, from: first, changes: changes.slice(0, count), progress };
     return continues === undefined ? some : { ...some, continues };
+  }
+
+  /** The batch, once the large values of its changes are kept. */
+  async function kept(one: ProjectionBatch): Promise<ProjectionBatch> {
+    if (large.size === 0) return one;
+    for (const change of one.changes) {
+      if (!('step' in change)) continue;
+      const values = large.get(change.step) ?? {};
+      for (const name of blobNames) {
+        const value = values[name];
+        if (value !== undefined) change.step[name] = await keep(value);
+      }
+      large.delete(change.step);
+    }
+    return one;
   }
 
   function projected({ changes: done }: ProjectionBatch): void {
@@ -93,7 +120,7 @@ export function createRecorder(
       await condition(() => closed || ((wanted || settling) && changes.length > 0));
       if (closed) return;
       wanted = changes.length > BATCH.changes;
-      await project(batch());
+      await project(await kept(batch()));
     }
   }
   // A run that is cancelled still says so.
@@ -102,8 +129,13 @@ export function createRecorder(
   return {
     /** Whether a new step still gets a row of its own. */
     admit: (): boolean => ++steps <= RECORDED_STEPS_LIMIT,
-    step(step: StepChange): void {
+    /** `values` are those that it shows by their beginnings only. */
+    step(step: StepChange, values: Large = {}): void {
       logged ||= step.stdoutBytes !== undefined;
+      if (blobNames.some((name) => values[name] !== undefined)) {
+        large.set(step, values);
+        wanted = true; // they are held in memory until they are kept
+      }
       record({ step });
     },
     run: (run: RunChange) => record({ run }),
@@ -115,7 +147,7 @@ export function createRecorder(
     },
     /** What a call that takes long should make known; nothing when that is done already or too much. */
     news(): ProjectionBatch | undefined {
-      return wanted || changes.length === 0 ? undefined : batch();
+      return wanted || large.size > 0 || changes.length === 0 ? undefined : batch();
     },
     /** From 0 to 1; it never goes back. */
     progressTo(share: number) {
@@ -136,15 +168,17 @@ export function createRecorder(
     async drain(): Promise<{ last: ProjectionBatch; logged: boolean }> {
       closed = true;
       await pumping;
-      let last = batch();
+      let last = await kept(batch());
       while (last.changes.length < changes.length) {
         await project(last);
-        last = batch();
+        last = await kept(batch());
       }
       return { last, logged };
     },
   };
 }
+
+const blobNames = ['inputBlob', 'outputBlob', 'contextBlob'] as const;
 
 const sizeOf = (change: Change | undefined): number => byteLength((change ?? null) as unknown as Json); // a change is JSON
 

@@ -8,6 +8,7 @@ import type { RunEvents } from './events.ts';
 import type { Frame } from './frames.ts';
 import type { Leg } from './leg.ts';
 import type { Recorder } from './recorder.ts';
+import type { Reuse } from './reuse.ts';
 import type { SchemaChecker } from './schemas.ts';
 import type { Standing } from './standing.ts';
 import type { StepRecord } from './step-record.ts';
@@ -34,6 +35,8 @@ export interface RunContext {
   /** Tasks that were run, against loops without an end. */
   executed: number;
   tasks: TaskExecutors;
+  /** What counts of an earlier run that this one repeats. */
+  reuse?: Reuse;
 }
 
 /** Where a task stands. */
@@ -81,6 +84,7 @@ export interface Outcome {
   /** What comes next, when the task decided it (switch, or an `end` inside). */
   directive?: Directive;
   host?: string;
+  queueMs?: number;
   stdoutBytes?: number;
   stderrBytes?: number;
   /** What the events of a `listen` were correlated by. */

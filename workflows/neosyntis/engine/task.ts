@@ -1,5 +1,6 @@
 import type { Task } from '../../../domain/neosyntis/dsl.ts';
 import { standardProblem } from '../../../domain/neosyntis/problems.ts';
+import type { Reused } from '../../../domain/neosyntis/reuse.ts';
 import { VALUE_LIMIT_BYTES } from '../../../domain/neosyntis/runs.ts';
 import { byteLength } from '../../../domain/neosyntis/shown.ts';
 import type { Json } from '../../../domain/wire.ts';
@@ -10,7 +11,7 @@ import type { Variables } from './evaluator.ts';
 import { type Frame, framed, Unwound, valueIn } from './frames.ts';
 import { failure, RunExhausted } from './problem.ts';
 import type { Outcome, RunContext, Scope, StepScope, TaskExecutor } from './scope.ts';
-import { recordStep, type StepState } from './step-record.ts';
+import { recordStep, type StepRecord, type StepState } from './step-record.ts';
 import { timeoutMs, within } from './timeout.ts';
 
 const EXECUTED_LIMIT = 1_000_000;
@@ -52,6 +53,8 @@ export async function runTask(
     if (!begun) {
       limitRun(run);
       await run.budget.step();
+      const known = run.reuse && (await run.reuse.take(scope));
+      if (known) return reused(run, step, known, scope);
       if (task.if !== undefined && !(await run.evaluator.condition(task.if, raw, variables))) {
         step.skipped(raw);
         return { output: raw };
@@ -76,15 +79,25 @@ export async function runTask(
     variables = { ...variables, context: run.context, task: { ...about, output: outcome.output } };
     const { output, context } = await shapeOutput(run, task, outcome.output, variables);
     if (context !== undefined) run.context = context;
-    step.completed(output, outcome);
+    const done = { ...outcome, output, ...directive(outcome, task) };
+    step.completed(output, done, context);
     run.recorder.progressTo(scope.from + scope.span);
-    return { ...outcome, output, ...directive(outcome, task) };
+    return done;
   } catch (error) {
     if (error instanceof Unwound) throw error;
     throw step.failed(error);
   } finally {
     leavable();
   }
+}
+
+/** The task is not done: it gave this in the run that this one repeats. */
+function reused(run: RunContext, step: StepRecord, known: Reused, scope: Scope): Outcome {
+  step.reused(known);
+  if (known.context) [run.context] = known.context;
+  run.recorder.progressTo(scope.from + scope.span);
+  const { output, directive } = known;
+  return directive === undefined ? { output } : { output, directive };
 }
 
 async function inputOf(run: RunContext, task: Task, raw: Json, variables: Variables): Promise<Json> {

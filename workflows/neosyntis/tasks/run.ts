@@ -56,9 +56,10 @@ export const runRun: TaskExecutor<RunTask> = async (run, task, input, scope, var
   return run.code(code, {
     wanted: wantedOf(host, capability),
     moves: task.metadata?.onHostLoss === 'move' && task.metadata.idempotent === true,
-    again() {
+    waited: step.waited,
+    again(lost) {
       const attempt = scope.again();
-      step.moves(attempt);
+      step.moves(attempt, lost);
       return attempt;
     },
   });
