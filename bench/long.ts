@@ -13,7 +13,7 @@ const LOOK_MS = 5_000;
 const steps = [
   {
     loop: {
-      for: { in: `[range(${ROUNDS})]` },
+      for: { in: '.items' },
       do: [{ add: { set: { sum: '${ .sum + $item }' } } }],
     },
   },
@@ -27,10 +27,13 @@ interface Run {
 }
 
 await withInstallation(async ({ stack, call }) => {
-  const { id } = await call<{ id: string }>('POST', '/api/neosyntis/workflows', { name: 'bench long', steps });
+  const { id } = await call<{ id: string }>('POST', '/api/neosyntis/workflows', {
+    name: 'bench long',
+    steps,
+  });
   const startedAt = performance.now();
   const { run_id } = await call<{ run_id: string }>('POST', `/api/neosyntis/workflows/${id}/trigger`, {
-    input: { sum: 0 },
+    input: { items: Array.from({ length: ROUNDS }, (_, index) => index) },
   });
   const worker_mb: number[] = [];
   let run: Run;
