@@ -13,7 +13,7 @@ const LOOK_MS = 5_000;
 const steps = [
   {
     loop: {
-      for: { in: `[range(${ROUNDS})]` },
+      for: { in: '.items' },
       do: [{ add: { set: { sum: '${ .sum + $item }' } } }],
     },
   },
@@ -33,7 +33,7 @@ await withInstallation(async ({ stack, call }) => {
   });
   const startedAt = performance.now();
   const { run_id } = await call<{ run_id: string }>('POST', `/api/neosyntis/workflows/${id}/trigger`, {
-    input: { sum: 0 },
+    input: { items: Array.from({ length: ROUNDS }, (_, index) => index) },
   });
   const worker_mb: number[] = [];
   let run: Run;
