@@ -24,7 +24,16 @@ export interface Frame {
 /** What a change is to those who watch; its number is known once it is stored. */
 export function frame(runId: string, change: Change): Omit<Frame, 'seq'> {
   if ('step' in change) {
-    const { startedAt, endedAt, input: _input, output: _output, error, host, ...step } = change.step;
+    const {
+      startedAt,
+      endedAt,
+      input: _input,
+      output: _output,
+      error,
+      host,
+      correlationKeys,
+      ...step
+    } = change.step;
     return {
       type: 'step',
       step: {
@@ -33,6 +42,7 @@ export function frame(runId: string, change: Change): Omit<Frame, 'seq'> {
         started_at: startedAt ?? null,
         ended_at: endedAt ?? null,
         error: error ?? null,
+        ...(correlationKeys === undefined ? {} : { correlation_keys: correlationKeys }),
       },
     };
   }

@@ -21,6 +21,8 @@ export interface StepChange extends StepLogs {
   input?: Json;
   output?: Json;
   error?: RunProblem;
+  /** Of a `listen`: what its events were correlated by. */
+  correlationKeys?: { [name: string]: Json };
 }
 
 export interface RunChange {

@@ -78,6 +78,8 @@ export interface Outcome {
   host?: string;
   stdoutBytes?: number;
   stderrBytes?: number;
+  /** What the events of a `listen` were correlated by. */
+  correlationKeys?: { [name: string]: Json };
 }
 
 /** Runs what is particular to one kind of task, between `input.from` and `output.as`. */

@@ -90,7 +90,8 @@ export type StepRecord = ReturnType<typeof recordStep>;
 /** Of the platform's own work; what went wrong there is in its log and in Temporal. */
 const unexplained = (error: ActivityFailure) => `The platform could not do its part (${error.activityType}).`;
 
-const logged = ({ host, stdoutBytes, stderrBytes }: Outcome) => ({
+const logged = ({ host, stdoutBytes, stderrBytes, correlationKeys }: Outcome) => ({
+  ...(correlationKeys === undefined ? {} : { correlationKeys }),
   ...(host === undefined ? {} : { host }),
   ...(stdoutBytes === undefined ? {} : { stdoutBytes, stderrBytes: stderrBytes ?? 0 }),
 });

@@ -54,7 +54,10 @@ interface Here {
 
 async function listen(run: RunContext, task: ListenTask, state: ListenState, here: Here): Promise<Outcome> {
   const { to, read = 'data' } = task.listen;
-  const done = () => ({ output: state.output });
+  const done = (): Outcome => {
+    const { keys } = state.to;
+    return { output: state.output, ...(Object.keys(keys).length > 0 ? { correlationKeys: keys } : {}) };
+  };
   for (;;) {
     const { event, consume } = await next(run, state.reader);
     const variables = { ...here.variables, context: run.context };
