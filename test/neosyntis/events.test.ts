@@ -366,7 +366,10 @@ describe('Lifecycle events', () => {
 
 describe('A posted event', () => {
   test('may come with its attributes in headers', async () => {
-    const runId = await start([{ hear: one('headers', { read: 'envelope' }) }]);
+    const runId = await start([
+      { big: { ...one('big'), output: { as: '.[0] | length' } } },
+      { hear: one('headers', { read: 'envelope' }) },
+    ]);
     const answer = await world.api('POST', path(runId), {
       token: user.token,
       body: [1, 2],
@@ -379,7 +382,12 @@ describe('A posted event', () => {
       },
     });
     expect(answer).toMatchObject({ status: 202, body: { id: 'h1', source: '/x' } });
-    expect((await ended(runId)).output).toEqual([
+    // The largest that there may be: a signal with it is over what Temporal is given by value.
+    const size = 256 * 1024 - JSON.stringify(event('big', '')).length - 10;
+    await post(event('big', 'x'.repeat(size)), runId);
+    const run = await ended(runId);
+    expect(stepAt(run, 'big').output).toBe(size);
+    expect(run.output).toEqual([
       {
         specversion: '1.0',
         id: 'h1',
