@@ -4,6 +4,7 @@ import { runSignals } from '../../domain/names.ts';
 import { eventProblems } from '../../domain/neosyntis/cloud-event.ts';
 import { lifecycleEvents } from '../../domain/neosyntis/lifecycle.ts';
 import { isEnded } from '../../domain/neosyntis/runs.ts';
+import { createInbox, type Reader } from '../../workflows/neosyntis/engine/inbox.ts';
 import { until } from '../support/client.ts';
 import { enterWorld, expectStatus, type Run, type TestUser, type World } from '../support/world.ts';
 
@@ -361,6 +362,49 @@ describe('Lifecycle events', () => {
       'status-changed cancelled',
     ]);
     expect(made.flatMap((event) => eventProblems(event))).toEqual([]);
+  });
+});
+
+describe('What a run has received', () => {
+  const of = (seq: number, direct: boolean, text = '') => ({
+    seq,
+    direct,
+    event: { specversion: '1.0' as const, id: `${seq}`, source: '/s', type: 't', data: text },
+  });
+  const taken = (inbox: ReturnType<typeof createInbox>, reader: Reader) => {
+    const ids: string[] = [];
+    for (let found = inbox.take(reader); found; found = inbox.take(reader)) ids.push(found.event.id);
+    return ids;
+  };
+
+  test('is each event once, for every listener since it began, and what was sent to the run for the first that wants it', () => {
+    const inbox = createInbox();
+    inbox.receive([of(1, true), of(2, false), of(3, true)]);
+    const first = inbox.open();
+    inbox.receive([of(3, true), of(4, false), of(4, false)]);
+    const second = inbox.open();
+    inbox.take(first)?.consume();
+    expect(taken(inbox, first)).toEqual(['3', '4']);
+    expect(taken(inbox, second)).toEqual(['3']);
+    // All of it is JSON, and goes on elsewhere.
+    const again = createInbox(JSON.parse(JSON.stringify(inbox.state)));
+    again.receive([of(4, false), of(5, true)]);
+    expect(taken(again, again.open())).toEqual(['3', '5']);
+  });
+
+  test('is the newest 1,000 events of those that nobody wants, and says so when a listener is too far behind', () => {
+    const inbox = createInbox();
+    inbox.receive(Array.from({ length: 1_200 }, (_, n) => of(n, true)));
+    const late = inbox.open();
+    const ids = taken(inbox, late);
+    expect([ids.length, ids[0], ids.at(-1)]).toEqual([1_000, '200', '1199']);
+    inbox.receive([of(2_000, true, 'x'.repeat(600_000)), of(2_001, true, 'x'.repeat(600_000))]);
+    expect(taken(inbox, late)).toEqual(['2000', '2001']);
+    inbox.receive([of(2_002, false)]);
+    expect(taken(inbox, inbox.open())).toEqual(['2001']);
+    for (let n = 0; n < 20; n++) inbox.receive([of(3_000 + n, false, 'x'.repeat(600_000))]);
+    expect([inbox.isFull(), inbox.has(late)]).toEqual([true, true]);
+    expect(inbox.state.bytes).toBeLessThan(11 * 1024 * 1024);
   });
 });
 
