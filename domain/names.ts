@@ -36,6 +36,8 @@ export const topics = {
   run: (runId: string) => `vareon/runs/${runId}`,
   /** Every event of the installation, numbered. */
   events: 'vareon/events',
+  /** Lifecycle events of runs that others listen to, with their owner. */
+  lifecycle: 'vareon/lifecycle',
   /** Log chunks of a host's steps, from the host. */
   hostLogs: (host: string) => `vareon/hosts/${host}/logs`,
   anyHostLogs: 'vareon/hosts/+/logs',

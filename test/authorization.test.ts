@@ -31,8 +31,10 @@ const ownWorkflow =
   async (): Promise<Sent> => ({ path: `${path}/${await world.newWorkflow(owner(), steps)}${suffix}`, body });
 
 const ownRun =
-  (prefix: string, suffix = '') =>
-  async (): Promise<Sent> => ({ path: `${prefix}/${(await world.run(owner(), steps)).id}${suffix}` });
+  (prefix: string, suffix = '', body?: unknown) =>
+  async (): Promise<Sent> => ({ path: `${prefix}/${(await world.run(owner(), steps)).id}${suffix}`, body });
+
+const someEvent = () => ({ specversion: '1.0', id: uuidv7(), source: '/test', type: 'org.example.said' });
 
 /** A run that ended, for all requests that only read. */
 let readRun: Promise<{ id: string }> | undefined;
@@ -204,6 +206,12 @@ const table: Record<string, Row> = {
   'POST /api/neosyntis/runs/{run_id}/cancel': [
     [401, 403, 202, 404, 202],
     ownRun('/api/neosyntis/runs', '/cancel'),
+  ],
+  'POST /api/neosyntis/events': [[401, 403, 202, 202, 202], () => ({ body: someEvent() })],
+  // The run has ended; test/neosyntis/events.test.ts has some that go on.
+  'POST /api/neosyntis/runs/{run_id}/events': [
+    [401, 403, 409, 404, 409],
+    ownRun('/api/neosyntis/runs', '/events', someEvent()),
   ],
   'GET /api/neosyntis/secrets': [[401, 403, 200, 200, 200]],
   'POST /api/neosyntis/secrets': [

@@ -3,6 +3,7 @@ import { Worker } from '@temporalio/worker';
 import {
   createEventActivities,
   createEventReconciler,
+  createLifecycle,
   createWorkerDelivery,
 } from '../activities/platform/neosyntis/events.ts';
 import { createHttp } from '../activities/platform/neosyntis/http.ts';
@@ -24,6 +25,7 @@ import { createEventSubscriptions } from '../db/neosyntis/event-subscriptions.ts
 import { createEventStore } from '../db/neosyntis/events.ts';
 import { createReuseRepository } from '../db/neosyntis/reuse.ts';
 import { createRunOwners } from '../db/neosyntis/run-owners.ts';
+import { createLifecycleStore } from '../db/neosyntis/lifecycle.ts';
 import { createSecretValues } from '../db/neosyntis/secret-values.ts';
 import { migrate, openDatabase } from '../db/orm.ts';
 import { createHostGrantRepository } from '../db/system/host-grants.ts';
@@ -107,6 +109,10 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
   const transport = config.SMTP_URL
     ? createSmtpTransport({ url: config.SMTP_URL, from: config.SMTP_FROM })
     : undefined;
+  const store = createEventStore(database);
+  const lifecycle = createLifecycleStore(database);
+  const deliver = createWorkerDelivery({ store, client, log });
+  const sendLifecycle = createLifecycle({ lifecycle, deliver, bus, log });
   const runActivities = createRunActivities({
     database,
     bus,
@@ -115,6 +121,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
     resets,
     defaultHost: config.VAREON_HOST_NAME,
     keep,
+    sendLifecycle,
   });
   const outbound = createOutboundClient({
     allow: list(config.VAREON_OUTBOUND_ALLOW),
@@ -133,8 +140,6 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
     },
     { opened: createOpener({ secrets: secretValues, guarded, known }), tell: runActivities.project },
   );
-  const store = createEventStore(database);
-  const deliver = createWorkerDelivery({ store, client, log });
   const worker = await Worker.create({
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
@@ -160,7 +165,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
         client,
         resets,
         ...starter,
-        reconcileEvents: createEventReconciler({ store, deliver }),
+        reconcileEvents: createEventReconciler({ store, lifecycle, deliver, sendLifecycle }),
         log,
       }),
       ...createRetentionActivities({

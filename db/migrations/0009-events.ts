@@ -5,7 +5,7 @@ export class Events extends Migration {
     // One row an event; of an owner's events (and of those posted to one run) source and id are a name.
     this.addSql(`
       create table event_inbox (
-        seq bigint generated always as identity primary key,
+        seq bigserial primary key,
         owner_id uuid not null,
         source text not null,
         id text not null,

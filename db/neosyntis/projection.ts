@@ -5,11 +5,14 @@ import type { Database, Sql } from '../orm.ts';
 import { json, prepared, rows } from '../sql.ts';
 import { appending } from '../system/events.ts';
 import { type Frame, frame } from './frames.ts';
+import { noteLifecycle } from './lifecycle.ts';
 import { runEvents } from './run-events.ts';
 
 export interface Projected {
   frames: Frame[];
   events: StoredEvent[];
+  /** Somebody waits for lifecycle events of it: what they are to be made of is noted. */
+  lifecycle?: true;
   /** The row tells of another execution of the run: nothing was applied. */
   isOther?: true;
 }
@@ -166,7 +169,12 @@ async function applyNext(
     },
   );
   const { steps, earlier } = stepRows(batch);
-  const [applied] = await prepared<{ before: string; owner_id: string | null; last_event: string | null }>(
+  const [applied] = await prepared<{
+    before: string;
+    owner_id: string | null;
+    last_event: string | null;
+    lifecycle: boolean;
+  }>(
     em,
     `with row as (
        select r.id, j.seq, j.progress, j.owner_id, ?::real as reached, ?::text as execution
@@ -226,8 +234,8 @@ async function applyNext(
        update runs set steps_total = steps_total + (select count(*) from steps where is_new), projected = ?::bigint,
          output = ?::json, error = ?::jsonb, execution = coalesce(row.execution, runs.execution)
        from row where runs.id = row.id
-     ), ${news.queries}
-     select row.seq as before, row.owner_id, counter.seq as last_event from row left join counter on true`,
+     ), ${noteLifecycle}, ${news.queries}
+     select row.seq as before, row.owner_id, counter.seq as last_event, exists (select from due) as lifecycle from row left join counter on true`,
     [
       ...[progress, execution],
       ...[runId, from - 1, progress, last ? OPEN : `{${status}}`],
@@ -240,6 +248,7 @@ async function applyNext(
       from + changes.length - 1,
       ended && last.output !== undefined ? json(last.output) : null,
       ended && last.error !== undefined ? json(last.error) : null,
+      frames.length,
       ...news.params,
     ],
   );
@@ -248,6 +257,7 @@ async function applyNext(
   return {
     frames: frames.map((one, index) => ({ ...one, seq: before + index + 1 }) as Frame),
     events: applied.last_event === null ? [] : news.stored(Number(applied.last_event), applied.owner_id),
+    ...(applied.lifecycle ? { lifecycle: true } : {}),
   };
 }
 

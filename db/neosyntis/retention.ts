@@ -1,3 +1,4 @@
+import { EVENTS_KEPT_DAYS } from '../../domain/neosyntis/events.ts';
 import type { Sql } from '../orm.ts';
 import { rows } from '../sql.ts';
 import type { Piece } from '../system/retention.ts';
@@ -88,4 +89,22 @@ export async function pruneWorkflows(tx: Sql, days: number): Promise<Piece> {
   await tx.execute('delete from workflow_versions where workflow_id in (?)', [ids]);
   await tx.execute('delete from workflows where id in (?)', [ids]);
   return { rows: ids.length, more: true };
+}
+
+/** Events that one statement deletes at most. */
+const EVENTS = 1_000;
+
+/** Deletes the oldest events for runs, but none that is still to be delivered. */
+export async function pruneInbox(tx: Sql): Promise<Piece> {
+  const [found] = await rows<{ n: number }>(
+    tx,
+    `with gone as (
+       delete from event_inbox where seq in (
+         select e.seq from event_inbox e where e.received_at < now() - interval '${EVENTS_KEPT_DAYS} days'
+           and not exists (select from event_deliveries d where d.seq = e.seq)
+         order by e.received_at limit ${EVENTS})
+       returning 1)
+     select count(*)::int as n from gone`,
+  );
+  return { rows: found?.n ?? 0, more: found?.n === EVENTS };
 }

@@ -238,6 +238,10 @@ export const workflowOwnership = {
   async reassign(em: Sql, fromUserId: string, toUserId: string): Promise<void> {
     await em.execute('update workflows set owner_id = ? where owner_id = ?', [toUserId, fromUserId]);
     await em.execute('update jobs set owner_id = ? where owner_id = ?', [toUserId, fromUserId]);
+    await em.execute('update event_subscriptions set owner_id = ? where owner_id = ?', [
+      toUserId,
+      fromUserId,
+    ]);
     await em.execute('update events set owner_id = ? where owner_id = ?', [toUserId, fromUserId]);
   },
 };

@@ -37,6 +37,8 @@ export interface StepChange extends StepLogs, StepBlobs {
   context?: [Json];
   /** Its outcome is that of an earlier run. */
   reused?: true;
+  /** Of a `listen`: what its events were correlated by. */
+  correlationKeys?: { [name: string]: Json };
 }
 
 export interface RunChange {

@@ -1,9 +1,12 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { EventSubscriptions } from '../../../db/neosyntis/event-subscriptions.ts';
 import type { EventStore } from '../../../db/neosyntis/events.ts';
+import type { LifecycleStore } from '../../../db/neosyntis/lifecycle.ts';
 import { runSignals } from '../../../domain/names.ts';
 import type { WorkflowEvent } from '../../../domain/neosyntis/cloud-event.ts';
 import type { Listening } from '../../../domain/neosyntis/events.ts';
+import { createNews } from '../../../drivers/bus/news.ts';
+import type { Bus } from '../../../drivers/bus/port.ts';
 import { createDelivery, type Deliver } from '../../../drivers/events/delivery.ts';
 import type { Logger } from '../../../logs.ts';
 
@@ -12,6 +15,20 @@ const SIGNAL_WITHIN_MS = 5_000;
 
 /** A signal that was lost is noticed after this time. */
 const LOST_AFTER_MS = 3_000;
+
+interface LifecycleDeps {
+  lifecycle: LifecycleStore;
+  deliver: Deliver;
+  bus: Pick<Bus, 'publish'>;
+  log: Logger;
+}
+
+interface ReconcilerDeps {
+  store: EventStore;
+  lifecycle: LifecycleStore;
+  deliver: Deliver;
+  sendLifecycle(runId: string): Promise<void>;
+}
 
 /** Delivery by a worker's own connection to Temporal. */
 export const createWorkerDelivery = ({
@@ -64,10 +81,25 @@ export function createEventActivities(deps: {
 
 export type EventActivities = ReturnType<typeof createEventActivities>;
 
+/** Makes the lifecycle events of a run that are due, for the bus and for the runs that wait for them. */
+export const createLifecycle =
+  ({ lifecycle, deliver, bus, log }: LifecycleDeps) =>
+  async (runId: string): Promise<void> => {
+    try {
+      const made = await lifecycle.make(runId);
+      if (!made) return;
+      createNews(bus).lifecycle(made.events.map((event) => ({ owner_id: made.ownerId, event })));
+      await deliver(made.runs);
+    } catch (error) {
+      log.warn({ err: error, runId }, 'lifecycle events are made later');
+    }
+  };
+
 /** Sends what was never sent, and forgets what is due to runs that have ended. */
 export const createEventReconciler =
-  ({ store, deliver }: { store: EventStore; deliver: Deliver }) =>
+  ({ store, lifecycle, deliver, sendLifecycle }: ReconcilerDeps) =>
   async (): Promise<void> => {
     await store.forgetEnded();
+    for (const runId of await lifecycle.overdue(LOST_AFTER_MS)) await sendLifecycle(runId);
     await deliver(await store.overdue(LOST_AFTER_MS));
   };

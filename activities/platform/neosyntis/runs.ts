@@ -25,6 +25,8 @@ export interface RunActivityDeps {
   /** Runs the steps of those who name no host. */
   defaultHost: string;
   keep: Payloads['keep'];
+  /** Sends the lifecycle events of a run that are due. */
+  sendLifecycle(runId: string): Promise<void>;
 }
 
 /** How long a run's end waits for the last lines of its steps. */
@@ -42,7 +44,11 @@ export function createRunActivities(deps: RunActivityDeps) {
   const { database, bus, hostGrants, guarded, resets, defaultHost, keep } = deps;
   const ask = createLogRequests(bus);
   /** Frames go out after the commit; one that is lost is seen by its number and read from the database. */
-  const publish = createNews(bus).run;
+  const news = createNews(bus);
+  function publish(runId: string, made: Projected): void {
+    news.run(runId, made);
+    if (made.lifecycle) void deps.sendLifecycle(runId);
+  }
   const place = createPlace({ hostGrants, defaultHost });
 
   async function project(batch: ProjectionBatch): Promise<void> {

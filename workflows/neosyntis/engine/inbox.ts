@@ -46,7 +46,10 @@ export function createInbox(state: InboxState = emptyInbox()) {
   const isFor = ({ since, at }: Reader, { n, direct, used }: Entry) =>
     n >= at && (n >= since || (direct && !used));
 
-  const awaited = (entry: Entry) => [...readers].some((reader) => isFor(reader, entry));
+  function awaited(entry: Entry): boolean {
+    for (const reader of readers) if (isFor(reader, entry)) return true;
+    return false;
+  }
 
   function drop(unwanted: (entry: Entry) => boolean): void {
     state.entries = state.entries.filter((entry) => {
@@ -104,6 +107,8 @@ export function createInbox(state: InboxState = emptyInbox()) {
     close(reader: Reader): void {
       readers.delete(reader);
       prune();
+      // Whoever listens next sees what comes from then on.
+      if (readers.size === 0) state.isFull = false;
     },
 
     has: (reader: Reader): boolean => state.isFull || state.entries.some((entry) => isFor(reader, entry)),

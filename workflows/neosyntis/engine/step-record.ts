@@ -134,7 +134,8 @@ export type StepRecord = ReturnType<typeof recordStep>;
 /** Of the platform's own work; what went wrong there is in its log and in Temporal. */
 const unexplained = (error: ActivityFailure) => `The platform could not do its part (${error.activityType}).`;
 
-const logged = ({ host, queueMs, stdoutBytes, stderrBytes }: Outcome) => ({
+const logged = ({ host, queueMs, stdoutBytes, stderrBytes, correlationKeys }: Outcome) => ({
+  ...(correlationKeys === undefined ? {} : { correlationKeys }),
   ...(host === undefined ? {} : { host }),
   ...(queueMs === undefined ? {} : { queueMs }),
   ...(stdoutBytes === undefined ? {} : { stdoutBytes, stderrBytes: stderrBytes ?? 0 }),
