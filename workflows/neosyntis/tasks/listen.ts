@@ -58,10 +58,10 @@ async function listen(run: RunContext, task: ListenTask, state: ListenState, her
     const { keys } = state.to;
     return { output: state.output, ...(Object.keys(keys).length > 0 ? { correlationKeys: keys } : {}) };
   };
+  const variables = (): Variables => ({ ...here.variables, context: run.context });
+  const matcher = createMatcher({ evaluator: run.evaluator, input: here.input, variables });
   for (;;) {
     const { event, consume } = await next(run, state.reader);
-    const variables = { ...here.variables, context: run.context };
-    const matcher = createMatcher({ evaluator: run.evaluator, input: here.input, variables });
     if (isObject(to.until) && (await consumes(matcher, to.until, state.until, event))) {
       consume();
       if (isMet(to.until, state.until)) return done();
@@ -74,8 +74,7 @@ async function listen(run: RunContext, task: ListenTask, state: ListenState, her
     if (outcome.directive === 'end') return { ...done(), directive: 'end' };
     if (!isMet(to, state.to) || isObject(to.until)) continue;
     if (typeof to.until !== 'string') return done();
-    if (await run.evaluator.condition(to.until, state.output, { ...here.variables, context: run.context }))
-      return done();
+    if (await run.evaluator.condition(to.until, state.output, variables())) return done();
   }
 }
 
