@@ -15,7 +15,8 @@ export interface MatchingContext {
   evaluator: Evaluator;
   /** What `expect` is evaluated on. */
   input: Json;
-  variables: Variables;
+  /** As they are now: what was exported meanwhile is `$context`. */
+  variables(): Variables;
 }
 
 /** Holds events against filters; it knows nothing of who waits, so that a schedule can use it, too. */
@@ -48,7 +49,7 @@ export function createMatcher({ evaluator, input, variables }: MatchingContext) 
   async function hasAttribute(wanted: unknown, actual: Json | undefined): Promise<boolean> {
     if (isExpression(wanted))
       return quietly(
-        async () => isWanted(await evaluator.expression(wanted, actual ?? null, variables), actual ?? null),
+        async () => isWanted(await evaluator.expression(wanted, actual ?? null, variables()), actual ?? null),
         false,
       );
     if (actual === undefined || actual === null) return false;
@@ -60,11 +61,11 @@ export function createMatcher({ evaluator, input, variables }: MatchingContext) 
     const actual = data ?? data_base64 ?? null;
     if (isExpression(wanted))
       return quietly(
-        async () => isWanted(await evaluator.expression(wanted, actual, variables), actual),
+        async () => isWanted(await evaluator.expression(wanted, actual, variables()), actual),
         false,
       );
     return quietly(
-      async () => Value.Equal(await evaluator.template(wanted, actual, variables), actual),
+      async () => Value.Equal(await evaluator.template(wanted, actual, variables()), actual),
       false,
     );
   }
@@ -76,9 +77,9 @@ export function createMatcher({ evaluator, input, variables }: MatchingContext) 
   ): Promise<CorrelationKeys | undefined> {
     const found: CorrelationKeys = { ...keys };
     for (const [name, { from, expect }] of Object.entries(correlate)) {
-      const value = await quietly(() => evaluator.expression(from, event, variables), null);
+      const value = await quietly(() => evaluator.expression(from, event, variables()), null);
       if (value === null) return undefined;
-      const wanted = expect === undefined ? keys[name] : await evaluator.template(expect, input, variables);
+      const wanted = expect === undefined ? keys[name] : await evaluator.template(expect, input, variables());
       if (wanted !== undefined && !isSame(wanted, value)) return undefined;
       found[name] = value;
     }

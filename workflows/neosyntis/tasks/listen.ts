@@ -98,6 +98,8 @@ async function listen(run: RunContext, task: ListenTask, state: Listener, here: 
     const { keys } = state.to;
     return { output: state.output, ...(Object.keys(keys).length > 0 ? { correlationKeys: keys } : {}) };
   };
+  const variables = (): Variables => ({ ...here.variables, context: run.context });
+  const matcher = createMatcher({ evaluator: run.evaluator, input: here.input, variables });
 
   /** Works on the event at hand. @returns what the task puts out when it was the last. */
   async function work(left?: Frame): Promise<Outcome | undefined> {
@@ -106,8 +108,7 @@ async function listen(run: RunContext, task: ListenTask, state: Listener, here: 
     if (outcome.directive === 'end') return { ...done(), directive: 'end' };
     if (!isMet(to, state.to) || isObject(to.until)) return undefined;
     if (typeof to.until !== 'string') return done();
-    const variables = { ...here.variables, context: run.context };
-    return (await run.evaluator.condition(to.until, state.output, variables)) ? done() : undefined;
+    return (await run.evaluator.condition(to.until, state.output, variables())) ? done() : undefined;
   }
 
   if (state.item !== undefined) {
@@ -116,8 +117,6 @@ async function listen(run: RunContext, task: ListenTask, state: Listener, here: 
   }
   for (;;) {
     const { event, consume } = await next(run, state.reader);
-    const variables = { ...here.variables, context: run.context };
-    const matcher = createMatcher({ evaluator: run.evaluator, input: here.input, variables });
     if (isObject(to.until) && (await consumes(matcher, to.until, state.until, event))) {
       consume();
       if (isMet(to.until, state.until)) return done();
