@@ -483,6 +483,8 @@ export const mutations: [path: string, value: unknown, says: RegExp, problemAt?:
   ['/use/functions/idle/with/endpoint', '${ .a | }', /syntax error/],
   ['/use/functions/twice/do/0/first/call', 'gret', /not a verb or function; nearest: greet/],
   ['/use/functions/http', { set: { a: 1 } }, /something that `call` can do/],
+  ['/do/14/greeting/call', 'https://example.org/f.yaml', /by its URL is not supported yet/],
+  ['/do/14/greeting/call', 'log:1.0.0@global', /a catalog's function is not supported yet/],
   ['/do/14/greeting/call', 'twise', /nearest: twice/],
   ['/do/14/greeting/with', 'x', /must be an object/],
   ['/do/14/greeting/with/name', '${ .a | }', /syntax error/],
