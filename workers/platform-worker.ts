@@ -8,6 +8,7 @@ import { createOpenApi } from '../activities/platform/neosyntis/openapi.ts';
 import { createAuthenticator } from '../activities/platform/neosyntis/outbound/authentication.ts';
 import { createResets } from '../activities/platform/neosyntis/resets.ts';
 import { createRunActivities } from '../activities/platform/neosyntis/runs.ts';
+import { createScriptSource } from '../activities/platform/neosyntis/script-source.ts';
 import { createOpener, createSecretActivities } from '../activities/platform/neosyntis/secrets.ts';
 import { createVerbActivities, type VerbImplementation } from '../activities/platform/neosyntis/verbs.ts';
 import { createMailActivities } from '../activities/platform/system/mail.ts';
@@ -112,6 +113,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
       openapi: createOpenApi({ authenticator, ownerOf }),
       'notify.email': createNotifyEmail({ database, outbox, startMail: starter.startMail }),
       'notify.webhook': createNotifyWebhook(outbound),
+      'run.script.source': createScriptSource(authenticator),
       ...verbs,
     },
     { opened: createOpener({ secrets: secretValues, guarded, known }), tell: runActivities.project },

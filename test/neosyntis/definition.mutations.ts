@@ -332,8 +332,15 @@ export const mutations: [path: string, value: unknown, says: RegExp, problemAt?:
   [
     '/do/6/script/run/script',
     { language: 'js', source: { endpoint: 'x' } },
-    /`source` is not supported yet/,
+    /not an absolute URL/,
+    '/do/6/script/run/script/source/endpoint',
+  ],
+  ['/do/6/script/run/script/code', undefined, /neither `code` nor `source`/, '/do/6/script/run/script'],
+  [
     '/do/6/script/run/script/source',
+    { endpoint: 'https://example.org/a.py' },
+    /both `code` and `source`/,
+    '/do/6/script/run/script',
   ],
   ['/do/6/script/input/from/a', '${ env }', /uses `env`/],
   ['/do/7/mail/call', 'notify.emial', /"notify.emial" is not a verb or function; nearest: notify.email/],

@@ -2,16 +2,22 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { importDocument, runDocument } from '../support/documents.ts';
+import { type Served, serveHttp } from '../support/http-server.ts';
 import { enterWorld, type TestUser, type World } from '../support/world.ts';
 
 let world: World;
 let user: TestUser;
+let served: Served;
 
 beforeAll(async () => {
   world = await enterWorld();
   user = await world.newUser('operator', { runsCode: true });
+  served = await serveHttp();
 });
-afterAll(() => world.close());
+afterAll(async () => {
+  await served.close();
+  await world.close();
+});
 
 const functions = {
   double: { input: { from: '.n' }, set: { twice: '${ . * 2 }' }, output: { as: '.twice' } },
@@ -121,6 +127,39 @@ describe('use.functions', () => {
           message: expect.stringContaining(name),
         },
       ],
+    ]);
+  });
+});
+
+describe('run.script.source', () => {
+  test('is fetched by the platform when the step runs, with an authentication of its own', async () => {
+    const name = `s_${randomBytes(5).toString('hex')}`;
+    await world.api('POST', '/api/neosyntis/secrets', {
+      token: user.token,
+      body: { name, value: 'door key' },
+    });
+    served.on('/say.js', ({ headers }, response) =>
+      headers.authorization === 'Bearer door key'
+        ? response.end('console.log("said", process.argv[2])')
+        : response.writeHead(401).end(),
+    );
+    const script = (token: object) => ({
+      run: {
+        script: {
+          language: 'js',
+          arguments: ['${ . }'],
+          source: { endpoint: { uri: `${served.origin}/say.js`, authentication: { bearer: token } } },
+        },
+      },
+    });
+    const run = await runDocument(world, user, {
+      list: [{ say: script({ use: name }) }, { not: script({ token: 'wrong' }) }],
+      input: 'hello',
+    });
+    expect([run.steps[0].output, run.error.instance, run.error.status]).toEqual([
+      'said hello\n',
+      '/do/1/not',
+      401,
     ]);
   });
 });
