@@ -103,7 +103,7 @@ describe('call: mcp', () => {
     const [refused, broken, never, away] = await Promise.all([
       run('refuse'),
       run('break'),
-      run('never', { timeout: { milliseconds: 700 } }),
+      run('never', { timeout: { seconds: 3 } }),
       run('add', { transport: { http: { endpoint: `${served.origin}/nowhere` } } }),
     ]);
     expect(refused.error).toMatchObject({
