@@ -15,6 +15,7 @@ import { createAuthenticator } from '../activities/platform/neosyntis/outbound/a
 import { createResets } from '../activities/platform/neosyntis/resets.ts';
 import { createReuseActivities } from '../activities/platform/neosyntis/reuse.ts';
 import { createRunActivities } from '../activities/platform/neosyntis/runs.ts';
+import { createScriptSource } from '../activities/platform/neosyntis/script-source.ts';
 import { createOpener, createSecretActivities } from '../activities/platform/neosyntis/secrets.ts';
 import { createVerbActivities, type VerbImplementation } from '../activities/platform/neosyntis/verbs.ts';
 import { createMailActivities } from '../activities/platform/system/mail.ts';
@@ -136,6 +137,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
       openapi: createOpenApi({ authenticator, ownerOf }),
       'notify.email': createNotifyEmail({ database, outbox, startMail: starter.startMail }),
       'notify.webhook': createNotifyWebhook(outbound),
+      'run.script.source': createScriptSource(authenticator),
       ...verbs,
     },
     { opened: createOpener({ secrets: secretValues, guarded, known }), tell: runActivities.project },

@@ -4,16 +4,15 @@ import { timeoutProblems } from './dsl/base.ts';
 import { checkTasks, type Findings, maxTasks } from './dsl/check-tasks.ts';
 import { collect, type Expression } from './dsl/collect.ts';
 import { dataSchemaProblems } from './dsl/data-schema.ts';
-import { standardCalls } from './dsl/standard-calls.ts';
 import { refusedUses, type Use } from './dsl/use.ts';
 import { Document, type TaskList } from './dsl.ts';
-import { isObject, show } from './json.ts';
+import { isObject } from './json.ts';
 import { plainProblems } from './plain.ts';
 import { schemaProblems } from './schema-problems.ts';
 import { type SecretMention, secretMentions } from './sealed.ts';
-import { secretUses } from './secret-uses.ts';
 import { normalizeSteps } from './short-form.ts';
-import { asNamed, sentPath, unnamed, type WrittenOut, writeOut } from './use.ts';
+import { checkUnnamed, functionNameProblems, unlistedSecrets } from './use/check.ts';
+import { asNamed, sentPath, type WrittenOut, writeOut } from './use.ts';
 import type { Verbs } from './verbs.ts';
 
 /** Says for each expression what is wrong with it, in the same order; nothing when it is well. */
@@ -94,7 +93,7 @@ export function validateDocument(value: unknown, options: CheckOptions): Checked
   collect(found.expressions, documentFields(value), root, []);
   if (Object.hasOwn(value, 'do'))
     checkTasks(out.value.do, pointer(root, 'do'), found, atTop(options, value.use));
-  const others = checkUnnamed(value.use, found, out, options);
+  const others = checkUnnamed(value.use, found, out, atTop(options, value.use));
   found.problems.push(...functionNameProblems(value.use, options.verbs, root));
   const errors = finish(found, options, out, value.use, others);
   return errors.length > 0 ? { ok: false, errors } : { ok: true, document: value as Document }; // no problems: it is one
@@ -108,44 +107,6 @@ const atTop = ({ verbs }: CheckOptions, use: unknown) => ({
   parallel: false,
 });
 
-/**
- * What `use` has for nobody is checked in tasks of its own; of its expressions those of functions only, as the
- * variables of the others are decided by who names them.
- * @returns those others
- */
-function checkUnnamed(
-  use: unknown,
-  found: Findings,
-  out: Pick<WrittenOut<unknown>, 'origins' | 'problems'>,
-  options: CheckOptions,
-): Expression[] {
-  const root = '/~use';
-  const entries = unnamed(use, out.origins.values());
-  const tasks = entries.map(({ task }, at) => ({ [`use-${at}`]: task }));
-  const written = writeOut({ do: tasks }, use, root);
-  const expressions: Expression[] = [];
-  checkTasks(
-    written.value.do,
-    root,
-    { problems: found.problems, expressions, tasks: 0 },
-    atTop(options, use),
-  );
-  const isOfFunction = ({ path }: Expression) => entries[Number(path.split('/')[2])]?.kind === 'functions';
-  found.expressions.push(...expressions.filter(isOfFunction));
-  out.problems.push(...written.problems);
-  for (const [site, origin] of written.origins) out.origins.set(site, origin);
-  return expressions.filter((one) => !isOfFunction(one));
-}
-
-/** Whoever reads `call: http` knows what it does. */
-const functionNameProblems = (use: unknown, verbs: Verbs, root: string): InputProblem[] =>
-  (isObject(use) && isObject(use.functions) ? Object.keys(use.functions) : [])
-    .filter((name) => verbs.has(name) || standardCalls.includes(name))
-    .map((name) => ({
-      path: pointer(root, 'use', 'functions', name),
-      message: 'is the name of something that `call` can do: choose another',
-    }));
-
 function finish(
   found: Findings,
   options: CheckOptions,
@@ -158,20 +119,6 @@ function finish(
   if (found.tasks > maxTasks) return [{ path: options.root, message: `has more than ${maxTasks} tasks` }];
   if (problems.length < maxProblems) problems.push(...expressionProblems(found.expressions, options));
   return limited(asNamed(problems, out));
-}
-
-/** With a list of secrets in `use`, only these may be used. */
-function unlistedSecrets(expressions: readonly Expression[], use: unknown): InputProblem[] {
-  const listed = isObject(use) ? use.secrets : undefined;
-  if (!Array.isArray(listed)) return [];
-  return expressions.flatMap(({ path, source, secrets }) =>
-    (secrets ? secretUses(source).names : [])
-      .filter((name) => !listed.includes(name))
-      .map((name) => ({
-        path,
-        message: `uses the secret ${show(name)}, which \`use.secrets\` does not list`,
-      })),
-  );
 }
 
 function expressionProblems(expressions: Expression[], { checkExpressions }: CheckOptions): InputProblem[] {

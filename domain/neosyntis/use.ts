@@ -58,6 +58,10 @@ export function writeOut<Value extends { do?: unknown; use?: unknown }>(
       cycles.add(key);
       continue;
     }
+    if (within.length >= maxDepth) {
+      problems.push({ path: at, message: `functions call functions more than ${maxDepth} deep here` });
+      continue;
+    }
     const origin = pointer('/use', kind, name);
     const size = sizes.get(origin) ?? JSON.stringify(all[name]).length;
     sizes.set(origin, size);
@@ -74,6 +78,8 @@ export function writeOut<Value extends { do?: unknown; use?: unknown }>(
   }
   return { value, origins, problems };
 }
+
+const maxDepth = 32;
 
 const copyOf = <Value>(value: Value): Value => JSON.parse(JSON.stringify(value)) as Value; // JSON
 

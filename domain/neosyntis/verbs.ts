@@ -6,6 +6,7 @@ import { mcp } from './verbs/mcp.ts';
 import { notifyEmail } from './verbs/notify-email.ts';
 import { notifyWebhook } from './verbs/notify-webhook.ts';
 import { openapi } from './verbs/openapi.ts';
+import { scriptSource } from './verbs/script-source.ts';
 
 /** Something that `call` can do. Validation, documentation, the step palette and dispatch all come from this. */
 export interface Verb {
@@ -46,4 +47,10 @@ export type Verbs = ReadonlyMap<string, Verb>;
 
 const all: Verb[] = [http, mcp, notifyEmail, notifyWebhook, openapi];
 
-export const verbs: Verbs = new Map(all.map((verb): [string, Verb] => [verb.name, verb]));
+const byName = (list: Verb[]): Verbs => new Map(list.map((verb): [string, Verb] => [verb.name, verb]));
+
+/** What a step can call. */
+export const verbs: Verbs = byName(all);
+
+/** These, and what tasks do by an activity of the same kind. */
+export const activityVerbs: Verbs = byName([...all, scriptSource]);

@@ -105,7 +105,7 @@ describe('Digest', () => {
     const done = await run({ authentications: { door: { digest: { use: login } } } }, [
       { ask: get('/digest?a=1', { use: 'door' }) },
     ]);
-    expect([done.status, done.output, seen.length]).toEqual(['completed', { in: true }, 2]);
+    expect([done.error, done.output, seen.length]).toEqual([null, { in: true }, 2]);
     expect(await historyOf(done.id)).not.toContain('of the machine');
 
     const wrong = await run({}, [

@@ -208,6 +208,61 @@ export const examples: Record<string, unknown> = {
       },
     },
   ]),
+  'an authentication by its name': {
+    ...document('authentication-example', [
+      {
+        sampleTask: {
+          call: 'http',
+          with: {
+            method: 'get',
+            endpoint: {
+              uri: 'https://secured.fake.com/sample',
+              authentication: { use: 'sampleBasicFromSecret' },
+            },
+          },
+        },
+      },
+    ]),
+    use: {
+      secrets: ['usernamePasswordSecret'],
+      authentications: { sampleBasicFromSecret: { basic: { use: 'usernamePasswordSecret' } } },
+    },
+  },
+  'call http with oauth2': document('oauth2-authentication-example', [
+    {
+      sampleTask: {
+        call: 'http',
+        with: {
+          method: 'get',
+          endpoint: {
+            uri: 'https://secured.fake.com/sample',
+            authentication: {
+              oauth2: {
+                authority: 'http://keycloak/realms/fake-authority',
+                endpoints: { token: '/oauth2/token' },
+                grant: 'client_credentials',
+                client: { id: 'workflow-runtime', secret: '**********' },
+                scopes: ['api'],
+                audiences: ['runtime'],
+              },
+            },
+          },
+        },
+      },
+    },
+  ]),
+  'call openapi': document('openapi-example', [
+    {
+      findPet: {
+        call: 'openapi',
+        with: {
+          document: { endpoint: 'https://petstore.swagger.io/v2/swagger.json' },
+          operationId: 'findPetsByStatus',
+          parameters: { status: 'available' },
+        },
+      },
+    },
+  ]),
   'try with a retry': document('try-example', [
     {
       trySomething: {

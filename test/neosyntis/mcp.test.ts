@@ -91,7 +91,7 @@ describe('call: mcp', () => {
         },
       ],
     });
-    expect([run.error, run.output]).toEqual([undefined, { content: [{ type: 'text', text: '5' }] }]);
+    expect([run.error, run.output]).toEqual([null, { content: [{ type: 'text', text: '5' }] }]);
     expect(requests.map(({ version }) => version).filter(Boolean)).toEqual(['2025-06-18', '2025-03-26']);
     expect(new Set(requests.map(({ authorization }) => authorization))).toEqual(new Set(['Bearer mcp-tok']));
     expect([sessions.size, requests.some(({ method }) => method === 'GET')]).toEqual([0, false]);
@@ -103,7 +103,7 @@ describe('call: mcp', () => {
     const [refused, broken, never, away] = await Promise.all([
       run('refuse'),
       run('break'),
-      run('never', { timeout: { milliseconds: 700 } }),
+      run('never', { timeout: { seconds: 3 } }),
       run('add', { transport: { http: { endpoint: `${served.origin}/nowhere` } } }),
     ]);
     expect(refused.error).toMatchObject({

@@ -133,7 +133,7 @@ describe('call: openapi', () => {
       ],
       input: { token: 'tok', trace: 't-1' },
     });
-    expect([run.status, run.error]).toEqual(['completed', undefined]);
+    expect([run.status, run.error]).toEqual(['completed', null]);
     expect(seen).toMatchObject([
       {
         method: 'GET',

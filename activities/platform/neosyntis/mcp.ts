@@ -7,7 +7,6 @@ import { urlProblem } from '../../../domain/outbound/request-rules.ts';
 import type { Json } from '../../../domain/wire.ts';
 import { createGuardedFetch, type GuardedFetch } from '../../../drivers/outbound/fetch.ts';
 import { OutboundError } from '../../../drivers/outbound/port.ts';
-import { maskedFailure } from '../../masked-failure.ts';
 import type { Authenticated, Authenticator } from './outbound/authentication.ts';
 import { beating } from './outbound/beating.ts';
 import { storable } from './outbound/exchange.ts';
@@ -29,11 +28,9 @@ export function createMcp(authenticator: Authenticator, version: string): VerbIm
       const sender = authenticator(policyOf(endpoint), runId);
       try {
         const result = await ask(sender, given, { limitMs, signal, version });
-        const value = storable(result, `${given.method} of ${new URL(uriOf(endpoint)).origin}`);
-        return sender.masker()?.json(value) ?? value;
+        return sender.hide(storable(result, `${given.method} of ${new URL(uriOf(endpoint)).origin}`));
       } catch (error) {
-        const masker = sender.masker();
-        throw masker ? maskedFailure(error, masker) : error;
+        throw sender.hideIn(error);
       }
     });
 }
@@ -122,7 +119,7 @@ async function ask(
 }
 
 const words = ({ message, data }: { message: string; data?: unknown }) =>
-  `${message.replace(/^MCP error -?\d+: /, '')}${data === undefined ? '' : ` (${JSON.stringify(data)})`}`.slice(
+  `${message.replace(/^(MCP error -?\d+: )+/, '')}${data === undefined ? '' : ` (${JSON.stringify(data)})`}`.slice(
     0,
     2_000,
   );

@@ -2,7 +2,7 @@ import { ApplicationFailure } from '@temporalio/activity';
 import { Value } from 'typebox/value';
 import type { ProjectionBatch } from '../../../domain/neosyntis/projection.ts';
 import type { Sealed } from '../../../domain/neosyntis/sealed.ts';
-import { type Verb, verbs } from '../../../domain/neosyntis/verbs.ts';
+import { activityVerbs, type Verb } from '../../../domain/neosyntis/verbs.ts';
 import type { Json } from '../../../domain/wire.ts';
 
 export interface VerbCall {
@@ -43,7 +43,7 @@ export function createVerbActivities(
 ) {
   return {
     async callVerb({ news, ...call }: VerbCall): Promise<Json> {
-      const verb = verbs.get(call.verb);
+      const verb = activityVerbs.get(call.verb);
       const implementation = implementations[call.verb];
       if (!verb || !implementation)
         throw ApplicationFailure.nonRetryable(`This worker has no verb "${call.verb}".`, 'configuration');

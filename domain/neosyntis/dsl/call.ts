@@ -50,6 +50,13 @@ export const callKind: TaskKind<typeof CallTask> = {
           message: `\`call: ${task.call}\` is not supported yet; supported verbs are ${[...verbs.keys()].join(', ')}`,
         },
       ];
+    const elsewhere = /^https?:\/\//i.test(task.call)
+      ? 'a function by its URL'
+      : /^[^@]+@[^@]+$/.test(task.call)
+        ? "a catalog's function"
+        : undefined;
+    if (elsewhere)
+      return [{ path, message: `${elsewhere} is not supported yet; put it in \`use.functions\`` }];
     return [
       {
         path,

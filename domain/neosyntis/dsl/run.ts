@@ -1,8 +1,9 @@
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { isExpression } from '../expressions.ts';
 import { isObject } from '../json.ts';
 import { didYouMean } from '../nearest.ts';
 import { base } from './base.ts';
+import { ExternalResource, endpointProblems, refusedAtEndpoint } from './endpoint.ts';
 import type { KindProblem, TaskKind } from './kind.ts';
 import { placingExpressions, placingProblems } from './placing.ts';
 
@@ -21,11 +22,15 @@ const Shell = Type.Object(
   { additionalProperties: false },
 );
 
+/** Characters of a script, wherever it is. */
+export const SCRIPT_LIMIT = 200_000;
+
 const Script = Type.Object(
   {
     ...given,
     language: Type.Union([Type.Literal('js'), Type.Literal('javascript'), Type.Literal('python')]),
-    code: text(200_000),
+    code: Type.Optional(text(SCRIPT_LIMIT)),
+    source: Type.Optional(ExternalResource),
   },
   { additionalProperties: false },
 );
@@ -66,6 +71,9 @@ export const runKind: TaskKind<typeof RunTask> = {
       { path: ['run', key, 'stdin'], value: stdin, bare: false, secrets: true },
       { path: ['run', key, 'arguments'], value: list, bare: false },
       { path: ['run', key, 'environment'], value: environment, bare: false, secrets: true },
+      ...('script' in run
+        ? [{ path: ['run', 'script', 'source'], value: run.script.source, bare: false, secrets: true }]
+        : []),
       ...placingExpressions(metadata),
     ];
   },
@@ -75,11 +83,25 @@ export const runKind: TaskKind<typeof RunTask> = {
         ? ([['run', 'shell', 'command'], run.shell.command] as const)
         : ([['run', 'script', 'code'], run.script.code] as const);
     return [
+      ...('script' in run ? sourceProblems(run.script) : []),
       ...(isExpression(code) ? [{ path: [...path], message: literal }] : []),
       ...placingProblems(metadata),
     ];
   },
 };
+
+function sourceProblems({ code, source }: Static<typeof Script>): KindProblem[] {
+  const path = ['run', 'script'];
+  if (code === undefined && source === undefined)
+    return [{ path, message: 'has neither `code` nor `source`' }];
+  if (source === undefined) return [];
+  if (code !== undefined) return [{ path, message: 'has both `code` and `source`: leave one of them out' }];
+  return endpointProblems(source.endpoint, '/endpoint').map(({ path: below, message }) => ({
+    path: [...path, 'source'],
+    below,
+    message,
+  }));
+}
 
 const supported = 'supported are `shell` and `script`';
 
@@ -100,12 +122,10 @@ function refusals(run: Record<string, unknown>): KindProblem[] {
       path: ['run', 'await'],
       message: '`await: false` is not supported yet; every process is awaited',
     });
-  if (isObject(run.script) && Object.hasOwn(run.script, 'source'))
-    found.push({
-      path: ['run', 'script', 'source'],
-      replaces: 'code',
-      message: '`source` is not supported yet; put the script in `code`',
-    });
+  const endpoint =
+    isObject(run.script) && isObject(run.script.source) ? run.script.source.endpoint : undefined;
+  for (const { path, message } of refusedAtEndpoint(endpoint, '/endpoint'))
+    found.push({ path: ['run', 'script', 'source'], below: path, message });
   return found;
 }
 

@@ -56,19 +56,15 @@ export function* sites(value: { do?: unknown }, root: string, visitor: Visitor):
     for (const key of ['do', 'try']) yield* list(task[key], pointer(path, key), within);
     if (isObject(task.foreach)) yield* list(task.foreach.do, pointer(path, 'foreach', 'do'), within);
     if (isObject(task.fork)) yield* list(task.fork.branches, pointer(path, 'fork', 'branches'), within);
+    if (isObject(task.run)) yield* policySites(task, ['run', 'script', 'source', 'endpoint'], path, within);
     if (typeof task.call === 'string') yield* callSites(task, task.call, path, within);
     if (!isObject(task.catch)) return;
     yield* field(task.catch, 'retry', 'retries', pointer(path, 'catch'), within);
     yield* list(task.catch.do, pointer(path, 'catch', 'do'), within);
   }
   function* callSites(task: Holder, name: string, path: string, within: string[]): Generator<Site> {
-    for (const keys of Object.hasOwn(endpoints, name) ? (endpoints[name] ?? []) : []) {
-      const holder = ['with', ...keys].reduce<unknown>(
-        (outer, key) => (isObject(outer) ? outer[key] : undefined),
-        task,
-      );
-      if (isObject(holder)) yield* policySite(holder, pointer(path, 'with', ...keys), within);
-    }
+    for (const keys of Object.hasOwn(endpoints, name) ? (endpoints[name] ?? []) : [])
+      yield* policySites(task, ['with', ...keys], path, within);
     if (Object.hasOwn(task, 'function')) visitor.forged(pointer(path, 'function'));
     delete task.function;
     if (standardCalls.includes(name)) return;
@@ -81,6 +77,10 @@ export function* sites(value: { do?: unknown }, root: string, visitor: Visitor):
     const where = pointer(path, 'function', name);
     yield { path: where, at, kind: 'functions', name, within, replace };
     if (isObject(called)) yield* visit(called, where, [...within, name]);
+  }
+  function* policySites(task: Holder, keys: string[], path: string, within: string[]) {
+    const holder = keys.reduce<unknown>((outer, key) => (isObject(outer) ? outer[key] : undefined), task);
+    if (isObject(holder)) yield* policySite(holder, pointer(path, ...keys), within);
   }
   /** `authentication: name` or `{use: name}`. */
   function* policySite(holder: Holder, above: string, within: string[]): Generator<Site> {

@@ -82,6 +82,29 @@ export const inside: Program[] = [
     ends: 'completed',
   },
   {
+    name: 'functions',
+    document: {
+      use: {
+        functions: {
+          double: { input: { from: '.n' }, set: '${ . * 2 }' },
+          both: {
+            fork: {
+              branches: [
+                { one: { call: 'double', with: { n: '${ .n }' } } },
+                { two: { call: 'double', with: { n: '${ [range(.n)] | add }' } } },
+              ],
+            },
+          },
+        },
+      },
+    },
+    steps: [
+      { loop: { for: { in: '[2, 3]' }, do: [{ all: { call: 'both', with: { n: '${ $item }' } } }] } },
+      { rest: { wait: 'PT0.05S' } },
+    ],
+    ends: 'completed',
+  },
+  {
     name: 'wait',
     steps: ['wait 50ms', { more: { wait: '${ "PT0.2S" }' } }, { done: { set: { done: true } } }],
     ends: 'completed',

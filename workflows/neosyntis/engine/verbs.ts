@@ -13,7 +13,7 @@ import { OUTBOUND_QUEUE, PLATFORM_QUEUE } from '../../../domain/names.ts';
 import { standardProblem } from '../../../domain/neosyntis/problems.ts';
 import type { Sealed } from '../../../domain/neosyntis/sealed.ts';
 import { VERB_FAILURE, type VerbFailure } from '../../../domain/neosyntis/verb-failure.ts';
-import { type Verb, verbs } from '../../../domain/neosyntis/verbs.ts';
+import { activityVerbs, type Verb } from '../../../domain/neosyntis/verbs.ts';
 import type { Json } from '../../../domain/wire.ts';
 import { CancelledUnseen, failure, TaskFailure } from './problem.ts';
 import type { Recorder } from './recorder.ts';
@@ -32,7 +32,7 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 export function createVerbCaller(runId: string, recorder: Recorder, inTurn: InTurn): VerbCaller {
   const callQuickly = inTurn(quick.callVerb);
   return async (name, args, { timeoutMs = DEFAULT_TIMEOUT_MS, ...step }) => {
-    const verb = verbs.get(name);
+    const verb = activityVerbs.get(name);
     // Temporal would look for an activity that nobody has for ever.
     if (!verb) throw failure('configuration', `There is no verb "${name}" in this version.`);
     const call = { runId, ...step, verb: name, args, timeoutMs };

@@ -2,14 +2,17 @@ import { argumentText, stdinText } from '../../../domain/neosyntis/code.ts';
 import { capabilitiesOf } from '../../../domain/neosyntis/dsl/placing.ts';
 import type { RunTask } from '../../../domain/neosyntis/dsl.ts';
 import { byteLength } from '../../../domain/neosyntis/shown.ts';
+import { scriptSource } from '../../../domain/neosyntis/verbs/script-source.ts';
 import type { Wanted } from '../../../domain/system/placement.ts';
 import type { Json } from '../../../domain/wire.ts';
+import type { Variables } from '../engine/evaluator.ts';
 import { failure } from '../engine/problem.ts';
-import { stepPlace, type TaskExecutor } from '../engine/scope.ts';
+import { type RunContext, type StepScope, stepPlace, type TaskExecutor } from '../engine/scope.ts';
 import { sealingTemplate } from '../engine/sealing.ts';
 import { timeoutMs } from '../engine/timeout.ts';
 
 const DEFAULT_TIMEOUT_MS = 600_000;
+const FETCH_TIMEOUT_MS = 30_000;
 
 /** `run`: a shell command or a script on a worker host, at most once. */
 export const runRun: TaskExecutor<RunTask> = async (run, task, input, scope, variables, step) => {
@@ -20,7 +23,7 @@ export const runRun: TaskExecutor<RunTask> = async (run, task, input, scope, var
       : ({
           kind: 'script',
           language: language(task.run.script.language),
-          code: task.run.script.code,
+          code: task.run.script.code ?? (await fetchedCode(run, task, input, scope, variables)),
         } as const);
   const { value: values, sealed } = await sealingTemplate(
     run.evaluator,
@@ -64,6 +67,21 @@ export const runRun: TaskExecutor<RunTask> = async (run, task, input, scope, var
     },
   });
 };
+
+/** A script that is elsewhere is fetched before the step is given to a host. */
+async function fetchedCode(
+  run: RunContext,
+  task: RunTask,
+  input: Json,
+  scope: StepScope,
+  variables: Variables,
+): Promise<string> {
+  const endpoint = 'script' in task.run ? task.run.script.source?.endpoint : undefined;
+  const { value, sealed } = await sealingTemplate(run.evaluator, { endpoint }, input, variables);
+  const limit = { timeoutMs: Math.min(timeoutMs(task) ?? FETCH_TIMEOUT_MS, FETCH_TIMEOUT_MS) };
+  const place = { ...stepPlace(scope), ...limit, ...(sealed ? { sealed } : {}) };
+  return String(await run.callVerb(scriptSource.name, value, place));
+}
 
 /** What stands in a definition is JSON. */
 const asJson = (value: unknown): Json => (value === undefined ? null : (value as Json));

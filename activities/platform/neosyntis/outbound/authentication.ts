@@ -2,11 +2,13 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Authentication, TokenPolicy } from '../../../../domain/neosyntis/dsl/authentication.ts';
 import { isIdempotentMethod } from '../../../../domain/outbound/request-rules.ts';
+import type { Json } from '../../../../domain/wire.ts';
 import { digestAuthorization } from '../../../../drivers/outbound/digest.ts';
 import type { OutboundClient, OutboundRequest, OutboundResponse } from '../../../../drivers/outbound/port.ts';
 import { NoToken, requestToken, type TokenRequest } from '../../../../drivers/outbound/tokens.ts';
 import type { KnownSecrets } from '../../../../drivers/secrets/known.ts';
 import { createMasker, type Masker } from '../../../../drivers/secrets/mask.ts';
+import { maskedFailure } from '../../../masked-failure.ts';
 import { requestFailure, verbFailure } from './failures.ts';
 import { base64 } from './response-content.ts';
 
@@ -26,11 +28,20 @@ export interface Authenticated {
   request(request: SentRequest): Promise<OutboundResponse>;
   /** Whether it says who asks. */
   authenticates: boolean;
-  /** Hides the tokens that this got, if it got some. */
-  masker(): Masker | undefined;
+  /** A value without the tokens that this took. */
+  hide(value: Json): Json;
+  /** An error without them. */
+  hideIn(error: unknown): unknown;
 }
 
 export type Authenticator = (policy: Authentication | undefined, runId: string) => Authenticated;
+
+interface Kept {
+  value: string;
+  masker: Masker;
+  /** It is not used any more. */
+  release(): void;
+}
 
 /** Of an answer that says not how long its token lasts. */
 const UNSAID_SECONDS = 60;
@@ -39,25 +50,26 @@ const MARGIN_SECONDS = 30;
 
 /** The Authorization of requests as policies say; tokens are kept in memory only, until shortly before they end. */
 export function createAuthenticator({ client, ownerOf, known }: AuthenticatorDeps): Authenticator {
-  const tokens = new LRUCache<string, string>({ max: 1_000 });
+  const tokens = new LRUCache<string, Kept>({ max: 1_000, dispose: ({ release }) => release() });
 
   return (policy = {}, runId) => {
-    const got: string[] = [];
+    const got = new Set<Masker>();
 
-    function keep(token: string): string {
-      if (got.includes(token)) return token;
-      got.push(token);
-      known.use(createMasker([token]))();
-      return token;
+    function taken({ value, masker }: Kept): string {
+      got.add(masker);
+      return value;
     }
 
     async function newToken(key: string, asked: TokenRequest): Promise<string> {
       try {
         const { value, expiresIn = UNSAID_SECONDS } = await requestToken(client, asked);
+        const masker = createMasker([value]);
+        const kept = { value, masker, release: known.use(masker) };
         const margin = Math.min(MARGIN_SECONDS, expiresIn / 2);
         const ttl = Math.floor((expiresIn - margin) * 1_000);
-        if (ttl > 0) tokens.set(key, value, { ttl });
-        return keep(value);
+        if (ttl > 0) tokens.set(key, kept, { ttl });
+        else kept.release();
+        return taken(kept);
       } catch (error) {
         const what = `The token for the call, from ${originOf(asked.policy.authority)}`;
         if (error instanceof NoToken)
@@ -77,7 +89,7 @@ export function createAuthenticator({ client, ownerOf, known }: AuthenticatorDep
       const send = (token: string) =>
         client.request(withAuthorization({ ...request, timeoutMs: leftMs() }, `Bearer ${token}`));
       const kept = tokens.get(key);
-      const answer = await send(kept === undefined ? await newToken(key, asked()) : keep(kept));
+      const answer = await send(kept === undefined ? await newToken(key, asked()) : taken(kept));
       if (answer.status !== 401) return answer;
       tokens.delete(key);
       // It may have been withdrawn; asked again is only what may be sent twice.
@@ -96,7 +108,8 @@ export function createAuthenticator({ client, ownerOf, known }: AuthenticatorDep
         return client.request(request);
       },
       authenticates: Object.keys(policy).length > 0,
-      masker: () => (got.length === 0 ? undefined : createMasker(got)),
+      hide: (value) => [...got].reduce((hidden, masker) => masker.json(hidden), value),
+      hideIn: (error) => [...got].reduce<unknown>((hidden, masker) => maskedFailure(hidden, masker), error),
     };
   };
 }

@@ -4,7 +4,6 @@ import { isIdempotentMethod, isPlainHeader } from '../../../../domain/outbound/r
 import { unstorable } from '../../../../domain/storable.ts';
 import type { Json } from '../../../../domain/wire.ts';
 import type { OutboundResponse } from '../../../../drivers/outbound/port.ts';
-import { maskedFailure } from '../../../masked-failure.ts';
 import type { Authenticated, SentRequest } from './authentication.ts';
 import { requestFailure, verbFailure } from './failures.ts';
 import { base64, contentOf, NotJson } from './response-content.ts';
@@ -31,11 +30,9 @@ export async function exchange(
         throw requestFailure(error, { what, isRepeatable, retried: ['connection'] });
       });
     refuseStatus(response.status, redirect, what, sender.authenticates);
-    const value = storable(outputOf(response, output, what), what);
-    return sender.masker()?.json(value) ?? value;
+    return sender.hide(storable(outputOf(response, output, what), what));
   } catch (error) {
-    const masker = sender.masker();
-    throw masker ? maskedFailure(error, masker) : error;
+    throw sender.hideIn(error);
   }
 }
 
