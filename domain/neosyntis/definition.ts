@@ -6,6 +6,7 @@ import { collect, type Expression } from './dsl/collect.ts';
 import { dataSchemaProblems } from './dsl/data-schema.ts';
 import { refusedUses, type Use } from './dsl/use.ts';
 import { Document, type TaskList } from './dsl.ts';
+import { extensionsOf, listsOf } from './extensions.ts';
 import { isObject } from './json.ts';
 import { plainProblems } from './plain.ts';
 import { schemaProblems } from './schema-problems.ts';
@@ -73,6 +74,16 @@ export function validateDocument(value: unknown, options: CheckOptions): Checked
   found.problems.push(...limitProblems(out.value, root));
   collect(found.expressions, documentFields(value), root, []);
   if (Object.hasOwn(value, 'do')) checkTasks(out.value.do, pointer(root, 'do'), found, atTop(options));
+  for (const extension of extensionsOf(out.value.use)) {
+    for (const { path, tasks } of listsOf(extension))
+      if (Array.isArray(tasks)) checkTasks(tasks, path, found, atTop(options));
+    collect(
+      found.expressions,
+      [{ path: ['when'], value: extension.extension.when, bare: true }],
+      extension.path,
+      [],
+    );
+  }
   checkUnnamed(value.use, found, out.origins, options);
   const errors = finish(found, options, out);
   return errors.length > 0 ? { ok: false, errors } : { ok: true, document: value as Document }; // no problems: it is one

@@ -2,11 +2,12 @@ import type { InputProblem } from '../errors.ts';
 import { pointer } from '../pointer.ts';
 import type { Use } from './dsl/use.ts';
 import type { Document } from './dsl.ts';
+import { extensionsOf, listsOf } from './extensions.ts';
 import { isObject } from './json.ts';
 import { didYouMean } from './nearest.ts';
 import { maxBytes } from './plain.ts';
 
-type Kind = keyof Use;
+type Kind = Exclude<keyof Use, 'extensions'>;
 
 /** A part of a document that names what `use` has. */
 interface Site {
@@ -31,7 +32,7 @@ export interface WrittenOut<Value> {
  * not know of names. It takes JSON that nobody has checked.
  * @param root the pointer of its list of tasks
  */
-export function writeOut<Value extends { do?: unknown }>(
+export function writeOut<Value extends { do?: unknown; use?: unknown }>(
   given: Value,
   use: unknown,
   root = '/do',
@@ -108,7 +109,7 @@ export function unnamed(
   );
 }
 
-function sites(value: { do?: unknown }, root: string): Site[] {
+function sites(value: { do?: unknown; use?: unknown }, root: string): Site[] {
   const found: Site[] = [];
   const field = (holder: Record<string, unknown>, key: string, kind: Kind, path: string) => {
     const name = holder[key];
@@ -136,5 +137,7 @@ function sites(value: { do?: unknown }, root: string): Site[] {
   };
   field(value, 'timeout', 'timeouts', '');
   list(value.do, root);
+  for (const extension of extensionsOf(value.use))
+    for (const { path, tasks } of listsOf(extension)) list(tasks, path);
   return found;
 }

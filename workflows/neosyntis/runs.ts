@@ -10,6 +10,7 @@ import {
 import type { RunActivities } from '../../activities/platform/neosyntis/runs.ts';
 import type { SecretActivities } from '../../activities/platform/neosyntis/secrets.ts';
 import type { Document } from '../../domain/neosyntis/dsl.ts';
+import { extensionsOf } from '../../domain/neosyntis/extensions.ts';
 import type { GuardedExpression } from '../../domain/neosyntis/guarded.ts';
 import type { RunChange } from '../../domain/neosyntis/projection.ts';
 import type { RunProblem } from '../../domain/neosyntis/runs.ts';
@@ -77,6 +78,7 @@ export async function neosyntisRun({ document, input, workflowId, version }: Run
   const evaluateGuarded = inTurn(local.evaluateGuarded);
   const guarded = ({ source, input, variables }: GuardedExpression) =>
     evaluateGuarded(source, input, variables);
+  const written = asItRuns(document);
   const checkGuarded = inTurn(local.checkGuarded);
   const run: RunContext = {
     runId,
@@ -100,11 +102,11 @@ export async function neosyntisRun({ document, input, workflowId, version }: Run
       }, // a document is JSON
       runtime: { name: 'vareon', version: '1', metadata: { workflow_id: workflowId, version } },
     },
+    extensions: extensionsOf(written.use),
     executed: 0,
     tasks: { list: runList, task: runTask },
   };
   try {
-    const written = asItRuns(document);
     const output = await within(timeoutMs(written), () => runDocument(run, written, input));
     recorder.finished();
     await close(run, inTurn, { status: 'completed', startedAt, output });

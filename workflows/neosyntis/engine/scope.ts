@@ -1,4 +1,5 @@
 import type { Task, TaskList } from '../../../domain/neosyntis/dsl.ts';
+import type { PlacedExtension } from '../../../domain/neosyntis/extensions.ts';
 import type { Json } from '../../../domain/wire.ts';
 import type { Budget } from './budget.ts';
 import type { CodeRunner } from './code.ts';
@@ -22,6 +23,8 @@ export interface RunContext {
   constants: Variables;
   /** How often each task was begun in each round of its loops and each attempt. */
   visits: Map<string, number>;
+  /** What runs around tasks. */
+  extensions: readonly PlacedExtension[];
   budget: Budget;
   /** Tasks that were run, against loops without an end. */
   executed: number;
@@ -37,6 +40,8 @@ export interface Scope {
   attempts: number[];
   /** Loop variables. */
   variables: Variables;
+  /** Of the tasks of an extension: `$task`, which is the task that they extend. */
+  extended?: Json;
   /** The part of the run's progress that this covers, of 0..1. */
   from: number;
   span: number;
@@ -70,6 +75,8 @@ export interface Outcome {
   output: Json;
   /** What comes next, when the task decided it (switch, or an `end` inside). */
   directive?: Directive;
+  /** Of a list: a task in it said `exit`. */
+  exited?: true;
   host?: string;
   stdoutBytes?: number;
   stderrBytes?: number;

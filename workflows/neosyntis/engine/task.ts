@@ -7,6 +7,7 @@ import type { Json } from '../../../domain/wire.ts';
 import { executors, keywordOf } from '../tasks.ts';
 import { dateTime } from './date-time.ts';
 import type { Variables } from './evaluator.ts';
+import { runExtended } from './extensions.ts';
 import { failure, RunExhausted } from './problem.ts';
 import type { Outcome, RunContext, Scope, StepScope, TaskExecutor } from './scope.ts';
 import { recordStep } from './step-record.ts';
@@ -37,7 +38,12 @@ export async function runTask(
     input: raw,
     startedAt: dateTime(new Date()),
   };
-  let variables: Variables = { ...run.constants, ...scope.variables, context: run.context, task: about };
+  let variables: Variables = {
+    ...run.constants,
+    ...scope.variables,
+    context: run.context,
+    task: scope.extended ?? about,
+  };
   try {
     limitRun(run);
     await run.budget.step();
@@ -55,9 +61,16 @@ export async function runTask(
     step.started(input);
     // Code steps keep their own time limit, so that the process ends with its output's tail at hand.
     const limitMs = 'run' in task ? undefined : timeoutMs(task);
-    const outcome = await within(limitMs, () => execute(run, task, input, scope, variables, step));
+    const here = { input, scope, variables };
+    const outcome = await runExtended(run, task, about, here, () =>
+      within(limitMs, () => execute(run, task, input, scope, variables, step)),
+    );
     // What the tasks inside exported is the context now.
-    variables = { ...variables, context: run.context, task: { ...about, output: outcome.output } };
+    variables = {
+      ...variables,
+      context: run.context,
+      task: scope.extended ?? { ...about, output: outcome.output },
+    };
     const { output, context } = await shapeOutput(run, task, outcome.output, variables);
     if (context !== undefined) run.context = context;
     step.completed(output, outcome);
