@@ -6,6 +6,7 @@ import { collect, type Expression } from './dsl/collect.ts';
 import { dataSchemaProblems } from './dsl/data-schema.ts';
 import { refusedUses, type Use } from './dsl/use.ts';
 import { Document, type TaskList } from './dsl.ts';
+import { extensionsOf, listsOf } from './extensions.ts';
 import { isObject } from './json.ts';
 import { plainProblems } from './plain.ts';
 import { schemaProblems } from './schema-problems.ts';
@@ -65,11 +66,11 @@ export const secretsOfDocument = ({ do: list, use }: Document): SecretMention[] 
   secretsIn(list, use, '/do');
 
 function secretsIn(list: TaskList, use: Use | undefined, root: string): SecretMention[] {
-  const { value, origins } = writeOut({ do: list }, use, root);
-  const all = secretMentions(value.do, root).map(({ path, name }) => ({
-    path: sentPath(path, origins),
-    name,
-  }));
+  const { value, origins } = writeOut({ do: list, use }, use, root);
+  const lists = [{ path: root, tasks: value.do }, ...extensionsOf(value.use).flatMap(listsOf)];
+  const all = lists
+    .flatMap(({ path, tasks }) => secretMentions(tasks as TaskList, path)) // checked
+    .map(({ path, name }) => ({ path: sentPath(path, origins), name }));
   return [...new Map(all.map((mention) => [`${mention.path} ${mention.name}`, mention])).values()];
 }
 
@@ -93,6 +94,16 @@ export function validateDocument(value: unknown, options: CheckOptions): Checked
   collect(found.expressions, documentFields(value), root, []);
   if (Object.hasOwn(value, 'do'))
     checkTasks(out.value.do, pointer(root, 'do'), found, atTop(options, value.use));
+  for (const extension of extensionsOf(out.value.use)) {
+    for (const { path, tasks } of listsOf(extension))
+      if (Array.isArray(tasks)) checkTasks(tasks, path, found, atTop(options, value.use));
+    collect(
+      found.expressions,
+      [{ path: ['when'], value: extension.extension.when, bare: true }],
+      extension.path,
+      [],
+    );
+  }
   const others = checkUnnamed(value.use, found, out, atTop(options, value.use));
   found.problems.push(...functionNameProblems(value.use, options.verbs, root));
   const errors = finish(found, options, out, value.use, others);

@@ -10,7 +10,7 @@ import { withSecretsOf } from './use/secret-names.ts';
 import { sites } from './use/sites.ts';
 
 /** Parts of `use` whose values stand in the places that name them. */
-export type Kind = Exclude<keyof Use, 'secrets'>;
+export type Kind = Exclude<keyof Use, 'secrets' | 'extensions'>;
 
 export interface WrittenOut<Value> {
   /** A copy with what is named in the place of its name. */

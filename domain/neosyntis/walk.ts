@@ -1,13 +1,15 @@
 import { pointer } from '../pointer.ts';
 import { kindOf } from './dsl/kinds.ts';
 import { entryOf, type Task, type TaskItem, type TaskList } from './dsl.ts';
+import { extensionsOf, listsOf } from './extensions.ts';
 
 /** What these need of a definition that was checked. */
 export interface Definition {
   do: TaskList;
+  use?: unknown;
 }
 
-/** Visits every task, outer before inner, in the order written; pointers start at the document: `/do/0/fetch`. */
+/** Visits every task, outer before inner, in the order written, then those of extensions; pointers: `/do/0/fetch`. */
 export function walkTasks(
   definition: Definition,
   visit: (path: string, name: string, task: Task) => void,
@@ -25,6 +27,8 @@ export function walkTasks(
     for (const [at, item] of list.entries()) enter(item, pointer(path, at));
   };
   walk(definition.do, '/do');
+  for (const extension of extensionsOf(definition.use))
+    for (const { path, tasks } of listsOf(extension)) walk(tasks as TaskList, path); // checked
 }
 
 export function countTasks(definition: Definition): number {

@@ -28,6 +28,16 @@ export const valid = () => ({
       twice: { do: [{ first: { call: 'greet', with: { who: '${ . }' } } }, { rest: { wait: 'PT1S' } }] },
       idle: { call: 'http', with: { method: 'GET', endpoint: 'https://example.org' } },
     },
+    extensions: [
+      {
+        log: {
+          extend: 'call',
+          when: '$task.call == "http"',
+          before: [{ tell: { set: { a: '${ $task.reference }' }, timeout: 'short' } }],
+          after: [{ out: { set: { a: 1 }, then: 'exit' } }],
+        },
+      },
+    ],
   },
   timeout: 'short',
   evaluate: { language: 'jq', mode: 'strict' },
@@ -272,7 +282,7 @@ export const mutations: [path: string, value: unknown, says: RegExp, problemAt?:
   ['/inptu', {}, /unknown key `inptu`; known: document, input, do, use, evaluate, timeout, output/],
   ['/input/from', 5, /must be a string or an object/],
   ['/output/as', '.a |', /syntax error/],
-  ...['catalogs', 'extensions'].map((name): [string, unknown, RegExp] => [
+  ...['catalogs'].map((name): [string, unknown, RegExp] => [
     `/use/${name}`,
     {},
     new RegExp(`\`use.${name}\` is not supported yet`),
@@ -280,8 +290,16 @@ export const mutations: [path: string, value: unknown, says: RegExp, problemAt?:
   [
     '/use/retry',
     {},
-    /unknown key `retry`; known: authentications, errors, functions, retries, secrets, timeouts/,
+    /unknown key `retry`; known: authentications, errors, functions, retries, secrets, timeouts, extensions/,
   ],
+  ['/use/extensions', {}, /must be an array/],
+  ['/use/extensions/0/log/extend', 'calls', /must be one of call, .*did you mean `call`/],
+  ['/use/extensions/0/log/extend', undefined, /`extend` is missing/, '/use/extensions/0/log'],
+  ['/use/extensions/0/log/when', '.a |', /syntax error/],
+  ['/use/extensions/0/log/before', {}, /must be an array/],
+  ['/use/extensions/0/log/before/0/tell/timeout', 'never', /no `use.timeouts.never`/],
+  ['/use/extensions/0/log/after/0/out/then', 'tell', /no task named "tell"/],
+  ['/use/extensions/0/log/befor', [], /known: extend, when, before, after/],
   ['/use/errors/gone/status', 999, /599/],
   ['/use/errors/gone/status', undefined, /`status` is missing/, '/use/errors/gone'],
   ['/use/errors/gone/type', 'two words', /a URI reference/],

@@ -17,6 +17,7 @@ import type { SecretActivities } from '../../activities/platform/neosyntis/secre
 import { runSignals } from '../../domain/names.ts';
 import type { Document } from '../../domain/neosyntis/dsl.ts';
 import type { DeliveredEvent } from '../../domain/neosyntis/events.ts';
+import { extensionsOf } from '../../domain/neosyntis/extensions.ts';
 import type { GuardedExpression } from '../../domain/neosyntis/guarded.ts';
 import type { RunChange } from '../../domain/neosyntis/projection.ts';
 import type { RerunFrom } from '../../domain/neosyntis/reuse.ts';
@@ -97,6 +98,8 @@ export interface Carried {
   executed: number;
   isPaused: boolean;
   inbox: InboxState;
+  /** How often each extension was applied. */
+  applied: [string, number][];
 }
 
 /**
@@ -125,6 +128,7 @@ export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundle
   const evaluateGuarded = inTurn(local.evaluateGuarded);
   const guarded = ({ source, input, variables }: GuardedExpression) =>
     evaluateGuarded(source, input, variables);
+  const written = asItRuns(document);
   const checkGuarded = inTurn(local.checkGuarded);
   const run: RunContext = {
     runId,
@@ -155,11 +159,12 @@ export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundle
       }, // a document is JSON
       runtime: { name: 'vareon', version: '1', metadata: { workflow_id: workflowId, version } },
     },
+    extensions: extensionsOf(written.use),
+    applied: new Map(carried?.applied),
     executed: carried?.executed ?? 0,
     tasks: { list: runList, task: runTask },
   };
   try {
-    const written = asItRuns(document);
     if (rerun)
       run.reuse = await loadReuse(
         { reusable: inTurn(local.reusable), reusedValues: inTurn(local.reusedValues) },
@@ -186,6 +191,7 @@ export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundle
         executed: run.executed,
         isPaused: run.leg.isPaused(),
         inbox: inbox.state,
+        applied: [...run.applied],
       };
       await continueAsNew<typeof neosyntisRun>(about, next, ...values);
     }

@@ -1,5 +1,6 @@
 import { pointer } from '../../pointer.ts';
 import { standardCalls } from '../dsl/standard-calls.ts';
+import { extensionsOf, listsOf } from '../extensions.ts';
 import { isObject } from '../json.ts';
 import type { Kind } from '../use.ts';
 
@@ -34,7 +35,7 @@ const endpoints: Record<string, string[][]> = {
 };
 
 /** Every place, in the order written; what `replace` puts in has places of its own, which come next. */
-export function* sites(value: { do?: unknown }, root: string, visitor: Visitor): Generator<Site> {
+export function* sites(value: { do?: unknown; use?: unknown }, root: string, visitor: Visitor): Generator<Site> {
   function* field(holder: Holder, key: string, kind: Kind, path: string, within: string[]) {
     const name = holder[key];
     if (typeof name !== 'string') return;
@@ -98,4 +99,6 @@ export function* sites(value: { do?: unknown }, root: string, visitor: Visitor):
   }
   if (isObject(value)) yield* field(value, 'timeout', 'timeouts', '', []);
   yield* list(value.do, root, []);
+  for (const extension of extensionsOf(value.use))
+    for (const { path, tasks } of listsOf(extension)) yield* list(tasks, path, []);
 }

@@ -49,7 +49,7 @@ export async function runList(
     data = outcome.output;
     const directive = outcome.directive ?? 'continue';
     if (directive === 'end') return { output: data, directive };
-    if (directive === 'exit') return { output: data };
+    if (directive === 'exit') return { output: data, exited: true };
     at = directive === 'continue' ? at + 1 : names.indexOf(directive);
   }
   return { output: data };

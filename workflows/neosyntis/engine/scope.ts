@@ -1,4 +1,5 @@
 import type { Task, TaskList } from '../../../domain/neosyntis/dsl.ts';
+import type { PlacedExtension } from '../../../domain/neosyntis/extensions.ts';
 import type { Json } from '../../../domain/wire.ts';
 import type { Attempts } from './attempts.ts';
 import type { Budget } from './budget.ts';
@@ -27,6 +28,10 @@ export interface RunContext {
   context: Json;
   /** `$workflow` and `$runtime`. */
   constants: Variables;
+  /** What runs around tasks. */
+  extensions: readonly PlacedExtension[];
+  /** How often each extension was applied. */
+  applied: Map<string, number>;
   budget: Budget;
   leg: Leg;
   /** Events that come and go. */
@@ -50,6 +55,8 @@ export interface Scope {
   around: readonly Around[];
   /** Loop variables. */
   variables: Variables;
+  /** Of the tasks of an extension: `$task`, which is the task that they extend. */
+  extended?: Json;
   /** The part of the run's progress that this covers, of 0..1. */
   from: number;
   span: number;
@@ -83,6 +90,8 @@ export interface Outcome {
   output: Json;
   /** What comes next, when the task decided it (switch, or an `end` inside). */
   directive?: Directive;
+  /** Of a list: a task in it said `exit`. */
+  exited?: true;
   host?: string;
   queueMs?: number;
   stdoutBytes?: number;

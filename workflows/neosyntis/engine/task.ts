@@ -8,6 +8,7 @@ import { executors, isLeavable, keywordOf } from '../tasks.ts';
 import { noteAttempt, numberAttempt } from './attempts.ts';
 import { dateTime } from './date-time.ts';
 import type { Variables } from './evaluator.ts';
+import { runExtended } from './extensions.ts';
 import { type Frame, framed, Unwound, valueIn } from './frames.ts';
 import { failure, RunExhausted } from './problem.ts';
 import type { Outcome, RunContext, Scope, StepScope, TaskExecutor } from './scope.ts';
@@ -47,7 +48,12 @@ export async function runTask(
     input: raw,
     startedAt: dateTime(new Date(startedAt)),
   };
-  let variables: Variables = { ...run.constants, ...scope.variables, context: run.context, task: about };
+  let variables: Variables = {
+    ...run.constants,
+    ...scope.variables,
+    context: run.context,
+    task: scope.extended ?? about,
+  };
   try {
     run.standing.goesOn();
     if (!begun) {
@@ -65,10 +71,12 @@ export async function runTask(
     if (!begun) step.started(input);
     // Code steps keep their own time limit, so that the process ends with its output's tail at hand.
     const limitMs = 'run' in task ? undefined : timeoutMs(task);
-    if (isLeavable(task)) leavable();
-    const work = () => execute(run, task, input, scope, variables, step, frame?.inside);
+    if (isLeavable(task) || run.extensions.length > 0) leavable();
+    const here = { input, scope, variables };
+    const work = (inside: Frame | undefined) =>
+      within(limitMs, () => execute(run, task, input, scope, variables, step, inside), startedAt);
     const outcome = await framed(
-      () => within(limitMs, work, startedAt),
+      () => runExtended(run, task, about, here, work, frame?.inside),
       (inside) => ({
         state: { step: step.state(), startedAt } satisfies TaskState,
         values: { input },
@@ -76,7 +84,11 @@ export async function runTask(
       }),
     );
     // What the tasks inside exported is the context now.
-    variables = { ...variables, context: run.context, task: { ...about, output: outcome.output } };
+    variables = {
+      ...variables,
+      context: run.context,
+      task: scope.extended ?? { ...about, output: outcome.output },
+    };
     const { output, context } = await shapeOutput(run, task, outcome.output, variables);
     if (context !== undefined) run.context = context;
     const done = { ...outcome, output, ...directive(outcome, task) };
