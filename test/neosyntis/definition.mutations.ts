@@ -293,7 +293,7 @@ export const mutations: [path: string, value: unknown, says: RegExp, problemAt?:
     /unknown key `retry`; known: authentications, errors, functions, retries, secrets, timeouts, extensions/,
   ],
   ['/use/extensions', {}, /must be an array/],
-  ['/use/extensions/0/log/extend', 'calls', /must be one of call, .*did you mean `call`/],
+  ['/use/extensions/0/log/extend', 'calls', /must be one of "call", .*did you mean `call`/],
   ['/use/extensions/0/log/extend', undefined, /`extend` is missing/, '/use/extensions/0/log'],
   ['/use/extensions/0/log/when', '.a |', /syntax error/],
   ['/use/extensions/0/log/before', {}, /must be an array/],
