@@ -7,6 +7,7 @@ import {
   lifecycleEvents,
   stepKey,
 } from '../../domain/neosyntis/lifecycle.ts';
+import { locks } from '../locks.ts';
 import type { Database, Sql } from '../orm.ts';
 import { json, rows } from '../sql.ts';
 
@@ -47,6 +48,7 @@ export function createLifecycleStore({ em }: Database) {
     /** Makes what is due of a run. */
     make: (runId: string): Promise<LifecycleMade | undefined> =>
       em.fork().transactional(async (tx) => {
+        await rows(tx, 'select pg_advisory_xact_lock(?, hashtext(?))', [locks.lifecycle, runId]);
         const due = await rows<{ first_seq: string; last_seq: string }>(
           tx,
           'delete from lifecycle_due where run_id = ? returning first_seq, last_seq',
