@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts';
 import { createJobRepository } from '../db/myntrix/jobs.ts';
+import { createRunIntents } from '../db/neosyntis/run-intents.ts';
 import { createRunRepository } from '../db/neosyntis/runs.ts';
 import { createSecretValues } from '../db/neosyntis/secret-values.ts';
 import { createSecretRepository } from '../db/neosyntis/secrets.ts';
@@ -37,6 +38,7 @@ import type { createRunStreams } from './live/runs.ts';
 import { createJobRoutes } from './myntrix/jobs.ts';
 import { createCancel } from './neosyntis/cancel.ts';
 import { createDefinitions } from './neosyntis/definitions.ts';
+import { createPause } from './neosyntis/pause.ts';
 import { createRunSocket } from './neosyntis/run-socket.ts';
 import { createRunRoutes } from './neosyntis/runs.ts';
 import { createSecretRoutes } from './neosyntis/secrets.ts';
@@ -92,6 +94,7 @@ export function createSurface(deps: SurfaceDeps) {
   const secretValues = createSecretValues(database, envelope);
   const definitions = createDefinitions(deps.checkExpressions);
   const cancel = createCancel(temporal);
+  const pause = createPause({ temporal, intents: createRunIntents(database), log });
   const publish = createNews(bus).events;
   const trigger = createTrigger({
     workflows,
@@ -150,7 +153,7 @@ export function createSurface(deps: SurfaceDeps) {
     ...createWorkflowRoutes({ workflows, definitions, secretNames: secretValues.names }),
     ...createSecretRoutes({ secrets: createSecretRepository(database, envelope) }),
     ...createHostSecretRoutes({ values: secretValues, log }),
-    ...createRunRoutes({ workflows, runs, trigger, cancel }),
+    ...createRunRoutes({ workflows, runs, trigger, cancel, pause }),
     ...createJobRoutes({ jobs, cancel }),
     ...createStatusRoutes({
       version: VERSION,

@@ -33,6 +33,8 @@ export const RunEntity = defineEntity({
     /** Temporal's id of the execution that the row tells of; null before it told anything. */
     execution: p.text().nullable(),
     steps_total: p.integer().default(0),
+    /** Whether it shall be paused, or resumed; null when nobody asked. */
+    pause_wanted: p.boolean().nullable(),
   },
 });
 

@@ -24,6 +24,7 @@ import { type Frame, framed, type Packed, pack, Unwound, unpack, valueIn } from 
 import { jq } from './engine/jq.ts';
 import { createLeg } from './engine/leg.ts';
 import { runList } from './engine/list.ts';
+import { acceptPauses } from './engine/pause.ts';
 import { createPlacer } from './engine/place.ts';
 import { TaskFailure } from './engine/problem.ts';
 import { createRecorder, type RecorderState } from './engine/recorder.ts';
@@ -64,6 +65,8 @@ export interface RunInput {
   input: Json;
   /** After so many tasks and rounds another execution goes on. */
   legTasks?: number;
+  /** It begins paused. */
+  isPaused?: boolean;
 }
 
 /** What one execution of a run hands to the next. */
@@ -86,10 +89,16 @@ export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundle
   const { workflowId: runId, runId: execution, startTime } = workflowInfo();
   const begun = new Date(carried?.startedAt ?? startTime);
   const startedAt = begun.toISOString();
-  const engine = await jq();
   const inTurn = createTurns();
   const recorder = createRecorder(runId, { quick: inTurn(quick.tell), patient: project }, carried?.recorder);
   if (!carried) recorder.run({ status: 'running', startedAt });
+  const leg = createLeg({ tasks: legTasks, isPaused: carried?.isPaused ?? false });
+  const pause = acceptPauses(leg, (status) => {
+    recorder.run({ status, startedAt });
+    recorder.flush();
+  });
+  if (!carried && about.isPaused) pause();
+  const engine = await jq();
   const budget = createBudget(() => recorder.flush());
   const evaluateGuarded = inTurn(local.evaluateGuarded);
   const guarded = ({ source, input, variables }: GuardedExpression) =>
@@ -99,7 +108,7 @@ export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundle
     recorder,
     evaluator: createEvaluator({ engine, guarded, budget }),
     budget,
-    leg: createLeg({ tasks: legTasks, isPaused: carried?.isPaused }),
+    leg,
     code: createCodeRunner(createPlacer(inTurn(local.place)), inTurn(local.grantSecrets)),
     callVerb: createVerbCaller(runId, recorder, inTurn),
     context: null,
@@ -197,6 +206,7 @@ async function runWhole(run: RunContext, document: Document, raw: Json, frame: F
 /** Makes the end readable, also while the run is being cancelled. */
 const close = (run: RunContext, inTurn: InTurn, end: RunChange) =>
   CancellationScope.nonCancellable(async () => {
+    run.leg.end();
     run.recorder.run({ ...end, endedAt: new Date().toISOString() });
     const { last, logged } = await run.recorder.drain();
     try {
