@@ -143,6 +143,7 @@ export const createRunRoutes = ({ workflows, runs, trigger, cancel, pause }: Run
         ? 'What runs goes on to its end, and no further step begins. Waits and time limits go on. Pausing a paused run changes nothing; one that has ended is a `conflict`.'
         : 'It goes on where it stood. Resuming a run that is not paused changes nothing; one that has ended is a `conflict`.',
       params: RunParams,
+      errors: ['conflict'],
       answers: {
         202: { description: 'the run will follow; `status` is the one before', schema: RunStarted },
       },
