@@ -44,7 +44,8 @@ const busy = { do: [{ side: { fork: { branches: [{ one: rounds }, { two: rounds 
 describe('A run that is paused', () => {
   test.concurrent('begins no step in any branch until it is resumed, in one execution or many', async () => {
     const whole = await trigger(busy);
-    for (const id of [whole, await runInLegs(world, whole, 15)]) {
+    for (const begin of [() => whole, () => runInLegs(world, whole, 15)]) {
+      const id = await begin();
       const socket = await world.watch(user, `/ws/neosyntis/runs/${id}?after=0`);
       await world.untilRun(user, id, ({ steps_total }) => steps_total > 5);
       await expectStatus(202, ask(id, 'pause'));
