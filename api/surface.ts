@@ -2,6 +2,7 @@ import type { Config } from '../config.ts';
 import { createJobRepository } from '../db/myntrix/jobs.ts';
 import { createEventStore } from '../db/neosyntis/events.ts';
 import { createReuseRepository } from '../db/neosyntis/reuse.ts';
+import { createRunIntents } from '../db/neosyntis/run-intents.ts';
 import { createRunRepository } from '../db/neosyntis/runs.ts';
 import { createSecretValues } from '../db/neosyntis/secret-values.ts';
 import { createSecretRepository } from '../db/neosyntis/secrets.ts';
@@ -44,6 +45,7 @@ import { createCancel } from './neosyntis/cancel.ts';
 import { createDefinitions } from './neosyntis/definitions.ts';
 import { createEventRoutes } from './neosyntis/events.ts';
 import { createRerunRoutes } from './neosyntis/reruns.ts';
+import { createPause } from './neosyntis/pause.ts';
 import { createRunSocket } from './neosyntis/run-socket.ts';
 import { createRunRoutes } from './neosyntis/runs.ts';
 import { createSecretRoutes } from './neosyntis/secrets.ts';
@@ -102,6 +104,7 @@ export function createSurface(deps: SurfaceDeps) {
   const secretValues = createSecretValues(database, envelope);
   const definitions = createDefinitions(deps.checkExpressions);
   const cancel = createCancel(temporal);
+  const pause = createPause({ temporal, intents: createRunIntents(database), log });
   const publish = createNews(bus).events;
   const trigger = createTrigger({
     workflows,
@@ -161,7 +164,7 @@ export function createSurface(deps: SurfaceDeps) {
     ...createVersionRoutes({ workflows, definitions }),
     ...createSecretRoutes({ secrets: createSecretRepository(database, envelope) }),
     ...createHostSecretRoutes({ values: secretValues, log }),
-    ...createRunRoutes({ workflows, runs, trigger, cancel }),
+    ...createRunRoutes({ workflows, runs, trigger, cancel, pause }),
     ...createEventRoutes({ store: createEventStore(database), temporal, log }),
     ...createRerunRoutes({ workflows, runs, steps, reuse: createReuseRepository(database), trigger }),
     ...createStepRoutes({

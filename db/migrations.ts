@@ -5,6 +5,7 @@ import { HostsEnrolment } from './migrations/0004-hosts-enrolment.ts';
 import { Secrets } from './migrations/0005-secrets.ts';
 import { Retention } from './migrations/0006-retention.ts';
 import { RunExecutions } from './migrations/0007-run-executions.ts';
+import { RunPauses } from './migrations/0008-run-pauses.ts';
 import { Events } from './migrations/0009-events.ts';
 import { VersionNotes } from './migrations/0010-version-notes.ts';
 import { StepsAndReruns } from './migrations/0011-steps-and-reruns.ts';
@@ -18,6 +19,7 @@ export const migrations = [
   { name: '0005-secrets', class: Secrets },
   { name: '0006-retention', class: Retention },
   { name: '0007-run-executions', class: RunExecutions },
+  { name: '0008-run-pauses', class: RunPauses },
   { name: '0009-events', class: Events },
   { name: '0010-version-notes', class: VersionNotes },
   { name: '0011-steps-and-reruns', class: StepsAndReruns },

@@ -20,6 +20,12 @@ export const workflowTypes = {
 /** Signals that a run takes. */
 export const runSignals = { events: 'events' } as const;
 
+/** Updates of a run's workflow. */
+export const runUpdates = { pause: 'pause', resume: 'resume' } as const;
+
+/** Why a run's workflow refuses one: it is so already, or it is about to end. */
+export const refusals = { already: 'already', ending: 'ending' } as const;
+
 export const mailWorkflowId = (mailId: string): string => `mail-${mailId}`;
 
 /** Where a workflow's large values are: all below one prefix, named by their hash. */

@@ -213,6 +213,15 @@ const table: Record<string, Row> = {
     [401, 403, 409, 404, 409],
     ownRun('/api/neosyntis/runs', '/events', someEvent()),
   ],
+  // One that has ended.
+  'POST /api/neosyntis/runs/{run_id}/pause': [
+    [401, 403, 409, 404, 409],
+    ownRun('/api/neosyntis/runs', '/pause'),
+  ],
+  'POST /api/neosyntis/runs/{run_id}/resume': [
+    [401, 403, 409, 404, 409],
+    ownRun('/api/neosyntis/runs', '/resume'),
+  ],
   'GET /api/neosyntis/secrets': [[401, 403, 200, 200, 200]],
   'POST /api/neosyntis/secrets': [
     [401, 403, 201, 201, 201],

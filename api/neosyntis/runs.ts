@@ -16,6 +16,7 @@ import { Id, IdParams, literals, nullable, PageQuery, Time } from '../../domain/
 import { pageReply } from '../http/page.ts';
 import { accepted, ok, type Reply, type Route, route } from '../http/route.ts';
 import type { Cancel } from './cancel.ts';
+import type { Pause } from './pause.ts';
 import type { createTrigger } from './trigger.ts';
 
 const workflowPath = '/api/neosyntis/workflows/{id}';
@@ -39,9 +40,10 @@ export interface RunRouteDeps {
   runs: RunRepository;
   trigger: ReturnType<typeof createTrigger>;
   cancel: Cancel;
+  pause: Pause;
 }
 
-export const createRunRoutes = ({ workflows, runs, trigger, cancel }: RunRouteDeps): Route[] => [
+export const createRunRoutes = ({ workflows, runs, trigger, cancel, pause }: RunRouteDeps): Route[] => [
   route({
     method: 'POST',
     path: `${workflowPath}/trigger`,
@@ -129,6 +131,28 @@ export const createRunRoutes = ({ workflows, runs, trigger, cancel }: RunRouteDe
       if (!isEnded(run.status)) await cancel(run.id);
       return accepted(started(run), `${runPath}/${run.id}`);
     },
+  }),
+  ...([true, false] as const).map((wanted) => {
+    const word = wanted ? 'pause' : 'resume';
+    return route({
+      method: 'POST',
+      path: `${runPath}/{run_id}/${word}`,
+      access: 'neosyntis:workflows:run',
+      summary: wanted ? 'Pause a run' : 'Let a paused run go on',
+      description: wanted
+        ? 'What runs goes on to its end, and no further step begins. Waits and time limits go on. Pausing a paused run changes nothing; one that has ended is a `conflict`.'
+        : 'It goes on where it stood. Resuming a run that is not paused changes nothing; one that has ended is a `conflict`.',
+      params: RunParams,
+      errors: ['conflict'],
+      answers: {
+        202: { description: 'the run will follow; `status` is the one before', schema: RunStarted },
+      },
+      async handler({ user, params }) {
+        const run = await runs.summary(user, params.run_id);
+        await pause(run.id, wanted);
+        return accepted(started(run), `${runPath}/${run.id}`);
+      },
+    });
   }),
 ];
 

@@ -11,6 +11,8 @@ export interface OpenRun {
   status: RunStatus;
   /** Temporal's id of the execution that the row tells of. */
   execution: string | null;
+  /** Whether it shall be paused; null when nobody asked. */
+  pauseWanted: boolean | null;
 }
 
 /** What starting a run's workflow needs. */
@@ -21,6 +23,8 @@ export interface RunIntent {
   input: Json;
   name: string;
   rerun?: { runId: string; from: RerunFrom };
+  /** Whether it begins paused. */
+  isPaused: boolean;
 }
 
 /** Runs as the platform sees them, whoever owns them. */
@@ -30,7 +34,7 @@ export function createRunIntents({ em }: Database) {
     async open(olderThanMs: number): Promise<OpenRun[]> {
       return rows<OpenRun>(
         em,
-        `select j.id, j.status, r.execution from jobs j join runs r on r.id = j.id
+        `select j.id, j.status, r.execution, r.pause_wanted as "pauseWanted" from jobs j join runs r on r.id = j.id
          where j.type = 'workflow_run' and j.status not in ('completed', 'failed', 'cancelled')
            and j.created_at < now() - make_interval(secs => ?) order by j.id limit 10000`,
         [olderThanMs / 1000],
@@ -57,6 +61,20 @@ export function createRunIntents({ em }: Database) {
       return Number(run?.projected ?? 0);
     },
 
+    /** Notes that a run shall be paused or resumed, unless it has ended; gives its status. */
+    async wantPause(id: string, wanted: boolean): Promise<RunStatus | undefined> {
+      const [run] = await rows<{ status: RunStatus }>(
+        em,
+        `with wanted as (
+           update runs r set pause_wanted = ? from jobs j
+           where r.id = ? and j.id = r.id and j.status not in ('completed', 'failed', 'cancelled')
+         )
+         select status from jobs where id = ?`,
+        [wanted, id, id],
+      );
+      return run?.status;
+    },
+
     /** Temporal's id of the execution that the row tells of. */
     async execution(id: string): Promise<string | null> {
       const [run] = await rows<{ execution: string | null }>(em, 'select execution from runs where id = ?', [
@@ -80,6 +98,7 @@ export function createRunIntents({ em }: Database) {
       const [found] = await rows<RunIntent & { rerun: RunIntent['rerun'] | null }>(
         em,
         `select r.workflow_id as "workflowId", r.version, v.document, r.input, j.name,
+           coalesce(r.pause_wanted, false) as "isPaused",
            case when r.rerun_from is not null then json_build_object('runId', r.rerun_of, 'from',
              json_build_object('path', r.rerun_from, 'iteration', r.rerun_iteration)) end as rerun
          from runs r join jobs j on j.id = r.id
@@ -92,3 +111,5 @@ export function createRunIntents({ em }: Database) {
     },
   };
 }
+
+export type RunIntents = ReturnType<typeof createRunIntents>;

@@ -40,6 +40,8 @@ export const RunEntity = defineEntity({
     parent_path: p.text().nullable(),
     parent_iteration: p.array().$type<number[]>().columnType('integer[]').nullable(),
     parent_attempt: p.integer().nullable(),
+    /** Whether it shall be paused, or resumed; null when nobody asked. */
+    pause_wanted: p.boolean().nullable(),
   },
 });
 

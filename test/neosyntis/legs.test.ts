@@ -200,6 +200,36 @@ describe('A run that goes on in one of Temporal’s executions after the other',
     async (_name, program) => compare(program),
   );
 
+  test.concurrent('is told whole again when it is reset, from where each of its executions told it', async () => {
+    const add = [{ add: { set: { n: '${ .n + 1 }' } } }];
+    const loop = { loop: { for: { in: '[1, 2, 3, 4, 5]' }, do: add } };
+    const steps = [loop, { rest: { wait: { milliseconds: 300 } } }, { last: { set: { n: '${ .n }' } } }];
+    const whole = await start({ name: 'reset', steps, input: { n: 0 }, ends: 'completed' });
+    const parts = await runInLegs(world, whole, 3);
+    const before = await world.untilRun(user, parts, isOver);
+    const handle = world.temporal.workflow.getHandle(parts);
+    const { runId } = await handle.describe();
+    const { events } = await handle.fetchHistory();
+    const ended = events?.find(
+      ({ workflowTaskCompletedEventAttributes }) => workflowTaskCompletedEventAttributes,
+    );
+    await world.temporal.workflowService.resetWorkflowExecution({
+      namespace: world.temporal.options.namespace,
+      workflowExecution: { workflowId: parts, runId },
+      reason: 'a test',
+      workflowTaskFinishEventId: ended?.eventId ?? null,
+      requestId: runId,
+    });
+    const again = await world.untilRun(
+      user,
+      parts,
+      (run) => isOver(run) && run.ended_at !== before.ended_at,
+      120_000,
+    );
+    expect(course(again)).toEqual(course(before));
+    expect(course(again)).toEqual(course(await world.untilRun(user, whole, isOver)));
+  });
+
   test.concurrent('is cancelled in all its branches', async () => {
     const endless = [{ a: { set: { n: '${ (.n // 0) + 1 }' } } }, { b: { set: '${ . }', then: 'a' } }];
     const branches = [

@@ -156,6 +156,15 @@ async function reset(workflowId: string, task: number): Promise<void> {
   });
 }
 
+test.concurrent('A pause that was asked for and never reached the run reaches it', async () => {
+  const id = await trigger([{ rest: { wait: { hours: 1 } } }]);
+  await world.untilRun(user, id, ({ steps }) => steps[0]?.status === 'waiting');
+  await world.sql('update runs set pause_wanted = true where id = ?', [id]);
+  await world.untilRun(user, id, isStatus('paused'), RIGHT_WITHIN_MS);
+  await world.temporal.workflow.getHandle(id).cancel();
+  await world.untilRun(user, id, isStatus('cancelled'));
+});
+
 describe('A run that is reset in Temporal', () => {
   test.concurrent('is open again after it had ended, and ends again with its steps as they went', async () => {
     const id = await trigger([

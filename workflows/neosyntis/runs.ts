@@ -34,6 +34,7 @@ import { jq } from './engine/jq.ts';
 import { createKeeper } from './engine/keeper.ts';
 import { createLeg } from './engine/leg.ts';
 import { runList } from './engine/list.ts';
+import { acceptPauses } from './engine/pause.ts';
 import { createPlacer } from './engine/place.ts';
 import { TaskFailure } from './engine/problem.ts';
 import { createRecorder, type RecorderState } from './engine/recorder.ts';
@@ -87,6 +88,8 @@ export interface RunInput {
   legTasks?: number;
   /** The run whose outcomes count until that step. */
   rerun?: { runId: string; from: RerunFrom };
+  /** It begins paused. */
+  isPaused?: boolean;
 }
 
 /** What one execution of a run hands to the next. */
@@ -115,7 +118,6 @@ export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundle
   const inbox = createInbox(carried?.inbox);
   // Before anything else: what was sent to the run before it began comes first of all.
   setHandler(eventsSignal, inbox.receive);
-  const engine = await jq();
   const inTurn = createTurns();
   const projectors = {
     quick: inTurn(quick.tell),
@@ -124,6 +126,15 @@ export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundle
   };
   const recorder = createRecorder(runId, projectors, carried?.recorder);
   if (!carried) recorder.run({ status: 'running', startedAt });
+  const leg = createLeg({ tasks: legTasks, isPaused: carried?.isPaused ?? false });
+  const tellStatus = (status: 'running' | 'waiting' | 'paused') => {
+    recorder.run({ status, startedAt });
+    recorder.flush();
+  };
+  const standing = createStanding(tellStatus, leg.isPaused);
+  const pause = acceptPauses(leg, () => tellStatus(leg.isPaused() ? 'paused' : standing.status()));
+  if (!carried && about.isPaused) pause();
+  const engine = await jq();
   const budget = createBudget(() => recorder.flush());
   const evaluateGuarded = inTurn(local.evaluateGuarded);
   const guarded = ({ source, input, variables }: GuardedExpression) =>
@@ -139,14 +150,14 @@ export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundle
       budget,
     }),
     budget,
-    leg: createLeg({ tasks: legTasks, isPaused: carried?.isPaused }),
+    leg,
     events: {
       inbox,
       emit: inTurn(local.emitEvent),
       begin: inTurn(local.beginListening),
       end: inTurn(local.endListening),
     },
-    standing: createStanding(recorder, startedAt),
+    standing,
     code: createCodeRunner(createPlacer(inTurn(local.place)), inTurn(local.grantSecrets)),
     callVerb: createVerbCaller(runId, recorder, inTurn),
     context: null,
@@ -259,6 +270,7 @@ async function runWhole(run: RunContext, document: Document, raw: Json, frame: F
 /** Makes the end readable, also while the run is being cancelled. */
 const close = (run: RunContext, inTurn: InTurn, end: RunChange) =>
   CancellationScope.nonCancellable(async () => {
+    run.leg.end();
     run.recorder.run({ ...end, endedAt: new Date().toISOString() });
     const { last, logged } = await run.recorder.drain();
     try {

@@ -1,10 +1,11 @@
 import { Context, heartbeat } from '@temporalio/activity';
-import type { Client } from '@temporalio/client';
+import { type Client, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { missingLogs } from '../../../db/myntrix/logs.ts';
 import { applyWhole } from '../../../db/neosyntis/projection.ts';
 import { createRunIntents, type OpenRun } from '../../../db/neosyntis/run-intents.ts';
 import type { Database } from '../../../db/orm.ts';
 import type { HostRepository } from '../../../db/system/hosts.ts';
+import { runUpdates } from '../../../domain/names.ts';
 import { standardProblem } from '../../../domain/neosyntis/problems.ts';
 import type { RunChange } from '../../../domain/neosyntis/projection.ts';
 import { createNews } from '../../../drivers/bus/news.ts';
@@ -35,6 +36,9 @@ const LOGS_WITHIN_MS = 10_000;
 const NEVER_STARTED_AFTER_MS = 3_000;
 const HOST_GONE_AFTER_MS = 12_000;
 
+/** A worker that computes takes an update late; the next pass asks again. */
+const STEERED_WITHIN_MS = 1_000;
+
 const HEARTBEAT_MS = 1_000;
 
 /** Visibility may list a run as running for a while after it has ended. */
@@ -55,6 +59,18 @@ export function createReconcileActivities(deps: ReconcileDeps) {
     }
     const end = await endOf(client, run.id, found);
     if (end) await close(run, found, end);
+  }
+
+  /** Somebody asked for a pause or its end, and the word did not arrive; a run that is so already writes nothing. */
+  async function steer({ id, pauseWanted }: OpenRun): Promise<void> {
+    try {
+      await client.withDeadline(Date.now() + STEERED_WITHIN_MS, () =>
+        client.workflow.getHandle(id).executeUpdate(pauseWanted ? runUpdates.pause : runUpdates.resume),
+      );
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError || error instanceof WorkflowUpdateFailedError) return;
+      throw error;
+    }
   }
 
   async function close(run: OpenRun, found: Execution | undefined, end: RunChange): Promise<void> {
@@ -111,6 +127,7 @@ export function createReconcileActivities(deps: ReconcileDeps) {
         if (execution === undefined) await separately(run.id, () => reconcileOpen(run));
         else if (run.execution !== null && run.execution !== execution)
           await separately(run.id, () => followReset(run));
+        if (execution !== undefined && isUnsteered(run)) await separately(run.id, () => steer(run));
       }
       for (const run of await intents.endedAmong([...running.keys()], LISTED_FOR_MS))
         if (run.execution !== running.get(run.id)) await separately(run.id, () => followReset(run));
@@ -153,6 +170,9 @@ const beating = (work: () => Promise<void>) => async (): Promise<void> => {
     clearInterval(beat);
   }
 };
+
+const isUnsteered = ({ status, pauseWanted }: OpenRun) =>
+  pauseWanted !== null && pauseWanted !== (status === 'paused');
 
 const isReset = (run: OpenRun, found: Execution | undefined): found is Execution =>
   found !== undefined && run.execution !== null && run.execution !== found.id;

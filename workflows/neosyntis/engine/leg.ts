@@ -30,6 +30,7 @@ export function createLeg({ tasks = LEG_TASKS, isPaused = false }: LegOptions) {
   let busy = 0;
   let isLeaving = false;
   let paused = isPaused;
+  let isEnding = false;
 
   function isLong(taskFactor: number, historyFactor: number): boolean {
     const { historyLength, historySize } = workflowInfo();
@@ -56,9 +57,11 @@ export function createLeg({ tasks = LEG_TASKS, isPaused = false }: LegOptions) {
   return {
     /**
      * Before a task begins: a safe point, and where a paused run stands still.
+     * @param stand called before it stands still
      * @returns what is to be called when the task has ended, or can be left
      */
-    async gate(): Promise<() => void> {
+    async gate(stand: () => void): Promise<() => void> {
+      if (paused) stand();
       while (paused && !isLeaving) await condition(() => !paused || isLeaving);
       leaveIfDue();
       busy++;
@@ -102,6 +105,12 @@ export function createLeg({ tasks = LEG_TASKS, isPaused = false }: LegOptions) {
       paused = wanted;
     },
     isPaused: () => paused,
+
+    /** The run's end is being told. */
+    end(): void {
+      isEnding = true;
+    },
+    isEnding: () => isEnding,
   };
 }
 

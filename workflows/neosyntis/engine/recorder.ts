@@ -160,7 +160,9 @@ export function createRecorder(
     /** Waits until all is in the database, and gives what another execution of the run goes on with. */
     async settle(): Promise<Omit<RecorderState, 'continues'>> {
       settling = true;
-      await CancellationScope.nonCancellable(() => condition(() => changes.length === 0));
+      // What was told between the condition's coming true and this, as a pause, is waited for, too.
+      while (changes.length > 0)
+        await CancellationScope.nonCancellable(() => condition(() => changes.length === 0));
       settling = false;
       return { first, progress, steps, logged };
     },

@@ -1,12 +1,14 @@
-import type { Recorder } from './recorder.ts';
-
 /**
  * Tells whether the run works or only waits for events. It counts who goes on: one at first, as many as a fork has
- * branches in it, and without those that wait for an event.
+ * branches in it, and without those that wait for an event. A run that is paused is that, whatever else it is.
  */
-export function createStanding(recorder: Pick<Recorder, 'run' | 'flush'>, startedAt: string) {
+export function createStanding(tell: (status: 'running' | 'waiting') => void, isPaused: () => boolean) {
   let busy = 1;
   let isWaiting = false;
+  const status = () => (isWaiting ? 'waiting' : 'running');
+  const changed = () => {
+    if (!isPaused()) tell(status());
+  };
   return {
     /** One more goes on. What that means for the run is told when it does something: `goesOn`. */
     enter(): void {
@@ -17,15 +19,15 @@ export function createStanding(recorder: Pick<Recorder, 'run' | 'flush'>, starte
       busy -= 1;
       if (busy > 0 || isWaiting) return;
       isWaiting = true;
-      recorder.run({ status: 'waiting', startedAt });
-      recorder.flush();
+      changed();
     },
     /** Something is done. */
     goesOn(): void {
       if (!isWaiting) return;
       isWaiting = false;
-      recorder.run({ status: 'running', startedAt });
+      changed();
     },
+    status,
   };
 }
 

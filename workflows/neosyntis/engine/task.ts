@@ -37,7 +37,7 @@ export async function runTask(
   frame?: Frame,
 ): Promise<Outcome> {
   const begun = frame?.state as TaskState | undefined; // this function's own
-  const leavable = begun ? () => {} : await run.leg.gate();
+  const leavable = begun ? () => {} : await run.leg.gate(run.recorder.flush);
   const scope = attempted(place, begun?.step.step.attempt);
   const step = recordStep(run, name, task, scope, begun?.step);
   const startedAt = begun?.startedAt ?? Date.now();
