@@ -1,5 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
+import { createChildActivities } from '../activities/platform/neosyntis/children.ts';
 import { createHttp } from '../activities/platform/neosyntis/http.ts';
 import { createNotifyEmail } from '../activities/platform/neosyntis/notify-email.ts';
 import { createNotifyWebhook } from '../activities/platform/neosyntis/notify-webhook.ts';
@@ -12,7 +13,9 @@ import { createMailActivities } from '../activities/platform/system/mail.ts';
 import { createReconcileActivities } from '../activities/platform/system/reconcile.ts';
 import { createRetentionActivities } from '../activities/platform/system/retention.ts';
 import { type Config, list, retentionPolicy } from '../config.ts';
+import { createChildRuns } from '../db/neosyntis/child-runs.ts';
 import { createReuseRepository } from '../db/neosyntis/reuse.ts';
+import { createRunIntents } from '../db/neosyntis/run-intents.ts';
 import { createSecretValues } from '../db/neosyntis/secret-values.ts';
 import { migrate, openDatabase } from '../db/orm.ts';
 import { createHostGrantRepository } from '../db/system/host-grants.ts';
@@ -21,6 +24,7 @@ import { createOutbox } from '../db/system/outbox.ts';
 import { PLATFORM_QUEUE, runBlobPrefix } from '../domain/names.ts';
 import { busClientId } from '../drivers/bus/credentials.ts';
 import { connectBus } from '../drivers/bus/mqtt.ts';
+import { createNews } from '../drivers/bus/news.ts';
 import { createGuardedEvaluator } from '../drivers/expressions/guarded.ts';
 import { createSmtpTransport } from '../drivers/mail/smtp.ts';
 import { createOutboundClient } from '../drivers/outbound/client.ts';
@@ -124,6 +128,12 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
     activities: {
       ...runActivities,
       ...verbActivities,
+      ...createChildActivities({
+        database,
+        children: createChildRuns(database),
+        intent: createRunIntents(database).intent,
+        publish: createNews(bus).events,
+      }),
       ...createReuseActivities({
         reuse: createReuseRepository(database),
         kept: createKeptValues(blobs, openingCodec),

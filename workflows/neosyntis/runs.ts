@@ -7,6 +7,7 @@ import {
   proxyLocalActivities,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { ChildActivities } from '../../activities/platform/neosyntis/children.ts';
 import type { ReuseActivities } from '../../activities/platform/neosyntis/reuse.ts';
 import type { RunActivities } from '../../activities/platform/neosyntis/runs.ts';
 import type { SecretActivities } from '../../activities/platform/neosyntis/secrets.ts';
@@ -18,6 +19,7 @@ import type { RunProblem } from '../../domain/neosyntis/runs.ts';
 import { asItRuns } from '../../domain/neosyntis/use.ts';
 import type { Json } from '../../domain/wire.ts';
 import { createBudget } from './engine/budget.ts';
+import { createChildRunner } from './engine/child.ts';
 import { createCodeRunner } from './engine/code.ts';
 import { dateTime } from './engine/date-time.ts';
 import { createEvaluator } from './engine/evaluator.ts';
@@ -41,7 +43,7 @@ const { project, keepValue } = proxyActivities<RunActivities>({
 });
 
 /** Cheap and idempotent; also tried until the database is back. */
-const local = proxyLocalActivities<RunActivities & SecretActivities & ReuseActivities>({
+const local = proxyLocalActivities<RunActivities & SecretActivities & ReuseActivities & ChildActivities>({
   startToCloseTimeout: '10 seconds',
   retry: { initialInterval: 50, maximumInterval: '1 second' },
 });
@@ -100,6 +102,7 @@ export async function neosyntisRun({ document, input, workflowId, version, rerun
     visits: new Map(),
     code: createCodeRunner(createPlacer(inTurn(local.place)), inTurn(local.grantSecrets)),
     callVerb: createVerbCaller(runId, recorder, inTurn),
+    child: createChildRunner(runId, inTurn(local.createChild), budget),
     context: null,
     constants: {
       workflow: {

@@ -1,6 +1,7 @@
 import type { Task, TaskList } from '../../../domain/neosyntis/dsl.ts';
 import type { Json } from '../../../domain/wire.ts';
 import type { Budget } from './budget.ts';
+import type { ChildRunner } from './child.ts';
 import type { CodeRunner } from './code.ts';
 import type { Evaluator, Variables } from './evaluator.ts';
 import type { Recorder } from './recorder.ts';
@@ -15,6 +16,7 @@ export interface RunContext {
   recorder: Recorder;
   code: CodeRunner;
   callVerb: VerbCaller;
+  child: ChildRunner;
   /** `$context`: what `export.as` replaced last. */
   context: Json;
   /** `$workflow` and `$runtime`. */

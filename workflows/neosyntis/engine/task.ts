@@ -56,7 +56,7 @@ export async function runTask(
     variables = { ...variables, input };
     step.started(input);
     // Code steps keep their own time limit, so that the process ends with its output's tail at hand.
-    const limitMs = 'run' in task ? undefined : timeoutMs(task);
+    const limitMs = 'run' in task && !('workflow' in task.run) ? undefined : timeoutMs(task);
     const outcome = await within(limitMs, () => execute(run, task, input, scope, variables, step));
     // What the tasks inside exported is the context now.
     variables = { ...variables, context: run.context, task: { ...about, output: outcome.output } };
