@@ -8,7 +8,7 @@ import {
   proxyActivities,
   proxyLocalActivities,
 } from '@temporalio/workflow';
-import type { VerbActivities } from '../../../activities/platform/neosyntis/verbs.ts';
+import type { VerbActivities, VerbResult } from '../../../activities/platform/neosyntis/verbs.ts';
 import { OUTBOUND_QUEUE, PLATFORM_QUEUE } from '../../../domain/names.ts';
 import { standardProblem } from '../../../domain/neosyntis/problems.ts';
 import type { Sealed } from '../../../domain/neosyntis/sealed.ts';
@@ -24,7 +24,7 @@ export type VerbCaller = (
   name: string,
   args: Json,
   step: StepPlace & { timeoutMs: number | undefined; sealed?: Sealed },
-) => Promise<Json>;
+) => Promise<VerbResult>;
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 
@@ -40,7 +40,7 @@ export function createVerbCaller(runId: string, recorder: Recorder, inTurn: InTu
     try {
       if (verb.brief) {
         const done = await briefly(() => callQuickly(call));
-        if (done) return done.output;
+        if (done) return done;
       }
       const { callVerb } = proxyActivities<VerbActivities>({
         ...placeOf(verb, timeoutMs),
@@ -61,9 +61,9 @@ const quick = proxyLocalActivities<VerbActivities>({
 });
 
 /** What the verb puts out; nothing when it took too long this time, or something is away. */
-async function briefly(callVerb: () => Promise<Json>): Promise<{ output: Json } | undefined> {
+async function briefly(callVerb: () => Promise<VerbResult>): Promise<VerbResult | undefined> {
   try {
-    return { output: await callVerb() };
+    return await callVerb();
   } catch (error) {
     const isAnswer = error instanceof ActivityFailure && isAnswered(error.cause);
     if (isAnswer || isCancellation(error)) throw error;

@@ -15,5 +15,5 @@ export const runCall: TaskExecutor<CallTask> = async (run, task, input, scope, v
   const { value: args, sealed } = await sealingTemplate(run.evaluator, expanded.args, input, variables);
   await run.budget.spend(byteLength([args, (sealed ?? null) as Json])); // it is JSON
   const step = { ...stepPlace(scope), timeoutMs: timeoutMs(task), ...(sealed ? { sealed } : {}) };
-  return { output: await run.callVerb(task.call, args, step) };
+  return run.callVerb(task.call, args, step);
 };
