@@ -202,6 +202,7 @@ const table: Record<string, Row> = {
     anyRun('/step/output?path=/do/0/a'),
   ],
   'GET /api/neosyntis/runs/{run_id}/timeline': [[401, 404, 200, 404, 200], anyRun('/timeline')],
+  'GET /api/neosyntis/runs/{run_id}/children': [[401, 404, 200, 404, 200], anyRun('/children')],
   'POST /api/neosyntis/runs/{run_id}/rerun': [[401, 403, 202, 404, 202], anyRun('/rerun')],
   'POST /api/neosyntis/runs/{run_id}/cancel': [
     [401, 403, 202, 404, 202],

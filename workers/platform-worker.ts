@@ -1,5 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
+import { createChildActivities } from '../activities/platform/neosyntis/children.ts';
 import {
   createEventActivities,
   createEventReconciler,
@@ -22,9 +23,11 @@ import { createMailActivities } from '../activities/platform/system/mail.ts';
 import { createReconcileActivities } from '../activities/platform/system/reconcile.ts';
 import { createRetentionActivities } from '../activities/platform/system/retention.ts';
 import { type Config, list, retentionPolicy } from '../config.ts';
+import { createChildRuns } from '../db/neosyntis/child-runs.ts';
+import { createReuseRepository } from '../db/neosyntis/reuse.ts';
+import { createRunIntents } from '../db/neosyntis/run-intents.ts';
 import { createEventSubscriptions } from '../db/neosyntis/event-subscriptions.ts';
 import { createEventStore } from '../db/neosyntis/events.ts';
-import { createReuseRepository } from '../db/neosyntis/reuse.ts';
 import { createRunOwners } from '../db/neosyntis/run-owners.ts';
 import { createLifecycleStore } from '../db/neosyntis/lifecycle.ts';
 import { createSecretValues } from '../db/neosyntis/secret-values.ts';
@@ -35,6 +38,7 @@ import { createOutbox } from '../db/system/outbox.ts';
 import { PLATFORM_QUEUE, runBlobPrefix } from '../domain/names.ts';
 import { busClientId } from '../drivers/bus/credentials.ts';
 import { connectBus } from '../drivers/bus/mqtt.ts';
+import { createNews } from '../drivers/bus/news.ts';
 import { createGuardedEvaluator } from '../drivers/expressions/guarded.ts';
 import { createSmtpTransport } from '../drivers/mail/smtp.ts';
 import { createOutboundClient } from '../drivers/outbound/client.ts';
@@ -154,6 +158,12 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
       ...runActivities,
       ...verbActivities,
       ...createEventActivities({ store, subscriptions: createEventSubscriptions(database), deliver }),
+      ...createChildActivities({
+        database,
+        children: createChildRuns(database),
+        intent: createRunIntents(database).intent,
+        publish: createNews(bus).events,
+      }),
       ...createReuseActivities({
         reuse: createReuseRepository(database),
         kept: createKeptValues(blobs, openingCodec),

@@ -39,6 +39,11 @@ export function createRerunRoutes({ workflows, runs, steps, reuse, trigger }: Re
         'invalid',
         `The step ran ${found.length} times; say with \`iteration\` which is meant, such as ${JSON.stringify(found.at(-1)?.iteration)}.`,
       );
+    if (step.begun === null)
+      throw new AppError(
+        'invalid',
+        'The run was recorded by an earlier version, which did not note what a step needs to go on; run all of it again.',
+      );
     return { path, iteration: step.iteration };
   }
 

@@ -118,6 +118,19 @@ export const createRunRoutes = ({ workflows, runs, trigger, cancel, pause }: Run
     handler: async ({ user, params }) => ok(await runs.get(user, params.run_id)),
   }),
   route({
+    method: 'GET',
+    path: `${runPath}/{run_id}/children`,
+    access: 'neosyntis:workflows:read',
+    summary: 'List the runs that a run has started',
+    params: RunParams,
+    query: Type.Object(PageQuery, { additionalProperties: false }),
+    answers: { 200: { description: 'in the order of their ids', schema: Type.Array(RunSummarySchema) } },
+    async handler({ user, params, query, request }) {
+      const run = await runs.summary(user, params.run_id);
+      return pageReply(await runs.children(user, run.id, query), query, request);
+    },
+  }),
+  route({
     method: 'POST',
     path: `${runPath}/{run_id}/cancel`,
     access: 'neosyntis:workflows:run',

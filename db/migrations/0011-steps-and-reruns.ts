@@ -33,7 +33,10 @@ export class StepsAndReruns extends Migration {
       alter table runs
         add column rerun_of uuid, add column rerun_from text, add column rerun_iteration integer[],
         add column parent_run_id uuid, add column parent_path text, add column parent_iteration integer[],
-        add column parent_attempt integer`);
+        add column parent_attempt integer, add column may_run_code boolean not null default false`);
+    this.addSql(`
+      create index workflow_versions_document on workflow_versions
+        ((document->'document'->>'namespace'), (document->'document'->>'name'))`);
     this.addSql('create index runs_rerun_of on runs (rerun_of, id desc) where rerun_of is not null');
     this.addSql('create index runs_parent on runs (parent_run_id, id desc) where parent_run_id is not null');
   }

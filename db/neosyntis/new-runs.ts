@@ -14,7 +14,7 @@ import { runEvents } from './run-events.ts';
 /** A run that somebody wants of a workflow, in its newest version or another one. */
 export interface NewRun {
   id: string;
-  user: Principal;
+  user: Pick<Principal, 'userId' | 'isAdmin'>;
   workflowId: string;
   version: number | undefined;
   /** Whether they may run code on a host. */
@@ -22,6 +22,15 @@ export interface NewRun {
   input: Json;
   idempotency: IdempotencyClaim | undefined;
   rerun?: RerunOf | undefined;
+  parent?: ParentStep | undefined;
+}
+
+/** The step of another run that started a run. */
+export interface ParentStep {
+  runId: string;
+  path: string;
+  iteration: number[];
+  attempt: number;
 }
 
 /** What is to be run. */
@@ -39,7 +48,7 @@ export type CreatedRun =
 /** Reads the version and writes the job, the run and their events in one statement, a transaction by itself. */
 async function write(
   em: Sql,
-  { id, user, workflowId, version, mayRunCode, input, rerun }: NewRun,
+  { id, user, workflowId, version, mayRunCode, input, rerun, parent }: NewRun,
 ): Promise<CreatedRun> {
   const owned = ownedBy(user, 'w.owner_id');
   const events = appending(runEvents({ runId: id, ownerId: null, status: 'pending', progress: 0 }), {
@@ -62,8 +71,10 @@ async function write(
          jsonb_build_object('run_id', run_id, 'workflow_id', id, 'version', version), now(), now()
        from latest
      ), run as (
-       insert into runs (id, workflow_id, version, started_by, input, rerun_of, rerun_from, rerun_iteration)
-       select run_id, id, version, ?::uuid, ?::json, ?::uuid, ?::text, ?::int[] from latest returning id
+       insert into runs (id, workflow_id, version, started_by, input, rerun_of, rerun_from, rerun_iteration,
+         may_run_code, parent_run_id, parent_path, parent_iteration, parent_attempt)
+       select run_id, id, version, ?::uuid, ?::json, ?::uuid, ?::text, ?::int[],
+         ?::boolean, ?::uuid, ?::text, ?::int[], ?::int from latest returning id
      ), ${events.queries}
      select version, name, document, owner_id, seq as last_event from latest, counter`,
     [
@@ -77,6 +88,11 @@ async function write(
       rerun?.runId ?? null,
       rerun?.from?.path ?? null,
       rerun?.from ? `{${rerun.from.iteration.join()}}` : null,
+      mayRunCode,
+      parent?.runId ?? null,
+      parent?.path ?? null,
+      parent ? `{${parent.iteration.join()}}` : null,
+      parent?.attempt ?? null,
       ...events.params,
     ],
   );

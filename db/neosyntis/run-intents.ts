@@ -13,6 +13,8 @@ export interface OpenRun {
   execution: string | null;
   /** Whether it shall be paused; null when nobody asked. */
   pauseWanted: boolean | null;
+  /** A step of another run starts it: whether that one can still do so. */
+  parent: 'open' | 'ended' | null;
 }
 
 /** What starting a run's workflow needs. */
@@ -34,7 +36,10 @@ export function createRunIntents({ em }: Database) {
     async open(olderThanMs: number): Promise<OpenRun[]> {
       return rows<OpenRun>(
         em,
-        `select j.id, j.status, r.execution, r.pause_wanted as "pauseWanted" from jobs j join runs r on r.id = j.id
+        `select j.id, j.status, r.execution, r.pause_wanted as "pauseWanted", case when r.parent_run_id is null then null
+             when p.status is null or p.status in ('completed', 'failed', 'cancelled') then 'ended'
+             else 'open' end as parent
+         from jobs j join runs r on r.id = j.id left join jobs p on p.id = r.parent_run_id
          where j.type = 'workflow_run' and j.status not in ('completed', 'failed', 'cancelled')
            and j.created_at < now() - make_interval(secs => ?) order by j.id limit 10000`,
         [olderThanMs / 1000],

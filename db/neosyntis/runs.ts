@@ -42,6 +42,8 @@ export const RunEntity = defineEntity({
     parent_attempt: p.integer().nullable(),
     /** Whether it shall be paused, or resumed; null when nobody asked. */
     pause_wanted: p.boolean().nullable(),
+    /** Whether who started it might run code on a host then: runs that it starts may not do more. */
+    may_run_code: p.boolean().default(false),
   },
 });
 
@@ -153,6 +155,17 @@ export function createRunRepository({ em }: Database) {
         `select ${listColumns} from ${tables} where r.workflow_id = ? and ${owned.where}
          ${page.status ? 'and j.status = ?' : ''} ${where} ${tail}`,
         [workflowId, ...owned.params, ...(page.status ? [page.status] : []), ...params],
+      );
+    },
+
+    /** The runs that steps of a run have started. */
+    async children(user: Principal, runId: string, page: Page): Promise<RunSummary[]> {
+      const owned = ownedBy(user, 'j.owner_id');
+      const { where, params, tail } = pageClause(page, 'r.id');
+      return rows<RunSummary>(
+        em,
+        `select ${listColumns} from ${tables} where r.parent_run_id = ? and ${owned.where} ${where} ${tail}`,
+        [runId, ...owned.params, ...params],
       );
     },
 

@@ -5,6 +5,7 @@ import type { DoTask as DoSchema } from './dsl/do.ts';
 import type { EmitTask as EmitSchema } from './dsl/emit.ts';
 import type { ForTask as ForSchema } from './dsl/for.ts';
 import type { ForkTask as ForkSchema } from './dsl/fork.ts';
+import { identifier, semver } from './dsl/identifiers.ts';
 import type { ListenTask as ListenSchema } from './dsl/listen.ts';
 import type { RaiseTask as RaiseSchema } from './dsl/raise.ts';
 import type { RunTask as RunSchema } from './dsl/run.ts';
@@ -52,10 +53,6 @@ export interface TaskItem {
   [name: string]: Task;
 }
 export type TaskList = TaskItem[];
-
-const identifier = '^[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$';
-const semver =
-  '^(0|[1-9]\\d*)\\.(0|[1-9]\\d*)\\.(0|[1-9]\\d*)(?:-(?:[0-9a-zA-Z-]+)(?:\\.[0-9a-zA-Z-]+)*)?(?:\\+[0-9a-zA-Z-]+(?:\\.[0-9a-zA-Z-]+)*)?$';
 
 /** How expressions are evaluated: as they always are here. */
 const Evaluate = Type.Object(

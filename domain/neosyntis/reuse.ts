@@ -22,12 +22,15 @@ export interface Reused {
   directive?: string;
 }
 
-/** A step as its row tells it; `begun` and `ended` are the numbers of the changes of its latest attempt. */
+/**
+ * A step as its row tells it; `begun` and `ended` are the numbers of the changes of its latest attempt. Rows of earlier
+ * versions have neither.
+ */
 export interface RecordedStep {
   path: string;
   iteration: number[];
   status: string;
-  begun: number;
+  begun: number | null;
   ended: number | null;
 }
 
@@ -54,19 +57,23 @@ export function namesOf(path: string): string {
 export const placeKey = (path: string, iteration: readonly number[]): string =>
   `${iteration.join('.')} ${namesOf(path)}`;
 
+/** One of which both numbers are known. */
+type Ended = RecordedStep & { begun: number; ended: number };
+
+const hasEnded = (step: RecordedStep): step is Ended => step.begun !== null && step.ended !== null;
+
 /**
  * The steps whose outcomes count for a run that begins again at `from`: those that had ended before it began, without
  * those that are part of another one of them. What holds `from` had not ended.
  */
 export function reusable(steps: readonly RecordedStep[], from: RecordedStep): RecordedStep[] {
-  const candidates = steps.filter(
-    (step) =>
-      (step.status === 'completed' || step.status === 'skipped') &&
-      step.ended !== null &&
-      step.ended < from.begun,
-  );
+  const { begun } = from;
+  if (begun === null) return [];
+  const candidates = steps
+    .filter(hasEnded)
+    .filter(({ status, ended }) => (status === 'completed' || status === 'skipped') && ended < begun);
   const byPath = Map.groupBy(candidates, ({ path }) => path);
-  const isPart = (step: RecordedStep) =>
+  const isPart = (step: Ended) =>
     holders(step.path).some((path) => byPath.get(path)?.some((holder) => holds(holder, step)));
   return candidates.filter((step) => !isPart(step));
 }
@@ -75,5 +82,5 @@ export function reusable(steps: readonly RecordedStep[], from: RecordedStep): Re
 const holders = (path: string): string[] =>
   [...path.matchAll(/\//g)].slice(1).map(({ index }) => path.slice(0, index));
 
-const holds = (outer: RecordedStep, { begun, ended }: RecordedStep): boolean =>
-  outer.begun <= begun && ended !== null && outer.ended !== null && ended <= outer.ended;
+const holds = (outer: Ended, { begun, ended }: Ended): boolean =>
+  outer.begun <= begun && ended <= outer.ended;

@@ -43,7 +43,7 @@ export function countTasks(definition: Definition): number {
 export function usesCode(definition: Definition): boolean {
   let found = false;
   walkTasks(definition, (_path, _name, task) => {
-    found ||= 'run' in task;
+    found ||= 'run' in task && !('workflow' in task.run);
   });
   return found;
 }

@@ -66,6 +66,67 @@ const reset =
     return id;
   };
 
+/** A run that repeats another one from a step in its loop on; one outcome of it is too large for a row. */
+const rerun: Incident = async (here) => {
+  const { world, user } = here;
+  const { token } = user;
+  const steps = [
+    { large: { ...shell('head -c 70000 /dev/zero | tr "\\0" x'), export: { as: 'length' } } },
+    { loop: { for: { in: '[1, 2, 3]' }, do: [{ one: { set: { n: '${ $item + $context }' } } }] } },
+    { stop: { if: '.n == 70003', raise: { error: { type: 'https://example.org/no', status: 500 } } } },
+  ];
+  const first = await start(here, steps, 'rerun');
+  await world.untilRun(user, first, isStatus('failed'), DEADLINE_MS);
+  const body = { from: '/do/1/loop/do/0/one', iteration: [1] };
+  const path = `/api/neosyntis/runs/${first}/rerun`;
+  const { run_id } = await expectStatus(202, world.api('POST', path, { token, body }));
+  await world.untilRun(user, run_id, isStatus('failed'), DEADLINE_MS);
+  return run_id;
+};
+
+/** A run whose steps run other workflows: one that it gets an output of, one that fails, one that it does not wait for. */
+const children: Incident = async (here) => {
+  const { world, user } = here;
+  const save = (name: string, steps: unknown[]) =>
+    world.api('POST', '/api/neosyntis/workflows/import', {
+      token: user.token,
+      body: { document: { dsl: '1.0.3', namespace: 'children', name, version: '0.1.0' }, do: steps },
+    });
+  const run = (name: string, more: object = {}) => ({
+    run: { workflow: { namespace: 'children', name, input: '${ . }' }, ...more },
+  });
+  await expectStatus(201, save('double', [{ double: { set: { n: '${ .n * 2 }' } } }]));
+  const no = { raise: { error: { type: 'https://example.org/no', status: 409 } } };
+  await expectStatus(201, save('fails', [{ no }]));
+  const id = await start(
+    here,
+    [
+      { begin: { set: { n: 4 } } },
+      { double: run('double') },
+      { alone: run('double', { await: false }) },
+      { caught: { try: [{ fails: run('fails') }], catch: { as: 'no', do: [{ set: { set: '${ $no }' } }] } } },
+      { nobody: run('nobody') },
+    ],
+    'children',
+  );
+  await world.untilRun(user, id, isStatus('failed'), DEADLINE_MS);
+  return id;
+};
+
+/** A run that waits for another one, and is cancelled with it. */
+const cancelledChild: Incident = async (here) => {
+  const { world, user } = here;
+  await world.newWorkflow(user, [{ long: HOUR }], 'child that waits');
+  const workflow = { namespace: 'default', name: 'child-that-waits' };
+  const id = await start(here, [{ child: { run: { workflow } } }], 'cancelled-child');
+  await untilHistory(here, id, (events) =>
+    events.some((event) => event.childWorkflowExecutionStartedEventAttributes),
+  );
+  await expectStatus(202, world.api('POST', `/api/neosyntis/runs/${id}/cancel`, { token: user.token }));
+  await world.untilRun(user, id, isStatus('cancelled'), DEADLINE_MS);
+  return id;
+};
+
 /** Mail that a server does not take for now, until its time is over. */
 const mailThatExpires: Incident = async (here) => {
   const { world, user } = here;
@@ -111,9 +172,12 @@ export const incidents: Record<string, Incident> = {
     call: 'http',
     with: { method: 'GET', endpoint: `${origin}/slow` },
   })),
+  'cancelled-child': cancelledChild,
   'cancelled-fork': cancelled('cancelled-fork', () => ({
     fork: { branches: [{ a: HOUR }, { b: shell('sleep 60') }] },
   })),
+  rerun,
+  children,
   'open-waiting': open('open-waiting', HOUR),
   'open-code': open('open-code', shell('sleep 60')),
   'open-fork': open('open-fork', { fork: { branches: [{ a: HOUR }, { b: { wait: { hours: 2 } } }] } }),

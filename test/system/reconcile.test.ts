@@ -17,14 +17,15 @@ afterAll(() => world.close());
 const RIGHT_WITHIN_MS = 30_000;
 
 /** A run that was written and never started: what a crash of the API between its two writes leaves behind. */
-async function written(workflowId: string): Promise<string> {
+async function written(workflowId: string, parent: string | null = null): Promise<string> {
   const id = uuidv7();
   await world.sql(
     `with job as (
        insert into jobs (id, type, name, owner_id, status, details, created_at, updated_at)
        values (?, 'workflow_run', 'test', ?, 'pending', '{}', now(), now()))
-     insert into runs (id, workflow_id, version, started_by, input) values (?, ?, 1, ?, 'null')`,
-    [id, user.id, id, workflowId, user.id],
+     insert into runs (id, workflow_id, version, started_by, input, parent_run_id, parent_path, parent_iteration)
+       values (?, ?, 1, ?, 'null', ?, '/do/0/long', '{}')`,
+    [id, user.id, id, workflowId, user.id, parent],
   );
   return id;
 }
@@ -71,6 +72,19 @@ describe('The reconciler', () => {
     const run = await world.untilRun(user, id, ({ status }) => status === 'completed', RIGHT_WITHIN_MS);
     expect(run.output).toEqual({ done: true });
   });
+
+  test.concurrent('leaves a run that a step wrote to the run of that step, and cancels it when that has ended', async () => {
+    const parent = await trigger([{ long: { wait: { hours: 1 } } }]);
+    const workflowId = await world.newWorkflow(user, [{ a: { set: { done: true } } }]);
+    const child = await written(workflowId, parent);
+    const alone = await written(workflowId);
+    // A pass that starts the one leaves the other.
+    await world.untilRun(user, alone, isStatus('completed'), RIGHT_WITHIN_MS);
+    await world.untilRun(user, child, isStatus('pending'), 1_000);
+    await world.api('POST', `/api/neosyntis/runs/${parent}/cancel`, { token: user.token });
+    const run = await world.untilRun(user, child, isStatus('cancelled'), RIGHT_WITHIN_MS);
+    expect(run).toMatchObject({ steps: [], parent: { run_id: parent } });
+  }, 70_000);
 
   test.concurrent('passes over a run that it cannot set right, and sets right those after it', async () => {
     const workflowId = await world.newWorkflow(user, [{ a: { set: { done: true } } }]);

@@ -10,6 +10,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { ChildActivities } from '../../activities/platform/neosyntis/children.ts';
 import type { EventActivities } from '../../activities/platform/neosyntis/events.ts';
 import type { ReuseActivities } from '../../activities/platform/neosyntis/reuse.ts';
 import type { RunActivities } from '../../activities/platform/neosyntis/runs.ts';
@@ -25,6 +26,7 @@ import type { RunProblem } from '../../domain/neosyntis/runs.ts';
 import { asItRuns } from '../../domain/neosyntis/use.ts';
 import type { Json } from '../../domain/wire.ts';
 import { createBudget } from './engine/budget.ts';
+import { createChildRunner } from './engine/child.ts';
 import { createCodeRunner } from './engine/code.ts';
 import { dateTime } from './engine/date-time.ts';
 import { createEvaluator } from './engine/evaluator.ts';
@@ -54,7 +56,9 @@ const { project, keepValue } = proxyActivities<RunActivities>({
 });
 
 /** Cheap and idempotent; also tried until the database is back. */
-const local = proxyLocalActivities<RunActivities & SecretActivities & EventActivities & ReuseActivities>({
+const local = proxyLocalActivities<
+  RunActivities & SecretActivities & EventActivities & ReuseActivities & ChildActivities
+>({
   startToCloseTimeout: '10 seconds',
   retry: { initialInterval: 50, maximumInterval: '1 second' },
 });
@@ -160,6 +164,7 @@ export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundle
     standing,
     code: createCodeRunner(createPlacer(inTurn(local.place)), inTurn(local.grantSecrets)),
     callVerb: createVerbCaller(runId, recorder, inTurn),
+    child: createChildRunner(runId, inTurn(local.createChild), budget),
     context: null,
     constants: {
       workflow: {

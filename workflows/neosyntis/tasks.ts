@@ -39,7 +39,8 @@ export const executors = kinds as unknown as Record<Keyword, TaskExecutor>;
 const leavable: ReadonlySet<Keyword> = new Set(['for', 'do', 'fork', 'listen', 'try', 'wait']);
 
 /** Whether the task has safe points inside, where a run may go on in another execution. */
-export const isLeavable = (task: Task): boolean => leavable.has(keywordOf(task));
+export const isLeavable = (task: Task): boolean =>
+  leavable.has(keywordOf(task)) || ('call' in task && task.function !== undefined);
 
 export function keywordOf(task: Task): Keyword {
   const keyword = keywords.find((name) => name in task);

@@ -4,6 +4,7 @@ import type { ProjectionBatch } from '../../../domain/neosyntis/projection.ts';
 import type { Sealed } from '../../../domain/neosyntis/sealed.ts';
 import { activityVerbs, type Verb } from '../../../domain/neosyntis/verbs.ts';
 import type { Json } from '../../../domain/wire.ts';
+import { queuedMs } from '../../queued.ts';
 
 export interface VerbCall {
   runId: string;
@@ -26,6 +27,12 @@ export interface VerbCall {
   sealed?: Sealed;
 }
 
+/** What a verb put out, and how long this call was in its queue, when that is known. */
+export interface VerbResult {
+  output: Json;
+  queueMs?: number;
+}
+
 /** What a verb does; it is called again after a crash only when the registry says that it is idempotent. */
 export type VerbImplementation = (call: VerbCall) => Promise<Json>;
 
@@ -42,7 +49,8 @@ export function createVerbActivities(
   { opened, tell }: VerbDeps,
 ) {
   return {
-    async callVerb({ news, ...call }: VerbCall): Promise<Json> {
+    async callVerb({ news, ...call }: VerbCall): Promise<VerbResult> {
+      const queued = queuedMs();
       const verb = activityVerbs.get(call.verb);
       const implementation = implementations[call.verb];
       if (!verb || !implementation)
@@ -54,7 +62,7 @@ export function createVerbActivities(
           if (problem) throw ApplicationFailure.nonRetryable(`${call.verb}: ${problem}`, 'invalid');
           return implementation({ ...plain, args });
         });
-      return meanwhile(() => news && tell(news), work);
+      return { output: await meanwhile(() => news && tell(news), work), ...queued };
     },
   };
 }

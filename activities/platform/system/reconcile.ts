@@ -53,6 +53,9 @@ export function createReconcileActivities(deps: ReconcileDeps) {
   /** A run whose row is open and that Temporal does not list as running. */
   async function reconcileOpen(run: OpenRun): Promise<void> {
     const found = await resets.current(run.id);
+    if (found === undefined && run.status === 'pending' && run.parent === 'open') return; // it starts it
+    if (found === undefined && run.status === 'pending' && run.parent === 'ended')
+      return close(run, found, { status: 'cancelled' });
     if (found === undefined && run.status === 'pending') {
       log.warn({ runId: run.id }, 'starting a run that was never started');
       return deps.startRun(run.id);

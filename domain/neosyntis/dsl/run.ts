@@ -6,6 +6,7 @@ import { base } from './base.ts';
 import { ExternalResource, endpointProblems, refusedAtEndpoint } from './endpoint.ts';
 import type { KindProblem, TaskKind } from './kind.ts';
 import { placingExpressions, placingProblems } from './placing.ts';
+import { RunWorkflow } from './run-workflow.ts';
 
 const text = (maxLength: number) => Type.String({ maxLength });
 const scalar = () => Type.Union([Type.String(), Type.Number(), Type.Boolean()]);
@@ -52,7 +53,7 @@ const RunShell = Type.Object({ ...common, shell: Shell }, { additionalProperties
 const RunScript = Type.Object({ ...common, script: Script }, { additionalProperties: false });
 
 export const RunTask = Type.Object(
-  { ...base, run: Type.Union([RunShell, RunScript]) },
+  { ...base, run: Type.Union([RunShell, RunScript, RunWorkflow]) },
   { additionalProperties: false },
 );
 
@@ -65,6 +66,8 @@ export const runKind: TaskKind<typeof RunTask> = {
   refuse: ({ run }) => (isObject(run) ? refusals(run) : []),
   children: () => [],
   expressions({ run, metadata }) {
+    if ('workflow' in run)
+      return [{ path: ['run', 'workflow', 'input'], value: run.workflow.input, bare: false }];
     const [key, { stdin, arguments: list, environment }] =
       'shell' in run ? (['shell', run.shell] as const) : (['script', run.script] as const);
     return [
@@ -78,6 +81,7 @@ export const runKind: TaskKind<typeof RunTask> = {
     ];
   },
   check({ run, metadata }) {
+    if ('workflow' in run) return [];
     const [path, code] =
       'shell' in run
         ? ([['run', 'shell', 'command'], run.shell.command] as const)
@@ -103,24 +107,25 @@ function sourceProblems({ code, source }: Static<typeof Script>): KindProblem[] 
   }));
 }
 
-const supported = 'supported are `shell` and `script`';
+const processes = ['shell', 'script', 'workflow'];
+const supported = 'supported are `shell`, `script` and `workflow`';
 
 function refusals(run: Record<string, unknown>): KindProblem[] {
-  const found: KindProblem[] = ['container', 'workflow']
+  const found: KindProblem[] = ['container']
     .filter((key) => Object.hasOwn(run, key))
     .map((key) => ({
       path: ['run', key],
       replaces: 'shell',
       message: `\`run: ${key}\` is not supported yet; ${supported}`,
     }));
-  const keys = ['shell', 'script'].filter((key) => Object.hasOwn(run, key));
-  if (keys.length === 2)
-    found.push({ path: ['run'], message: 'has both `shell` and `script`: use two tasks' });
+  const keys = processes.filter((key) => Object.hasOwn(run, key));
+  if (keys.length > 1)
+    found.push({ path: ['run'], message: `has both \`${keys[0]}\` and \`${keys[1]}\`: use two tasks` });
   if (keys.length === 0 && found.length === 0) found.push({ path: ['run'], message: missing(run) });
-  if (run.await === false)
+  if (run.await === false && !keys.includes('workflow'))
     found.push({
       path: ['run', 'await'],
-      message: '`await: false` is not supported yet; every process is awaited',
+      message: '`await: false` is supported of `workflow` alone; every other process is awaited',
     });
   const endpoint =
     isObject(run.script) && isObject(run.script.source) ? run.script.source.endpoint : undefined;
@@ -131,8 +136,8 @@ function refusals(run: Record<string, unknown>): KindProblem[] {
 
 const missing = (run: Record<string, unknown>) => {
   const other = Object.keys(run).find((key) => !['await', 'return'].includes(key));
-  const hint = other === undefined ? '' : didYouMean(other, ['shell', 'script']);
+  const hint = other === undefined ? '' : didYouMean(other, processes);
   return other === undefined
-    ? `has neither \`shell\` nor \`script\``
+    ? 'has neither `shell` nor `script` nor `workflow`'
     : `unknown key \`${other.slice(0, 100)}\`${hint || `; ${supported}`}`;
 };

@@ -3,6 +3,7 @@ import type { PlacedExtension } from '../../../domain/neosyntis/extensions.ts';
 import type { Json } from '../../../domain/wire.ts';
 import type { Attempts } from './attempts.ts';
 import type { Budget } from './budget.ts';
+import type { ChildRunner } from './child.ts';
 import type { CodeRunner } from './code.ts';
 import type { Evaluator, Variables } from './evaluator.ts';
 import type { RunEvents } from './events.ts';
@@ -24,6 +25,7 @@ export interface RunContext {
   recorder: Recorder;
   code: CodeRunner;
   callVerb: VerbCaller;
+  child: ChildRunner;
   /** `$context`: what `export.as` replaced last. */
   context: Json;
   /** `$workflow` and `$runtime`. */

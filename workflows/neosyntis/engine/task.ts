@@ -70,7 +70,7 @@ export async function runTask(
     variables = { ...variables, input };
     if (!begun) step.started(input);
     // Code steps keep their own time limit, so that the process ends with its output's tail at hand.
-    const limitMs = 'run' in task ? undefined : timeoutMs(task);
+    const limitMs = 'run' in task && !('workflow' in task.run) ? undefined : timeoutMs(task);
     if (isLeavable(task) || run.extensions.length > 0) leavable();
     const here = { input, scope, variables };
     const work = (inside: Frame | undefined) =>

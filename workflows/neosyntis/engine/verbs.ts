@@ -8,7 +8,7 @@ import {
   proxyActivities,
   proxyLocalActivities,
 } from '@temporalio/workflow';
-import type { VerbActivities, VerbCall } from '../../../activities/platform/neosyntis/verbs.ts';
+import type { VerbActivities, VerbCall, VerbResult } from '../../../activities/platform/neosyntis/verbs.ts';
 import { OUTBOUND_QUEUE, PLATFORM_QUEUE } from '../../../domain/names.ts';
 import { standardProblem } from '../../../domain/neosyntis/problems.ts';
 import type { Sealed } from '../../../domain/neosyntis/sealed.ts';
@@ -24,7 +24,7 @@ export type VerbCaller = (
   name: string,
   args: Json,
   step: StepPlace & { timeoutMs: number | undefined; sealed?: Sealed },
-) => Promise<Json>;
+) => Promise<VerbResult>;
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 
@@ -36,7 +36,9 @@ export function createVerbCaller(runId: string, recorder: Recorder, inTurn: InTu
     // Temporal would look for an activity that nobody has for ever.
     if (!verb) throw failure('configuration', `There is no verb "${name}" in this version.`);
     const call = { runId, ...step, verb: name, args, timeoutMs };
-    const prepared = verb.prepares ? await make(verb, { ...call, prepares: true }, true) : undefined;
+    const prepared = verb.prepares
+      ? (await make(verb, { ...call, prepares: true }, true)).output
+      : undefined;
     const isIdempotent =
       typeof verb.idempotent === 'function' ? verb.idempotent(args, prepared ?? null) : verb.idempotent;
     return make(verb, prepared === undefined ? call : { ...call, prepared }, isIdempotent);
@@ -46,11 +48,11 @@ export function createVerbCaller(runId: string, recorder: Recorder, inTurn: InTu
     verb: Verb,
     call: VerbCall & { timeoutMs: number },
     isIdempotent: boolean,
-  ): Promise<Json> {
+  ): Promise<VerbResult> {
     try {
       if (verb.brief) {
         const done = await briefly(() => callQuickly(call));
-        if (done) return done.output;
+        if (done) return done;
       }
       const { callVerb } = proxyActivities<VerbActivities>({
         ...placeOf(verb, call.timeoutMs),
@@ -71,9 +73,9 @@ const quick = proxyLocalActivities<VerbActivities>({
 });
 
 /** What the verb puts out; nothing when it took too long this time, or something is away. */
-async function briefly(callVerb: () => Promise<Json>): Promise<{ output: Json } | undefined> {
+async function briefly(callVerb: () => Promise<VerbResult>): Promise<VerbResult | undefined> {
   try {
-    return { output: await callVerb() };
+    return await callVerb();
   } catch (error) {
     const isAnswer = error instanceof ActivityFailure && isAnswered(error.cause);
     if (isAnswer || isCancellation(error)) throw error;

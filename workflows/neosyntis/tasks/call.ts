@@ -3,19 +3,25 @@ import { byteLength } from '../../../domain/neosyntis/shown.ts';
 import { verbs } from '../../../domain/neosyntis/verbs.ts';
 import { pointer } from '../../../domain/pointer.ts';
 import type { Json } from '../../../domain/wire.ts';
+import { framed, valueIn } from '../engine/frames.ts';
 import { failure } from '../engine/problem.ts';
 import { stepPlace, type TaskExecutor } from '../engine/scope.ts';
 import { sealingTemplate } from '../engine/sealing.ts';
 import { timeoutMs } from '../engine/timeout.ts';
 
 /** `call`: a function of the document, or one of the registry's verbs. */
-export const runCall: TaskExecutor<CallTask> = async (run, task, input, scope, variables) => {
+export const runCall: TaskExecutor<CallTask> = async (run, task, input, scope, variables, _step, frame) => {
   const given = task.with ?? {};
   if (task.function) {
     const [name, called] = entryOf(task.function);
-    const args = await run.evaluator.template(given, input, variables);
+    const args = frame
+      ? (valueIn(frame, 'args') ?? null)
+      : await run.evaluator.template(given, input, variables);
     const place = { ...scope, pointer: pointer(scope.pointer, 'function', name), variables: {} };
-    const { output, directive } = await run.tasks.task(run, name, called, args, place);
+    const { output, directive } = await framed(
+      () => run.tasks.task(run, name, called, args, place, frame?.inside),
+      (inside) => ({ state: {}, values: { args }, inside }),
+    );
     // Its own `then` has no list to lead to; the run's end counts everywhere.
     return directive === 'end' ? { output, directive } : { output };
   }
@@ -24,5 +30,5 @@ export const runCall: TaskExecutor<CallTask> = async (run, task, input, scope, v
   const { value: args, sealed } = await sealingTemplate(run.evaluator, expanded.args, input, variables);
   await run.budget.spend(byteLength([args, (sealed ?? null) as Json])); // it is JSON
   const step = { ...stepPlace(scope), timeoutMs: timeoutMs(task), ...(sealed ? { sealed } : {}) };
-  return { output: await run.callVerb(task.call, args, step) };
+  return run.callVerb(task.call, args, step);
 };

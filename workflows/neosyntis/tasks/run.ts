@@ -10,12 +10,21 @@ import { failure } from '../engine/problem.ts';
 import { type RunContext, type StepScope, stepPlace, type TaskExecutor } from '../engine/scope.ts';
 import { sealingTemplate } from '../engine/sealing.ts';
 import { timeoutMs } from '../engine/timeout.ts';
+import { type RunWorkflowTask, runWorkflow } from './run-workflow.ts';
 
 const DEFAULT_TIMEOUT_MS = 600_000;
 const FETCH_TIMEOUT_MS = 30_000;
 
-/** `run`: a shell command or a script on a worker host, at most once. */
-export const runRun: TaskExecutor<RunTask> = async (run, task, input, scope, variables, step) => {
+/** `run`: another workflow, or a process on a worker host. */
+export const runRun: TaskExecutor<RunTask> = (run, task, ...rest) =>
+  isWorkflow(task) ? runWorkflow(run, task, ...rest) : runProcess(run, task as ProcessTask, ...rest);
+
+type ProcessTask = RunTask & { run: Exclude<RunTask['run'], { workflow: unknown }> };
+
+const isWorkflow = (task: RunTask): task is RunWorkflowTask => 'workflow' in task.run;
+
+/** A shell command or a script on a worker host, at most once. */
+const runProcess: TaskExecutor<ProcessTask> = async (run, task, input, scope, variables, step) => {
   const given = 'shell' in task.run ? task.run.shell : task.run.script;
   const what =
     'shell' in task.run
@@ -80,7 +89,8 @@ async function fetchedCode(
   const { value, sealed } = await sealingTemplate(run.evaluator, { endpoint }, input, variables);
   const limit = { timeoutMs: Math.min(timeoutMs(task) ?? FETCH_TIMEOUT_MS, FETCH_TIMEOUT_MS) };
   const place = { ...stepPlace(scope), ...limit, ...(sealed ? { sealed } : {}) };
-  return String(await run.callVerb(scriptSource.name, value, place));
+  const { output } = await run.callVerb(scriptSource.name, value, place);
+  return String(output);
 }
 
 /** What stands in a definition is JSON. */
