@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts';
 import { createJobRepository } from '../db/myntrix/jobs.ts';
 import { createRunRepository } from '../db/neosyntis/runs.ts';
+import { createWorkflowScheduleRepository } from '../db/neosyntis/schedules.ts';
 import { createSecretValues } from '../db/neosyntis/secret-values.ts';
 import { createSecretRepository } from '../db/neosyntis/secrets.ts';
 import { createWorkflowRepository, workflowOwnership } from '../db/neosyntis/workflows.ts';
@@ -13,6 +14,7 @@ import { createHostLeases } from '../db/system/host-leases.ts';
 import { createHostRepository } from '../db/system/hosts.ts';
 import { createOutbox } from '../db/system/outbox.ts';
 import { prunedTotals } from '../db/system/retention.ts';
+import { createWantedSchedules } from '../db/system/schedules.ts';
 import { createStatusCounts } from '../db/system/status.ts';
 import { mailWorkflowId, PLATFORM_QUEUE, workflowTypes } from '../domain/names.ts';
 import type { CheckExpressions } from '../domain/neosyntis/definition.ts';
@@ -39,6 +41,7 @@ import { createCancel } from './neosyntis/cancel.ts';
 import { createDefinitions } from './neosyntis/definitions.ts';
 import { createRunSocket } from './neosyntis/run-socket.ts';
 import { createRunRoutes } from './neosyntis/runs.ts';
+import { createScheduleRoutes } from './neosyntis/schedules.ts';
 import { createSecretRoutes } from './neosyntis/secrets.ts';
 import { createTrigger } from './neosyntis/trigger.ts';
 import { createWorkflowRoutes } from './neosyntis/workflows.ts';
@@ -58,6 +61,7 @@ import { createReadiness } from './system/readiness.ts';
 import { createStatusRoutes } from './system/status.ts';
 import type { Temporal } from './temporal/client.ts';
 import { createCodecRoutes } from './temporal/codec.ts';
+import { createScheduleFollower } from './temporal/schedules.ts';
 
 export interface SurfaceDeps {
   config: Config;
@@ -101,6 +105,7 @@ export function createSurface(deps: SurfaceDeps) {
     publish,
     log,
   });
+  const follow = createScheduleFollower({ temporal, wanted: createWantedSchedules(database), log });
   const removeHost = createHostRemoval({ database, hosts, bus, publish, authenticator: hostAuthenticator });
   const startMail = (mailId: string, expiresAt: string) =>
     temporal.call((client) =>
@@ -146,7 +151,13 @@ export function createSurface(deps: SurfaceDeps) {
       audit: writeAudit,
       log,
     }),
-    ...createWorkflowRoutes({ workflows, definitions, secretNames: secretValues.names }),
+    ...createWorkflowRoutes({ workflows, definitions, secretNames: secretValues.names, follow }),
+    ...createScheduleRoutes({
+      schedules: createWorkflowScheduleRepository(database),
+      workflows,
+      definitions,
+      follow,
+    }),
     ...createSecretRoutes({ secrets: createSecretRepository(database, envelope) }),
     ...createHostSecretRoutes({ values: secretValues, log }),
     ...createRunRoutes({ workflows, runs, trigger, cancel }),

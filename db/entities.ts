@@ -17,6 +17,7 @@ import { HostEntity } from './system/hosts.ts';
 import { IdempotencyKeyEntity } from './system/idempotency.ts';
 import { OutboxMailEntity } from './system/outbox.ts';
 import { PrunedEntity } from './system/retention.ts';
+import { ScheduleEntity } from './system/schedules.ts';
 
 /** Every table, for MikroORM. */
 export const entities = [
@@ -44,4 +45,5 @@ export const entities = [
   RunStepEntity,
   RunEventEntity,
   SecretEntity,
+  ScheduleEntity,
 ] as const;

@@ -10,21 +10,27 @@ import { createVerbActivities, type VerbImplementation } from '../activities/pla
 import { createMailActivities } from '../activities/platform/system/mail.ts';
 import { createReconcileActivities } from '../activities/platform/system/reconcile.ts';
 import { createRetentionActivities } from '../activities/platform/system/retention.ts';
+import { createScheduleActivities } from '../activities/platform/system/schedules.ts';
 import { type Config, list, retentionPolicy } from '../config.ts';
+import { createRunIntents } from '../db/neosyntis/run-intents.ts';
+import { createScheduledRuns } from '../db/neosyntis/scheduled-runs.ts';
 import { createSecretValues } from '../db/neosyntis/secret-values.ts';
 import { migrate, openDatabase } from '../db/orm.ts';
 import { createHostGrantRepository } from '../db/system/host-grants.ts';
 import { createHostRepository } from '../db/system/hosts.ts';
 import { createOutbox } from '../db/system/outbox.ts';
+import { createWantedSchedules } from '../db/system/schedules.ts';
 import { PLATFORM_QUEUE, runBlobPrefix } from '../domain/names.ts';
 import { busClientId } from '../drivers/bus/credentials.ts';
 import { connectBus } from '../drivers/bus/mqtt.ts';
+import { createNews } from '../drivers/bus/news.ts';
 import { createGuardedEvaluator } from '../drivers/expressions/guarded.ts';
 import { createSmtpTransport } from '../drivers/mail/smtp.ts';
 import { createOutboundClient } from '../drivers/outbound/client.ts';
 import { createPayloadCodec } from '../drivers/payloads/codec.ts';
 import { createPayloads } from '../drivers/payloads/converter.ts';
 import { createPayloadDecoder } from '../drivers/payloads/decoder.ts';
+import { createTemporalCarrier } from '../drivers/schedules/temporal.ts';
 import { createEnvelope } from '../drivers/secrets/envelope.ts';
 import type { KnownSecrets } from '../drivers/secrets/known.ts';
 import { openStorage } from '../drivers/storage/open.ts';
@@ -122,6 +128,15 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
       ...createSecretActivities({ values: secretValues }),
       ...createMailActivities({ outbox, transport }),
       ...createReconcileActivities({ database, bus, hosts, client, resets, ...starter, log }),
+      ...createScheduleActivities({
+        schedules: createWantedSchedules(database),
+        handlers: { workflow: createScheduledRuns(database) },
+        intents: createRunIntents(database),
+        carrier: createTemporalCarrier(client),
+        startRun: starter.startRun,
+        publish: createNews(bus).events,
+        log,
+      }),
       ...createRetentionActivities({
         database,
         policy: retentionPolicy(config),

@@ -26,9 +26,16 @@ export interface WorkflowRouteDeps {
   definitions: Definitions;
   /** Of the secrets that a user's runs can use. */
   secretNames: SecretNames;
+  /** Brings the workflow's schedule in line after a change. */
+  follow(workflowId: string): Promise<void>;
 }
 
-export const createWorkflowRoutes = ({ workflows, definitions, secretNames }: WorkflowRouteDeps): Route[] => [
+export const createWorkflowRoutes = ({
+  workflows,
+  definitions,
+  secretNames,
+  follow,
+}: WorkflowRouteDeps): Route[] => [
   route({
     method: 'GET',
     path: base,
@@ -102,6 +109,7 @@ export const createWorkflowRoutes = ({ workflows, definitions, secretNames }: Wo
         name: (title || name).slice(0, 200),
         description: summary ?? null,
       });
+      await follow(workflow.id);
       return created(withWarnings(workflow, warnings), `${base}/${workflow.id}`);
     },
   }),
@@ -139,6 +147,7 @@ export const createWorkflowRoutes = ({ workflows, definitions, secretNames }: Wo
         secrets = definition.secrets;
         return { ...changes, definition };
       });
+      await follow(params.id);
       const warnings = await secretWarnings(secrets, workflow.owner_id, secretNames);
       return ok(withWarnings(workflow, warnings), { ETag: etagOf(workflow) });
     },
@@ -154,6 +163,7 @@ export const createWorkflowRoutes = ({ workflows, definitions, secretNames }: Wo
     errors: ['conflict'],
     async handler({ user, params }) {
       await workflows.remove(user, params.id);
+      await follow(params.id);
       return noContent();
     },
   }),

@@ -1,7 +1,6 @@
-import type { Document } from '../../domain/neosyntis/dsl.ts';
 import type { StepChange } from '../../domain/neosyntis/projection.ts';
 import type { RunStatus } from '../../domain/neosyntis/runs.ts';
-import type { Json } from '../../domain/wire.ts';
+import type { RunIntent } from '../../domain/neosyntis/start.ts';
 import type { Database } from '../orm.ts';
 import { iso, rows } from '../sql.ts';
 
@@ -12,14 +11,7 @@ export interface OpenRun {
   execution: string | null;
 }
 
-/** What starting a run's workflow needs. */
-export interface RunIntent {
-  workflowId: string;
-  version: number;
-  document: Document;
-  input: Json;
-  name: string;
-}
+export type RunIntents = ReturnType<typeof createRunIntents>;
 
 /** Runs as the platform sees them, whoever owns them. */
 export function createRunIntents({ em }: Database) {
@@ -69,7 +61,7 @@ export function createRunIntents({ em }: Database) {
     async intent(id: string): Promise<RunIntent | undefined> {
       const [found] = await rows<RunIntent>(
         em,
-        `select r.workflow_id as "workflowId", r.version, v.document, r.input, j.name
+        `select r.workflow_id as "workflowId", r.version, v.document, r.input, r.trigger, j.name
          from runs r join jobs j on j.id = r.id
          join workflow_versions v on v.workflow_id = r.workflow_id and v.version = r.version where r.id = ?`,
         [id],

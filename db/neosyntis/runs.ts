@@ -6,6 +6,7 @@ import type {
   RunProblem,
   RunStatus,
   RunSummary,
+  RunTrigger,
   Step,
   StepStatus,
   StepSummary,
@@ -33,6 +34,8 @@ export const RunEntity = defineEntity({
     /** Temporal's id of the execution that the row tells of; null before it told anything. */
     execution: p.text().nullable(),
     steps_total: p.integer().default(0),
+    /** What began it; null is by hand. */
+    trigger: p.json().$type<RunTrigger>().nullable(),
   },
 });
 
@@ -58,7 +61,10 @@ export const RunStepEntity = defineEntity({
   },
 });
 
-const runColumns = `r.id, r.workflow_id, r.version, j.status, round(j.progress::numeric, 1)::float8 as progress,
+const began = `coalesce(r.trigger, jsonb_build_object('kind', 'manual',
+  'at', to_char(j.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))) as trigger`;
+
+const runColumns = `r.id, r.workflow_id, r.version, ${began}, j.status, round(j.progress::numeric, 1)::float8 as progress,
   r.input, r.output, r.error, ${iso('j.created_at')}, ${iso('j.started_at')}, ${iso('j.ended_at')}`;
 
 /** A list has many runs, and each may have large values: there they are as beside a step. */

@@ -3,6 +3,7 @@ import { pointer } from '../pointer.ts';
 import { timeoutProblems } from './dsl/base.ts';
 import { checkTasks, type Findings, maxTasks } from './dsl/check-tasks.ts';
 import { collect, type Expression } from './dsl/collect.ts';
+import { type CheckTiming, scheduleProblems, withoutRefused } from './dsl/schedule.ts';
 import { refusedUses, type Use } from './dsl/use.ts';
 import { Document, type TaskList } from './dsl.ts';
 import { isObject } from './json.ts';
@@ -53,8 +54,15 @@ export const secretsOfSteps = (steps: unknown, list: TaskList, root: string): Se
     name,
   }));
 
+export interface DocumentCheckOptions extends CheckOptions {
+  checkTiming: CheckTiming;
+}
+
 /** Checks a whole document. */
-export function validateDocument(value: unknown, options: CheckOptions): Checked<{ document: Document }> {
+export function validateDocument(
+  value: unknown,
+  options: DocumentCheckOptions,
+): Checked<{ document: Document }> {
   const { root } = options;
   const broken = plainProblems(value, root);
   if (broken.length > 0) return { ok: false, errors: limited(broken) };
@@ -62,20 +70,27 @@ export function validateDocument(value: unknown, options: CheckOptions): Checked
   const refused = refusedParts(value, root);
   const out = writeOut(value, value.use);
   const found: Findings = {
-    problems: schemaProblems(Document, out.value, root).filter(
+    problems: schemaProblems(Document, asKnown(out.value), root).filter(
       ({ path }) => path !== pointer(root, 'do') && !refused.some((other) => other.path === path),
     ),
     expressions: [],
     tasks: 0,
   };
   found.problems.push(...refused);
-  found.problems.push(...limitProblems(out.value, root));
+  found.problems.push(
+    ...limitProblems(out.value, root),
+    ...scheduleProblems(value, root, options.checkTiming),
+  );
   collect(found.expressions, documentFields(value), root, []);
   if (Object.hasOwn(value, 'do')) checkTasks(out.value.do, pointer(root, 'do'), found, atTop(options));
   checkUnnamed(value.use, found, out.origins, options);
   const errors = finish(found, options, out);
   return errors.length > 0 ? { ok: false, errors } : { ok: true, document: value as Document }; // no problems: it is one
 }
+
+/** A document without those parts of its schedule that are spoken of by name. */
+const asKnown = (value: Record<string, unknown>) =>
+  Object.hasOwn(value, 'schedule') ? { ...value, schedule: withoutRefused(value.schedule) } : value;
 
 const atTop = ({ verbs }: CheckOptions) => ({ verbs, depth: 1, variables: [], parallel: false });
 
@@ -144,7 +159,7 @@ const limitProblems = (value: Record<string, unknown>, root: string): InputProbl
 
 /** Parts of a document that the specification has and we do not, by name. */
 function refusedParts(value: Record<string, unknown>, root: string): InputProblem[] {
-  const top = ['schedule', 'evaluate'].filter((key) => Object.hasOwn(value, key));
+  const top = ['evaluate'].filter((key) => Object.hasOwn(value, key));
   const { use } = value;
   const uses = refusedUses.filter((key) => isObject(use) && Object.hasOwn(use, key));
   const schemas = ['input', 'output'].filter(

@@ -6,6 +6,7 @@ import type { ForTask as ForSchema } from './dsl/for.ts';
 import type { ForkTask as ForkSchema } from './dsl/fork.ts';
 import type { RaiseTask as RaiseSchema } from './dsl/raise.ts';
 import type { RunTask as RunSchema } from './dsl/run.ts';
+import { Schedule } from './dsl/schedule.ts';
 import type { SetTask as SetSchema } from './dsl/set.ts';
 import type { SwitchTask as SwitchSchema } from './dsl/switch.ts';
 import type { TryTask as TrySchema } from './dsl/try.ts';
@@ -71,6 +72,7 @@ export const Document = Type.Object(
     use: Type.Optional(Use),
     timeout: Type.Optional(Timeout),
     output: Type.Optional(Output),
+    schedule: Type.Optional(Schedule),
   },
   { additionalProperties: false },
 );

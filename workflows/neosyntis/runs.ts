@@ -12,7 +12,7 @@ import type { SecretActivities } from '../../activities/platform/neosyntis/secre
 import type { Document } from '../../domain/neosyntis/dsl.ts';
 import type { GuardedExpression } from '../../domain/neosyntis/guarded.ts';
 import type { RunChange } from '../../domain/neosyntis/projection.ts';
-import type { RunProblem } from '../../domain/neosyntis/runs.ts';
+import type { RunProblem, RunTrigger } from '../../domain/neosyntis/runs.ts';
 import { asItRuns } from '../../domain/neosyntis/use.ts';
 import type { Json } from '../../domain/wire.ts';
 import { createBudget } from './engine/budget.ts';
@@ -59,13 +59,21 @@ export interface RunInput {
   version: number;
   document: Document;
   input: Json;
+  /** What began it, unless somebody did by hand. */
+  trigger?: RunTrigger;
 }
 
 /**
  * One run of a workflow: its Temporal workflow id is the run's id. What people watch is a projection that the
  * run does not wait for, except for its end, which is readable before the run closes.
  */
-export async function neosyntisRun({ document, input, workflowId, version }: RunInput): Promise<Json> {
+export async function neosyntisRun({
+  document,
+  input,
+  workflowId,
+  version,
+  trigger,
+}: RunInput): Promise<Json> {
   const runId = workflowInfo().workflowId;
   const startedAt = workflowInfo().startTime.toISOString();
   const engine = await jq();
@@ -92,7 +100,11 @@ export async function neosyntisRun({ document, input, workflowId, version }: Run
         input,
         startedAt: dateTime(workflowInfo().startTime),
       }, // a document is JSON
-      runtime: { name: 'vareon', version: '1', metadata: { workflow_id: workflowId, version } },
+      runtime: {
+        name: 'vareon',
+        version: '1',
+        metadata: { workflow_id: workflowId, version, ...scheduled(trigger) },
+      },
     },
     executed: 0,
     tasks: { list: runList, task: runTask },
@@ -111,6 +123,12 @@ export async function neosyntisRun({ document, input, workflowId, version }: Run
     throw asTemporalFailure(problem);
   }
 }
+
+/** What a run can read of the schedule that began it. */
+const scheduled = (trigger: RunTrigger | undefined) =>
+  trigger?.kind === 'schedule'
+    ? { schedule: { id: trigger.schedule_id ?? '', nominal_time: trigger.at } }
+    : {};
 
 async function runDocument(run: RunContext, document: Document, raw: Json): Promise<Json> {
   const { evaluator, constants } = run;
