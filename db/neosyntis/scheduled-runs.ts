@@ -99,17 +99,25 @@ export function createScheduledRuns(database: Database) {
      * @returns undefined when there is no such schedule, or it is paused
      */
     async due(scheduleId: string): Promise<Date | null | undefined> {
-      const [found] = await rows<{ timing: Timing; status: RunStatus | null; ended_ms: number | null }>(
+      const [found] = await rows<{
+        timing: Timing;
+        status: RunStatus | null;
+        ended_ms: number | null;
+        last_ms: number | null;
+      }>(
         database.em,
-        `select s.timing, j.status, (extract(epoch from j.ended_at) * 1000)::float8 as ended_ms
+        `select s.timing, j.status, (extract(epoch from j.ended_at) * 1000)::float8 as ended_ms,
+           (extract(epoch from s.last_at) * 1000)::float8 as last_ms
          from schedules s left join jobs j on j.id = s.last_run_id
          where s.id = ? and not s.paused and not s.removed`,
         [scheduleId],
       );
       if (found?.timing.kind !== 'after') return undefined;
-      if (found.status === null) return new Date();
-      if (!isEnded(found.status)) return null;
-      return new Date(Math.round(found.ended_ms ?? Date.now()) + found.timing.after_ms);
+      const { status, ended_ms, last_ms, timing } = found;
+      if (status !== null && !isEnded(status)) return null;
+      // A row that retention took has no end any more: then its tick counts, and a tick that began nothing as well.
+      const since = Math.max(ended_ms ?? 0, last_ms ?? 0);
+      return since === 0 ? new Date() : new Date(Math.round(since) + timing.after_ms);
     },
   };
 }

@@ -10,7 +10,7 @@ import { iso, rows } from '../sql.ts';
 export interface WorkflowSchedule extends Pick<Schedule, 'paused' | 'last' | 'problem'> {
   id: string;
   timing: Timing;
-  /** The run that an `after` counts from: open, or when it ended. */
+  /** The run that an `after` counts from: open, or when it ended (or the tick came that began none). */
   since: 'nothing' | 'open' | Date;
 }
 
@@ -72,6 +72,8 @@ function shown({ id, timing, paused, problem, status, ended_ms, ...last }: Found
     paused,
     problem,
     last: at === null || outcome === null ? null : { at, outcome, reason, run_id },
-    since: status === null ? 'nothing' : isEnded(status) ? new Date(ended_ms ?? 0) : 'open',
+    since: status !== null && !isEnded(status) ? 'open' : at === null ? 'nothing' : latest(at, ended_ms),
   };
 }
+
+const latest = (at: string, endedMs: number | null): Date => new Date(Math.max(Date.parse(at), endedMs ?? 0));
