@@ -101,6 +101,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
     resets,
     defaultHost: config.VAREON_HOST_NAME,
   });
+  const scheduledRuns = createScheduledRuns(database);
   const outbound = createOutboundClient({
     allow: list(config.VAREON_OUTBOUND_ALLOW),
     userAgent: `Vareon/${VERSION}`,
@@ -130,7 +131,8 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
       ...createReconcileActivities({ database, bus, hosts, client, resets, ...starter, log }),
       ...createScheduleActivities({
         schedules: createWantedSchedules(database),
-        handlers: { workflow: createScheduledRuns(database) },
+        handlers: { workflow: scheduledRuns },
+        isPending: scheduledRuns.isPending,
         intents: createRunIntents(database),
         carrier: createTemporalCarrier(client),
         startRun: starter.startRun,

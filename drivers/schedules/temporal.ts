@@ -42,7 +42,7 @@ export function createTemporalCarrier(client: Client): ScheduleCarrier {
   };
 
   async function putSchedule(wanted: WantedSchedule, timing: Recurring): Promise<void> {
-    const { id, paused, kind } = wanted;
+    const { id, paused } = wanted;
     const made = {
       spec: specOf(timing),
       // A tick is over in milliseconds: whether what it began still goes on is asked by the tick.
@@ -52,7 +52,6 @@ export function createTemporalCarrier(client: Client): ScheduleCarrier {
         workflowType: workflowTypes.tick,
         taskQueue: PLATFORM_QUEUE,
         workflowId: id,
-        args: [{ scheduleId: id, kind }],
       },
     } as const;
     const state = { paused, note: digestOf(wanted) };
@@ -71,7 +70,7 @@ export function createTemporalCarrier(client: Client): ScheduleCarrier {
     await client.workflow.start(workflowTypes.pacer, {
       workflowId,
       taskQueue: PLATFORM_QUEUE,
-      args: [{ scheduleId: wanted.id, kind: wanted.kind, afterMs }],
+      args: [{ scheduleId: wanted.id, afterMs, digest }],
       memo: { digest },
       workflowIdConflictPolicy: 'TERMINATE_EXISTING',
     });

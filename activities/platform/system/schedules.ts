@@ -12,7 +12,7 @@ import type { Logger } from '../../../logs.ts';
 import { tickId } from '../neosyntis/derived-id.ts';
 
 /** What a tick of each kind of schedule does. */
-export type TickHandlers = Record<ScheduleKind, Pick<ScheduledRuns, 'tick' | 'due' | 'isPending'>>;
+export type TickHandlers = Record<ScheduleKind, Pick<ScheduledRuns, 'tick' | 'due'>>;
 
 export interface ScheduleActivityDeps {
   schedules: WantedSchedules;
@@ -20,6 +20,8 @@ export interface ScheduleActivityDeps {
   intents: Pick<RunIntents, 'intent'>;
   carrier: ScheduleCarrier;
   startRun(runId: string): Promise<void>;
+  /** Whether a run was written and nobody has begun it yet. */
+  isPending(runId: string): Promise<boolean>;
   publish(events: readonly StoredEvent[]): void;
   log: Logger;
 }
@@ -27,7 +29,6 @@ export interface ScheduleActivityDeps {
 /** A tick: of which schedule, and the time at which it was to come (ISO 8601). */
 export interface TickOf {
   scheduleId: string;
-  kind: ScheduleKind;
   nominal: string;
 }
 
@@ -38,13 +39,13 @@ const HEARTBEAT_MS = 1_000;
 
 /** What makes things begin by themselves. All are idempotent. */
 export function createScheduleActivities(deps: ScheduleActivityDeps) {
-  const { schedules, handlers, intents, carrier, startRun, publish, log } = deps;
+  const { schedules, handlers, intents, carrier, startRun, isPending, publish, log } = deps;
 
-  async function write({ scheduleId, kind, nominal }: TickOf): Promise<TickResult | undefined> {
+  async function write({ scheduleId, nominal }: TickOf): Promise<TickResult | undefined> {
     const at = new Date(nominal);
     const wanted = await schedules.one(scheduleId);
     if (!wanted || !isNominal(wanted.timing, at)) return undefined;
-    const ticked = await handlers[kind].tick(scheduleId, at, tickId(scheduleId, at));
+    const ticked = await handlers[wanted.kind].tick(scheduleId, at, tickId(scheduleId, at));
     if (!ticked) return undefined;
     const { events, outcome, reason, runId } = ticked;
     publish(events);
@@ -57,7 +58,7 @@ export function createScheduleActivities(deps: ScheduleActivityDeps) {
     async tick(tick: TickOf): Promise<TickResult | undefined> {
       const result = await write(tick);
       // One that has ended and was forgotten by Temporal would begin a second time.
-      if (result?.runId && (await handlers[tick.kind].isPending(result.runId))) await startRun(result.runId);
+      if (result?.runId && (await isPending(result.runId))) await startRun(result.runId);
       return result;
     },
 
@@ -69,8 +70,9 @@ export function createScheduleActivities(deps: ScheduleActivityDeps) {
     },
 
     /** When an `after` starts again; null while what it counts from goes on. */
-    async due({ scheduleId, kind }: Pick<TickOf, 'scheduleId' | 'kind'>): Promise<string | null> {
-      const due = await handlers[kind].due(scheduleId);
+    async due(scheduleId: string): Promise<string | null> {
+      const wanted = await schedules.one(scheduleId);
+      const due = wanted && (await handlers[wanted.kind].due(scheduleId));
       if (due === undefined)
         throw ApplicationFailure.nonRetryable('There is no such schedule any more, or it is paused', 'gone');
       return due?.toISOString() ?? null;
