@@ -11,6 +11,11 @@ export function nextTimes(timing: Recurring, after: Date, count: number): Date[]
   return Array.from({ length: count }, (_, at) => new Date(first + at * every_ms));
 }
 
-/** Whether something is to begin at this time. Temporal asks at more times than a cron has (spec.ts). */
-export const isNominal = (timing: Timing, at: Date): boolean =>
-  timing.kind !== 'cron' || comesAt(timing.cron, timing.timezone, at);
+/**
+ * Whether something is to begin at this time. Temporal asks at more times than a cron has (spec.ts), and a tick that is
+ * taken late may be one of what was wanted before.
+ */
+export function isNominal(timing: Timing, at: Date): boolean {
+  if (timing.kind === 'every') return at.getTime() % timing.every_ms === 0;
+  return timing.kind !== 'cron' || comesAt(timing.cron, timing.timezone, at);
+}
