@@ -4,6 +4,7 @@ import { createEventStore } from '../db/neosyntis/events.ts';
 import { createReuseRepository } from '../db/neosyntis/reuse.ts';
 import { createRunIntents } from '../db/neosyntis/run-intents.ts';
 import { createRunRepository } from '../db/neosyntis/runs.ts';
+import { createWorkflowScheduleRepository } from '../db/neosyntis/schedules.ts';
 import { createSecretValues } from '../db/neosyntis/secret-values.ts';
 import { createSecretRepository } from '../db/neosyntis/secrets.ts';
 import { createStepRepository } from '../db/neosyntis/steps.ts';
@@ -18,6 +19,7 @@ import { createHostLeases } from '../db/system/host-leases.ts';
 import { createHostRepository } from '../db/system/hosts.ts';
 import { createOutbox } from '../db/system/outbox.ts';
 import { prunedTotals } from '../db/system/retention.ts';
+import { createWantedSchedules } from '../db/system/schedules.ts';
 import { createStatusCounts } from '../db/system/status.ts';
 import { mailWorkflowId, PLATFORM_QUEUE, workflowTypes } from '../domain/names.ts';
 import type { CheckExpressions } from '../domain/neosyntis/definition.ts';
@@ -48,6 +50,7 @@ import { createRerunRoutes } from './neosyntis/reruns.ts';
 import { createPause } from './neosyntis/pause.ts';
 import { createRunSocket } from './neosyntis/run-socket.ts';
 import { createRunRoutes } from './neosyntis/runs.ts';
+import { createScheduleRoutes } from './neosyntis/schedules.ts';
 import { createSecretRoutes } from './neosyntis/secrets.ts';
 import { createStepRoutes } from './neosyntis/steps.ts';
 import { createTrigger } from './neosyntis/trigger.ts';
@@ -69,6 +72,7 @@ import { createReadiness } from './system/readiness.ts';
 import { createStatusRoutes } from './system/status.ts';
 import type { Temporal } from './temporal/client.ts';
 import { createCodecRoutes } from './temporal/codec.ts';
+import { createScheduleFollower } from './temporal/schedules.ts';
 
 export interface SurfaceDeps {
   config: Config;
@@ -115,6 +119,7 @@ export function createSurface(deps: SurfaceDeps) {
     legTasks: config.VAREON_LEG_TASKS,
     log,
   });
+  const follow = createScheduleFollower({ temporal, wanted: createWantedSchedules(database), log });
   const removeHost = createHostRemoval({ database, hosts, bus, publish, authenticator: hostAuthenticator });
   const startMail = (mailId: string, expiresAt: string) =>
     temporal.call((client) =>
@@ -160,8 +165,14 @@ export function createSurface(deps: SurfaceDeps) {
       audit: writeAudit,
       log,
     }),
-    ...createWorkflowRoutes({ workflows, definitions, secretNames: secretValues.names }),
     ...createVersionRoutes({ workflows, definitions }),
+    ...createWorkflowRoutes({ workflows, definitions, secretNames: secretValues.names, follow }),
+    ...createScheduleRoutes({
+      schedules: createWorkflowScheduleRepository(database),
+      workflows,
+      definitions,
+      follow,
+    }),
     ...createSecretRoutes({ secrets: createSecretRepository(database, envelope) }),
     ...createHostSecretRoutes({ values: secretValues, log }),
     ...createRunRoutes({ workflows, runs, trigger, cancel, pause }),

@@ -20,6 +20,7 @@ import { HostEntity } from './system/hosts.ts';
 import { IdempotencyKeyEntity } from './system/idempotency.ts';
 import { OutboxMailEntity } from './system/outbox.ts';
 import { PrunedEntity } from './system/retention.ts';
+import { ScheduleEntity } from './system/schedules.ts';
 
 /** Every table, for MikroORM. */
 export const entities = [
@@ -52,4 +53,5 @@ export const entities = [
   EventDeliveryEntity,
   EventSubscriptionEntity,
   LifecycleDueEntity,
+  ScheduleEntity,
 ] as const;

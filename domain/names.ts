@@ -15,6 +15,8 @@ export const workflowTypes = {
   reconcile: 'reconcile',
   deliverMail: 'deliverMail',
   retention: 'retention',
+  tick: 'scheduleTick',
+  pacer: 'schedulePacer',
 } as const;
 
 /** Signals that a run takes. */
@@ -36,6 +38,15 @@ export const runBlobKey = (workflowId: string, sha256: string): string =>
 export const RECONCILER_SCHEDULE = 'vareon-reconciler';
 
 export const RETENTION_SCHEDULE = 'vareon-retention';
+
+/** Of schedules that people make; `vareon-schedule-<id of what has it>`. */
+export const SCHEDULE_PREFIX = 'vareon-schedule-';
+export const scheduleIdOf = (subjectId: string): string => `${SCHEDULE_PREFIX}${subjectId}`;
+
+/** The workflow that carries an `after`. */
+const PACER_SUFFIX = '-pacer';
+export const pacerId = (scheduleId: string): string => `${scheduleId}${PACER_SUFFIX}`;
+export const scheduleOfPacer = (workflowId: string): string => workflowId.slice(0, -PACER_SUFFIX.length);
 
 export const topics = {
   /** Frames of one run, numbered by the run. */

@@ -105,6 +105,14 @@ const mail = async (): Promise<Sent> => {
 /** For worker hosts alone, whatever a person may do. */
 const blob = (): Sent => ({ path: `/api/host/blobs/runs/${uuidv7()}/${'0'.repeat(64)}` });
 
+const ownSchedule =
+  (suffix = '', body?: unknown) =>
+  async (): Promise<Sent> => {
+    const sent = await ownWorkflow('/schedule')();
+    await world.api('PUT', sent.path ?? '', { token: owner().token, body: { every: 'P1D' } });
+    return { path: `${sent.path}${suffix}`, body };
+  };
+
 const nothing = (): Sent => ({});
 
 const anybody = (status: number) => whos.map(() => status);
@@ -187,6 +195,15 @@ const table: Record<string, Row> = {
     ownWorkflow('/versions/1/restore'),
   ],
   [`GET ${path}/{id}/diff`]: [[401, 404, 200, 404, 200], ownWorkflow('/diff?from=1')],
+  [`GET ${path}/{id}/schedule`]: [[401, 404, 200, 404, 200], ownSchedule()],
+  [`PUT ${path}/{id}/schedule`]: [[401, 403, 200, 404, 200], ownSchedule('', { after: 'P1D' })],
+  [`DELETE ${path}/{id}/schedule`]: [[401, 403, 204, 404, 204], ownSchedule()],
+  [`POST ${path}/{id}/schedule/pause`]: [[401, 403, 200, 404, 200], ownSchedule('/pause')],
+  [`POST ${path}/{id}/schedule/resume`]: [[401, 403, 200, 404, 200], ownSchedule('/resume')],
+  'POST /api/neosyntis/schedules/preview': [
+    [401, 200, 200, 200, 200],
+    () => ({ body: { cron: '0 6 * * *', timezone: 'Europe/Berlin' } }),
+  ],
   [`POST ${path}/{id}/trigger`]: [[401, 403, 202, 404, 202], ownWorkflow('/trigger')],
   [`GET ${path}/{id}/status`]: [[401, 404, 200, 404, 200], ownWorkflow('/status')],
   [`GET ${path}/{id}/runs`]: [[401, 404, 200, 404, 200], ownWorkflow('/runs')],

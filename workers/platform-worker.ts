@@ -22,6 +22,7 @@ import { createVerbActivities, type VerbImplementation } from '../activities/pla
 import { createMailActivities } from '../activities/platform/system/mail.ts';
 import { createReconcileActivities } from '../activities/platform/system/reconcile.ts';
 import { createRetentionActivities } from '../activities/platform/system/retention.ts';
+import { createScheduleActivities } from '../activities/platform/system/schedules.ts';
 import { type Config, list, retentionPolicy } from '../config.ts';
 import { createChildRuns } from '../db/neosyntis/child-runs.ts';
 import { createReuseRepository } from '../db/neosyntis/reuse.ts';
@@ -30,11 +31,13 @@ import { createEventSubscriptions } from '../db/neosyntis/event-subscriptions.ts
 import { createEventStore } from '../db/neosyntis/events.ts';
 import { createRunOwners } from '../db/neosyntis/run-owners.ts';
 import { createLifecycleStore } from '../db/neosyntis/lifecycle.ts';
+import { createScheduledRuns } from '../db/neosyntis/scheduled-runs.ts';
 import { createSecretValues } from '../db/neosyntis/secret-values.ts';
 import { migrate, openDatabase } from '../db/orm.ts';
 import { createHostGrantRepository } from '../db/system/host-grants.ts';
 import { createHostRepository } from '../db/system/hosts.ts';
 import { createOutbox } from '../db/system/outbox.ts';
+import { createWantedSchedules } from '../db/system/schedules.ts';
 import { PLATFORM_QUEUE, runBlobPrefix } from '../domain/names.ts';
 import { busClientId } from '../drivers/bus/credentials.ts';
 import { connectBus } from '../drivers/bus/mqtt.ts';
@@ -46,6 +49,7 @@ import { createPayloadCodec } from '../drivers/payloads/codec.ts';
 import { createPayloads } from '../drivers/payloads/converter.ts';
 import { createPayloadDecoder } from '../drivers/payloads/decoder.ts';
 import { createKeptValues } from '../drivers/payloads/kept-values.ts';
+import { createTemporalCarrier } from '../drivers/schedules/temporal.ts';
 import { createEnvelope } from '../drivers/secrets/envelope.ts';
 import type { KnownSecrets } from '../drivers/secrets/known.ts';
 import { openStorage } from '../drivers/storage/open.ts';
@@ -128,6 +132,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
     keep,
     sendLifecycle,
   });
+  const scheduledRuns = createScheduledRuns(database);
   const outbound = createOutboundClient({
     allow: list(config.VAREON_OUTBOUND_ALLOW),
     userAgent: `Vareon/${VERSION}`,
@@ -178,6 +183,16 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
         resets,
         ...starter,
         reconcileEvents: createEventReconciler({ store, lifecycle, deliver, sendLifecycle }),
+        log,
+      }),
+      ...createScheduleActivities({
+        schedules: createWantedSchedules(database),
+        handlers: { workflow: scheduledRuns },
+        isPending: scheduledRuns.isPending,
+        intents: createRunIntents(database),
+        carrier: createTemporalCarrier(client),
+        startRun: starter.startRun,
+        publish: createNews(bus).events,
         log,
       }),
       ...createRetentionActivities({

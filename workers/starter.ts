@@ -1,12 +1,15 @@
-import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import {
+  type Client,
+  WorkflowExecutionAlreadyStartedError,
+  type WorkflowStartOptions,
+} from '@temporalio/client';
 import { pruneAuth } from '../db/auth/prune.ts';
 import { createRunIntents } from '../db/neosyntis/run-intents.ts';
 import { pruneGrants } from '../db/neosyntis/secret-values.ts';
 import type { Database } from '../db/orm.ts';
 import { expireOutbox, listUndelivered, type QueuedMail } from '../db/system/outbox.ts';
 import { mailWorkflowId, PLATFORM_QUEUE, workflowTypes } from '../domain/names.ts';
-import { turnLimitMs } from '../domain/neosyntis/turn.ts';
-import { asItRuns } from '../domain/neosyntis/use.ts';
+import { runStart } from '../domain/neosyntis/start.ts';
 
 export interface StarterDeps {
   database: Database;
@@ -21,20 +24,9 @@ export interface StarterDeps {
 export function createStarter({ database, client, sendsMail, legTasks }: StarterDeps) {
   const intents = createRunIntents(database);
 
-  async function start(
-    type: string,
-    workflowId: string,
-    args: unknown[],
-    workflowTaskTimeout?: number,
-  ): Promise<void> {
+  async function start(type: string, options: WorkflowStartOptions): Promise<void> {
     try {
-      await client.workflow.start(type, {
-        workflowId,
-        taskQueue: PLATFORM_QUEUE,
-        args,
-        workflowIdReusePolicy: 'REJECT_DUPLICATE',
-        ...(workflowTaskTimeout === undefined ? {} : { workflowTaskTimeout }),
-      });
+      await client.workflow.start(type, { ...options, workflowIdReusePolicy: 'REJECT_DUPLICATE' });
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error; // somebody was faster
     }
@@ -43,17 +35,13 @@ export function createStarter({ database, client, sendsMail, legTasks }: Starter
   return {
     async startRun(runId: string): Promise<void> {
       const intent = await intents.intent(runId);
-      if (intent)
-        await start(
-          workflowTypes.run,
-          runId,
-          [{ ...intent, legTasks }],
-          turnLimitMs(asItRuns(intent.document)),
-        );
+      if (intent) await start(workflowTypes.run, runStart(runId, { ...intent, legTasks }));
     },
     /** Begins a mail's delivery; without SMTP it waits to be read. */
     async startMail(mail: QueuedMail): Promise<void> {
-      if (sendsMail) await start(workflowTypes.deliverMail, mailWorkflowId(mail.mailId), [mail]);
+      if (!sendsMail) return;
+      const workflowId = mailWorkflowId(mail.mailId);
+      await start(workflowTypes.deliverMail, { workflowId, taskQueue: PLATFORM_QUEUE, args: [mail] });
     },
     async reconcileAccounts(): Promise<void> {
       await expireOutbox(database, new Date());

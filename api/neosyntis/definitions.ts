@@ -13,11 +13,14 @@ import type { SecretMention } from '../../domain/neosyntis/sealed.ts';
 import { asItRuns } from '../../domain/neosyntis/use.ts';
 import { verbs } from '../../domain/neosyntis/verbs.ts';
 import { countTasks, usesCode } from '../../domain/neosyntis/walk.ts';
+import type { NewSchedule } from '../../domain/system/schedules.ts';
 import type { Json } from '../../domain/wire.ts';
 import { parseYaml } from '../http/yaml.ts';
+import { cronProblem, zoneProblem } from '../../drivers/schedules/cron.ts';
 import { createCheckTime } from './check-time.ts';
 
 const root = '/steps';
+const checkTiming = { cron: cronProblem, zone: zoneProblem };
 
 type Checked = CheckedDefinition & { secrets: SecretMention[] };
 
@@ -61,11 +64,29 @@ export function createDefinitions(checkExpressions: CheckExpressions) {
 
     /** A document as YAML. @throws AppError `bad_request` where it is none. */
     readYaml: (text: string, { userId }: Principal): unknown => time.spend(userId, () => parseYaml(text)),
+    /**
+     * A document that begins at other times from now on, or by itself no more.
+     * @throws AppError as `check` does, with problems where they are in `schedule`.
+     */
+    checkSchedule(user: Principal, document: Document, schedule: NewSchedule | undefined): CheckedDefinition {
+      const value = withSchedule(document, schedule);
+      const checked = time.spend(user.userId, () =>
+        validateDocument(value, { root: '', checkExpressions, verbs, checkTiming }),
+      );
+      if (!checked.ok) {
+        const asSent = (path: string) => path.replace(/^\/schedule/, '').replace(/^\/document\/metadata/, '');
+        throw invalid(
+          'schedule has',
+          checked.errors.map(({ path, message }) => ({ path: asSent(path), message })),
+        );
+      }
+      return allowed(user, checked.document, checked.document.do as Json[]); // a definition is JSON
+    },
 
     /** A whole document. @throws AppError as `check` does. */
     checkDocument(user: Principal, value: unknown): Checked {
       const checked = time.spend(user.userId, () =>
-        validateDocument(value, { root: '', checkExpressions, verbs }),
+        validateDocument(value, { root: '', checkExpressions, verbs, checkTiming }),
       );
       if (!checked.ok) throw invalid('document has', checked.errors);
       const { document } = checked;
@@ -73,6 +94,15 @@ export function createDefinitions(checkExpressions: CheckExpressions) {
       return { ...definition, secrets: secretsOfDocument(document) };
     },
   };
+}
+
+function withSchedule(document: Document, schedule: NewSchedule | undefined): object {
+  const { schedule: _before, document: head, ...rest } = document;
+  const { timezone: _zone, ...metadata } = head.metadata ?? {};
+  if (!schedule) return { ...rest, document: head };
+  const { timezone, ...timing } = schedule;
+  const zoned = { ...head, metadata: timezone === undefined ? metadata : { ...metadata, timezone } };
+  return { document: zoned, ...rest, schedule: timing };
 }
 
 const invalid = (what: string, errors: InputProblem[]) =>

@@ -7,11 +7,10 @@ import type { WorkflowRepository } from '../../db/neosyntis/workflows.ts';
 import type { Principal } from '../../domain/auth/principal.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { StoredEvent } from '../../domain/events.ts';
-import { PLATFORM_QUEUE, workflowTypes } from '../../domain/names.ts';
+import { workflowTypes } from '../../domain/names.ts';
 import type { RerunFrom, RerunOf } from '../../domain/neosyntis/reuse.ts';
 import { isEnded, type RunSummary } from '../../domain/neosyntis/runs.ts';
-import { turnLimitMs } from '../../domain/neosyntis/turn.ts';
-import { asItRuns } from '../../domain/neosyntis/use.ts';
+import { type RunIntent, runStart } from '../../domain/neosyntis/start.ts';
 import type { Json } from '../../domain/wire.ts';
 import type { Logger } from '../../logs.ts';
 import type { neosyntisRun } from '../../workflows/neosyntis/runs.ts';
@@ -44,17 +43,10 @@ export function createTrigger(deps: TriggerDeps) {
   const { workflows, runs, temporal } = deps;
 
   /** A start that fails or takes too long is left to the reconciler: the row says that it is wanted. */
-  async function start(runId: string, args: Parameters<typeof neosyntisRun>, name: string): Promise<void> {
+  async function start(runId: string, intent: RunIntent): Promise<void> {
     try {
       await temporal.call((client) =>
-        client.workflow.start<typeof neosyntisRun>(workflowTypes.run, {
-          workflowId: runId,
-          taskQueue: PLATFORM_QUEUE,
-          args,
-          workflowIdReusePolicy: 'REJECT_DUPLICATE',
-          workflowTaskTimeout: turnLimitMs(asItRuns(args[0].document)),
-          staticSummary: name,
-        }),
+        client.workflow.start<typeof neosyntisRun>(workflowTypes.run, runStart(runId, intent)),
       );
     } catch (error) {
       if (error instanceof WorkflowExecutionAlreadyStartedError) return; // the reconciler was faster
@@ -101,13 +93,9 @@ export function createTrigger(deps: TriggerDeps) {
         .catch((error: unknown) => refused(user, { workflowId, version }, error));
       if (!created.isNew) return { runId: created.id, isNew: false };
       deps.publish(created.events);
-      const { name, document, version: started } = created.workflow;
       const repeats = rerun?.from ? { rerun: { runId: rerun.runId, from: rerun.from } } : {};
-      await start(
-        id,
-        [{ workflowId, version: started, document, input, legTasks: deps.legTasks, ...repeats }],
-        name,
-      );
+      const { legTasks } = deps;
+      await start(id, { ...created.workflow, workflowId, input, legTasks, ...repeats });
       return { runId: id, isNew: true };
     },
 

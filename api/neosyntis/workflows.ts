@@ -25,9 +25,16 @@ export interface WorkflowRouteDeps {
   definitions: Definitions;
   /** Of the secrets that a user's runs can use. */
   secretNames: SecretNames;
+  /** Brings the workflow's schedule in line after a change. */
+  follow(workflowId: string): Promise<void>;
 }
 
-export const createWorkflowRoutes = ({ workflows, definitions, secretNames }: WorkflowRouteDeps): Route[] => [
+export const createWorkflowRoutes = ({
+  workflows,
+  definitions,
+  secretNames,
+  follow,
+}: WorkflowRouteDeps): Route[] => [
   route({
     method: 'GET',
     path: base,
@@ -103,6 +110,7 @@ export const createWorkflowRoutes = ({ workflows, definitions, secretNames }: Wo
         name: (title || name).slice(0, 200),
         description: summary ?? null,
       });
+      await follow(workflow.id);
       return created(withWarnings(workflow, warnings), `${base}/${workflow.id}`);
     },
   }),
@@ -140,6 +148,7 @@ export const createWorkflowRoutes = ({ workflows, definitions, secretNames }: Wo
         secrets = definition.secrets;
         return { ...changes, definition: { ...definition, note } };
       });
+      await follow(params.id);
       const warnings = await secretWarnings(secrets, workflow.owner_id, secretNames);
       return ok(withWarnings(workflow, warnings), { ETag: etagOf(workflow) });
     },
@@ -155,6 +164,7 @@ export const createWorkflowRoutes = ({ workflows, definitions, secretNames }: Wo
     errors: ['conflict'],
     async handler({ user, params }) {
       await workflows.remove(user, params.id);
+      await follow(params.id);
       return noContent();
     },
   }),

@@ -3,6 +3,7 @@ import { AppError } from '../../domain/errors.ts';
 import type { StoredEvent } from '../../domain/events.ts';
 import type { Document } from '../../domain/neosyntis/dsl.ts';
 import type { RerunOf } from '../../domain/neosyntis/reuse.ts';
+import type { RunTrigger } from '../../domain/neosyntis/runs.ts';
 import type { Json } from '../../domain/wire.ts';
 import type { Sql } from '../orm.ts';
 import { ownedBy } from '../owned.ts';
@@ -21,6 +22,8 @@ export interface NewRun {
   mayRunCode: boolean;
   input: Json;
   idempotency: IdempotencyClaim | undefined;
+  /** What began it, unless somebody did by hand. */
+  trigger?: RunTrigger;
   rerun?: RerunOf | undefined;
   parent?: ParentStep | undefined;
 }
@@ -48,7 +51,7 @@ export type CreatedRun =
 /** Reads the version and writes the job, the run and their events in one statement, a transaction by itself. */
 async function write(
   em: Sql,
-  { id, user, workflowId, version, mayRunCode, input, rerun, parent }: NewRun,
+  { id, user, workflowId, version, mayRunCode, input, trigger, rerun, parent }: NewRun,
 ): Promise<CreatedRun> {
   const owned = ownedBy(user, 'w.owner_id');
   const events = appending(runEvents({ runId: id, ownerId: null, status: 'pending', progress: 0 }), {
@@ -71,9 +74,9 @@ async function write(
          jsonb_build_object('run_id', run_id, 'workflow_id', id, 'version', version), now(), now()
        from latest
      ), run as (
-       insert into runs (id, workflow_id, version, started_by, input, rerun_of, rerun_from, rerun_iteration,
+       insert into runs (id, workflow_id, version, started_by, input, trigger, rerun_of, rerun_from, rerun_iteration,
          may_run_code, parent_run_id, parent_path, parent_iteration, parent_attempt)
-       select run_id, id, version, ?::uuid, ?::json, ?::uuid, ?::text, ?::int[],
+       select run_id, id, version, ?::uuid, ?::json, ?::jsonb, ?::uuid, ?::text, ?::int[],
          ?::boolean, ?::uuid, ?::text, ?::int[], ?::int from latest returning id
      ), ${events.queries}
      select version, name, document, owner_id, seq as last_event from latest, counter`,
@@ -85,6 +88,7 @@ async function write(
       ...owned.params,
       user.userId,
       json(input),
+      trigger === undefined ? null : json(trigger),
       rerun?.runId ?? null,
       rerun?.from?.path ?? null,
       rerun?.from ? `{${rerun.from.iteration.join()}}` : null,

@@ -1,8 +1,6 @@
-import type { Document } from '../../domain/neosyntis/dsl.ts';
 import type { StepChange } from '../../domain/neosyntis/projection.ts';
-import type { RerunFrom } from '../../domain/neosyntis/reuse.ts';
 import type { RunStatus } from '../../domain/neosyntis/runs.ts';
-import type { Json } from '../../domain/wire.ts';
+import type { RunIntent } from '../../domain/neosyntis/start.ts';
 import type { Database } from '../orm.ts';
 import { iso, rows } from '../sql.ts';
 
@@ -17,17 +15,6 @@ export interface OpenRun {
   parent: 'open' | 'ended' | null;
 }
 
-/** What starting a run's workflow needs. */
-export interface RunIntent {
-  workflowId: string;
-  version: number;
-  document: Document;
-  input: Json;
-  name: string;
-  rerun?: { runId: string; from: RerunFrom };
-  /** Whether it begins paused. */
-  isPaused: boolean;
-}
 
 /** Runs as the platform sees them, whoever owns them. */
 export function createRunIntents({ em }: Database) {
@@ -102,7 +89,7 @@ export function createRunIntents({ em }: Database) {
     async intent(id: string): Promise<RunIntent | undefined> {
       const [found] = await rows<RunIntent & { rerun: RunIntent['rerun'] | null }>(
         em,
-        `select r.workflow_id as "workflowId", r.version, v.document, r.input, j.name,
+        `select r.workflow_id as "workflowId", r.version, v.document, r.input, r.trigger, j.name,
            coalesce(r.pause_wanted, false) as "isPaused",
            case when r.rerun_from is not null then json_build_object('runId', r.rerun_of, 'from',
              json_build_object('path', r.rerun_from, 'iteration', r.rerun_iteration)) end as rerun

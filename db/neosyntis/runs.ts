@@ -6,6 +6,7 @@ import type {
   RunProblem,
   RunStatus,
   RunSummary,
+  RunTrigger,
   Step,
   StepStatus,
   StepSummary,
@@ -44,6 +45,8 @@ export const RunEntity = defineEntity({
     pause_wanted: p.boolean().nullable(),
     /** Whether who started it might run code on a host then: runs that it starts may not do more. */
     may_run_code: p.boolean().default(false),
+    /** What began it; null is by hand. */
+    trigger: p.json().$type<RunTrigger>().nullable(),
   },
 });
 
@@ -100,7 +103,10 @@ export const RunStepAttemptEntity = defineEntity({
   },
 });
 
-const runColumns = `r.id, r.workflow_id, r.version, j.status, round(j.progress::numeric, 1)::float8 as progress,
+const began = `coalesce(r.trigger, jsonb_build_object('kind', 'manual',
+  'at', to_char(j.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))) as trigger`;
+
+const runColumns = `r.id, r.workflow_id, r.version, ${began}, j.status, round(j.progress::numeric, 1)::float8 as progress,
   r.input, r.output, r.error,
   case when r.rerun_of is not null then json_build_object('run_id', r.rerun_of, 'from', r.rerun_from,
     'iteration', r.rerun_iteration) end as rerun_of,

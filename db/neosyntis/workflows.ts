@@ -2,12 +2,14 @@ import { defineEntity, p } from '@mikro-orm/postgresql';
 import { v7 as uuidv7 } from 'uuid';
 import type { Principal } from '../../domain/auth/principal.ts';
 import { AppError } from '../../domain/errors.ts';
+import { timingOf } from '../../domain/neosyntis/dsl/schedule.ts';
 import type { Document } from '../../domain/neosyntis/dsl.ts';
 import type { VersionDetails, Workflow, WorkflowVersion } from '../../domain/neosyntis/workflows.ts';
 import type { Json } from '../../domain/wire.ts';
 import type { Database, Sql } from '../orm.ts';
 import { ownedBy } from '../owned.ts';
 import { iso, json, LIST_BYTES, type Page, pageClause, prepared, rows } from '../sql.ts';
+import { wantSchedule } from '../system/schedules.ts';
 
 export const WorkflowEntity = defineEntity({
   name: 'Workflow',
@@ -172,6 +174,7 @@ export function createWorkflowRepository(database: Database) {
             `${open.n} of its runs have not ended; cancel them or wait, then delete it.`,
           );
         await tx.execute('update workflows set deleted_at = now() where id = ?', [id]);
+        await wantSchedule(tx, { kind: 'workflow', subjectId: id, timing: undefined });
       });
     },
 
@@ -246,6 +249,7 @@ export const workflowOwnership = {
   },
 };
 
+/** Adds a version, the one that runs from now on: by its schedule, too. */
 async function insertVersion(
   tx: Sql,
   id: string,
@@ -261,6 +265,7 @@ async function insertVersion(
       ...[user.userId, definition.note ?? null],
     ],
   );
+  await wantSchedule(tx, { kind: 'workflow', subjectId: id, timing: timingOf(definition.document) });
 }
 
 const noVersion = (id: string, version: number | undefined) =>

@@ -4,6 +4,7 @@ import { timeoutProblems } from './dsl/base.ts';
 import { checkTasks, type Findings, maxTasks } from './dsl/check-tasks.ts';
 import { collect, type Expression } from './dsl/collect.ts';
 import { dataSchemaProblems } from './dsl/data-schema.ts';
+import { type CheckTiming, scheduleProblems, withoutRefused } from './dsl/schedule.ts';
 import { refusedUses, type Use } from './dsl/use.ts';
 import { Document, type TaskList } from './dsl.ts';
 import { extensionsOf, listsOf } from './extensions.ts';
@@ -74,8 +75,15 @@ function secretsIn(list: TaskList, use: Use | undefined, root: string): SecretMe
   return [...new Map(all.map((mention) => [`${mention.path} ${mention.name}`, mention])).values()];
 }
 
+export interface DocumentCheckOptions extends CheckOptions {
+  checkTiming: CheckTiming;
+}
+
 /** Checks a whole document. */
-export function validateDocument(value: unknown, options: CheckOptions): Checked<{ document: Document }> {
+export function validateDocument(
+  value: unknown,
+  options: DocumentCheckOptions,
+): Checked<{ document: Document }> {
   const { root } = options;
   const broken = plainProblems(value, root);
   if (broken.length > 0) return { ok: false, errors: limited(broken) };
@@ -83,14 +91,17 @@ export function validateDocument(value: unknown, options: CheckOptions): Checked
   const refused = refusedParts(value, root);
   const out = writeOut(value, value.use);
   const found: Findings = {
-    problems: schemaProblems(Document, out.value, root).filter(
+    problems: schemaProblems(Document, asKnown(out.value), root).filter(
       ({ path }) => path !== pointer(root, 'do') && !refused.some((other) => other.path === path),
     ),
     expressions: [],
     tasks: 0,
   };
   found.problems.push(...refused);
-  found.problems.push(...limitProblems(out.value, root));
+  found.problems.push(
+    ...limitProblems(out.value, root),
+    ...scheduleProblems(value, root, options.checkTiming),
+  );
   collect(found.expressions, documentFields(value), root, []);
   if (Object.hasOwn(value, 'do'))
     checkTasks(out.value.do, pointer(root, 'do'), found, atTop(options, value.use));
@@ -109,6 +120,10 @@ export function validateDocument(value: unknown, options: CheckOptions): Checked
   const errors = finish(found, options, out, value.use, others);
   return errors.length > 0 ? { ok: false, errors } : { ok: true, document: value as Document }; // no problems: it is one
 }
+
+/** A document without those parts of its schedule that are spoken of by name. */
+const asKnown = (value: Record<string, unknown>) =>
+  Object.hasOwn(value, 'schedule') ? { ...value, schedule: withoutRefused(value.schedule) } : value;
 
 const atTop = ({ verbs }: CheckOptions, use: unknown) => ({
   verbs,
@@ -172,14 +187,12 @@ const limitProblems = (value: Record<string, unknown>, root: string): InputProbl
 
 /** Parts of a document that the specification has and we do not, by name. */
 function refusedParts(value: Record<string, unknown>, root: string): InputProblem[] {
-  const top = ['schedule'].filter((key) => Object.hasOwn(value, key));
   const { use, evaluate } = value;
   const ways = Object.entries({ language: 'jq', mode: 'strict' }).filter(
     ([key, only]) => isObject(evaluate) && Object.hasOwn(evaluate, key) && evaluate[key] !== only,
   );
   const uses = refusedUses.filter((key) => isObject(use) && Object.hasOwn(use, key));
   return [
-    ...top.map((key) => ({ path: pointer(root, key), message: `\`${key}\` is not supported yet` })),
     ...ways.map(([key, only]) => ({
       path: pointer(root, 'evaluate', key),
       message: `\`evaluate.${key}\` other than \`${only}\` is not supported`,

@@ -9,6 +9,7 @@ import { identifier, semver } from './dsl/identifiers.ts';
 import type { ListenTask as ListenSchema } from './dsl/listen.ts';
 import type { RaiseTask as RaiseSchema } from './dsl/raise.ts';
 import type { RunTask as RunSchema } from './dsl/run.ts';
+import { Schedule } from './dsl/schedule.ts';
 import type { SetTask as SetSchema } from './dsl/set.ts';
 import type { SwitchTask as SwitchSchema } from './dsl/switch.ts';
 import type { TryTask as TrySchema } from './dsl/try.ts';
@@ -84,6 +85,7 @@ export const Document = Type.Object(
     evaluate: Type.Optional(Evaluate),
     timeout: Type.Optional(Timeout),
     output: Type.Optional(Output),
+    schedule: Type.Optional(Schedule),
   },
   { additionalProperties: false },
 );

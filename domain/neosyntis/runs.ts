@@ -71,10 +71,22 @@ export const stepData = {
 export const Step = Type.Object({ ...stepFields, ...stepData }, { $id: 'Step' });
 export type Step = Static<typeof Step>;
 
+/** What began a run, and when it was to begin: of a schedule that is the nominal time of its tick. */
+export const RunTrigger = Type.Object(
+  {
+    kind: literals(['manual', 'schedule']),
+    at: Time,
+    schedule_id: Type.Optional(Type.String()),
+  },
+  { $id: 'RunTrigger' },
+);
+export type RunTrigger = Static<typeof RunTrigger>;
+
 const runFields = {
   id: Id,
   workflow_id: Id,
   version: Type.Integer(),
+  trigger: RunTrigger,
   status: literals(runStatuses),
   progress: Type.Number({ minimum: 0, maximum: 100 }),
   input: AnyJson,

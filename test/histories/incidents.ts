@@ -1,12 +1,24 @@
 import {
   PLATFORM_QUEUE,
+  pacerId,
   RECONCILER_SCHEDULE,
   RETENTION_SCHEDULE,
+  scheduleIdOf,
   workflowTypes,
 } from '../../domain/names.ts';
 import { until } from '../support/client.ts';
 import { expectStatus, type Run } from '../support/world.ts';
-import { DEADLINE_MS, type Here, HOUR, isStatus, isWaiting, shell, start, untilHistory } from './here.ts';
+import {
+  DEADLINE_MS,
+  type Events,
+  type Here,
+  HOUR,
+  isStatus,
+  isWaiting,
+  shell,
+  start,
+  untilHistory,
+} from './here.ts';
 
 /** Its server answers that it should be tried later. */
 export const BUSY_MAILBOX = 'busy@example.org';
@@ -164,6 +176,29 @@ const passOf =
     return (await until(ask, (id) => id !== undefined, DEADLINE_MS)) as string; // not undefined by now
   };
 
+/** A workflow that begins by itself. @returns its schedule's id */
+async function scheduled({ world, user }: Here, schedule: object, step: object): Promise<string> {
+  const document = { dsl: '1.0.3', namespace: 'recorded', name: 'scheduled', version: '0.1.0' };
+  const body = { document, schedule, do: [{ step }] };
+  const path = '/api/neosyntis/workflows/import';
+  return scheduleIdOf((await expectStatus(201, world.api('POST', path, { token: user.token, body }))).id);
+}
+
+/** One tick of a schedule that comes seldom. */
+const tick: Incident = async (here) => {
+  const scheduleId = await scheduled(here, { every: 'P1D' }, { set: { a: 1 } });
+  return passOf(workflowTypes.tick, scheduleId)(here);
+};
+
+/** What begins runs one after the other: while it waits for the end of one, or for the time of the next. */
+const pacer =
+  (step: object, isThere: (events: Events) => boolean): Incident =>
+  async (here) => {
+    const id = pacerId(await scheduled(here, { after: 'P1D' }, step));
+    await untilHistory(here, id, isThere);
+    return id;
+  };
+
 /** What does not disturb other runs. */
 export const incidents: Record<string, Incident> = {
   'cancelled-waiting': cancelled('cancelled-waiting', () => HOUR),
@@ -190,5 +225,12 @@ export const incidents: Record<string, Incident> = {
   'mail-delivered': mailThatArrives,
   'mail-expired': mailThatExpires,
   reconcile: passOf(workflowTypes.reconcile, RECONCILER_SCHEDULE),
+  'schedule-tick': tick,
+  'open-pacer-of-a-run': pacer(HOUR, (events) =>
+    events.some((event) => event.childWorkflowExecutionStartedEventAttributes),
+  ),
+  'open-pacer-between': pacer({ set: { a: 1 } }, (events) =>
+    events.some((event) => event.timerStartedEventAttributes),
+  ),
   retention: passOf(workflowTypes.retention, RETENTION_SCHEDULE),
 };

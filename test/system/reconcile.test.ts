@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import proto from '@temporalio/proto';
 import { v7 as uuidv7 } from 'uuid';
+import { pacerId, scheduleIdOf } from '../../domain/names.ts';
 import { until } from '../support/client.ts';
 import { enterWorld, type Run, type TestUser, type World } from '../support/world.ts';
 
@@ -145,6 +146,45 @@ describe('The reconciler', () => {
     expect(run.error.detail).toMatch(/does not know this run any more|TERMINATED/);
     expect(run.steps).toMatchObject([{ status: 'unknown' }]);
   });
+
+  test.concurrent('brings schedules back, in line with their rows, and ends those that nobody has', async () => {
+    const scheduled = async (schedule: object) => {
+      const document = { dsl: '1.0.3', namespace: 'test', name: 'scheduled', version: '0.1.0' };
+      const body = { document, do: [{ a: { set: { a: 1 } } }], schedule };
+      return (await world.api('POST', '/api/neosyntis/workflows/import', { token: user.token, body })).body
+        .id;
+    };
+    const { schedule, workflow } = world.temporal;
+    const [gone, other, paced] = await Promise.all([
+      scheduled({ cron: '0 5 1 1 *' }),
+      scheduled({ every: 'P10D' }),
+      scheduled({ after: 'P10D' }),
+    ]);
+    const orphan = uuidv7();
+    const pacer = workflow.getHandle(pacerId(scheduleIdOf(paced)));
+    await schedule.getHandle(scheduleIdOf(gone)).delete();
+    await pacer.terminate('a test');
+    await schedule.create({
+      scheduleId: scheduleIdOf(orphan),
+      spec: { intervals: [{ every: '10 days' }] },
+      action: { type: 'startWorkflow', workflowType: 'nothing', taskQueue: 'nobody' },
+    });
+    // As an API leaves it that is killed between the row and Temporal.
+    await world.sql('update schedules set paused = true where subject_id = ?', [other]);
+    const found = async () => {
+      const state = (id: string) =>
+        schedule
+          .getHandle(scheduleIdOf(id))
+          .describe()
+          .then(
+            ({ state: { paused } }) => (paused ? 'paused' : 'on'),
+            () => 'none',
+          );
+      const [one, two, three] = await Promise.all([gone, other, orphan].map(state));
+      return [one, two, three, (await pacer.describe()).status.name];
+    };
+    await until(found, (all) => all.join() === 'on,paused,none,RUNNING', RIGHT_WITHIN_MS);
+  }, 40_000);
 });
 
 /** Resets a run to the end of one of its workflow tasks, counted from 0 (from the last one when negative). */

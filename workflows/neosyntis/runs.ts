@@ -22,7 +22,7 @@ import { extensionsOf } from '../../domain/neosyntis/extensions.ts';
 import type { GuardedExpression } from '../../domain/neosyntis/guarded.ts';
 import type { RunChange } from '../../domain/neosyntis/projection.ts';
 import type { RerunFrom } from '../../domain/neosyntis/reuse.ts';
-import type { RunProblem } from '../../domain/neosyntis/runs.ts';
+import type { RunProblem, RunTrigger } from '../../domain/neosyntis/runs.ts';
 import { asItRuns } from '../../domain/neosyntis/use.ts';
 import type { Json } from '../../domain/wire.ts';
 import { createBudget } from './engine/budget.ts';
@@ -90,6 +90,8 @@ export interface RunInput {
   input: Json;
   /** After so many tasks and rounds another execution goes on. */
   legTasks?: number;
+  /** What began it, unless somebody did by hand. */
+  trigger?: RunTrigger;
   /** The run whose outcomes count until that step. */
   rerun?: { runId: string; from: RerunFrom };
   /** It begins paused. */
@@ -115,7 +117,7 @@ export interface Carried {
  * execution after the other, each from where the one before stood.
  */
 export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundles: Json[][]): Promise<Json> {
-  const { document, input, workflowId, version, legTasks, rerun } = about;
+  const { document, input, workflowId, version, legTasks, rerun, trigger } = about;
   const { workflowId: runId, runId: execution, startTime } = workflowInfo();
   const begun = new Date(carried?.startedAt ?? startTime);
   const startedAt = begun.toISOString();
@@ -173,7 +175,11 @@ export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundle
         input,
         startedAt: dateTime(begun),
       }, // a document is JSON
-      runtime: { name: 'vareon', version: '1', metadata: { workflow_id: workflowId, version } },
+      runtime: {
+        name: 'vareon',
+        version: '1',
+        metadata: { workflow_id: workflowId, version, ...scheduled(trigger) },
+      },
     },
     extensions: extensionsOf(written.use),
     applied: new Map(carried?.applied),
@@ -219,6 +225,12 @@ export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundle
     throw asTemporalFailure(problem);
   }
 }
+
+/** What a run can read of the schedule that began it. */
+const scheduled = (trigger: RunTrigger | undefined) =>
+  trigger?.kind === 'schedule'
+    ? { schedule: { id: trigger.schedule_id ?? '', nominal_time: trigger.at } }
+    : {};
 
 /** What the work puts out, or where it stands when it is to go on in another execution. */
 async function inLegs(work: () => Promise<Json>): Promise<{ output: Json } | { frame: Frame }> {

@@ -8,10 +8,10 @@ import {
   startChild,
 } from '@temporalio/workflow';
 import type { ChildActivities } from '../../../activities/platform/neosyntis/children.ts';
-import { PLATFORM_QUEUE, workflowTypes } from '../../../domain/names.ts';
+import { workflowTypes } from '../../../domain/names.ts';
 import type { RunProblem } from '../../../domain/neosyntis/runs.ts';
 import { byteLength } from '../../../domain/neosyntis/shown.ts';
-import { turnLimitMs } from '../../../domain/neosyntis/turn.ts';
+import { runStart } from '../../../domain/neosyntis/start.ts';
 import type { Json } from '../../../domain/wire.ts';
 import type { neosyntisRun } from '../runs.ts';
 import type { Budget } from './budget.ts';
@@ -40,16 +40,11 @@ export function createChildRunner(
     await budget.spend(byteLength(intent as unknown as Json)); // it is JSON
     try {
       const child = await startChild<typeof neosyntisRun>(workflowTypes.run, {
-        workflowId: id,
-        taskQueue: PLATFORM_QUEUE,
-        args: [intent],
-        workflowIdReusePolicy: 'REJECT_DUPLICATE',
-        workflowTaskTimeout: turnLimitMs(intent.document),
+        ...runStart(id, intent),
         parentClosePolicy: isAwaited ? ParentClosePolicy.REQUEST_CANCEL : ParentClosePolicy.ABANDON,
         cancellationType: isAwaited
           ? ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED
           : ChildWorkflowCancellationType.ABANDON,
-        staticSummary: intent.name,
       });
       return isAwaited ? await child.result() : undefined;
     } catch (error) {
