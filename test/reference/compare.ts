@@ -32,7 +32,7 @@ export async function onPlatform(api: Client, { token }: TestUser, made: Case) {
   const ended = await api('POST', path, { token, body: { input: made.input } });
   const run = await api('GET', `/api/neosyntis/runs/${ended.body?.run_id}`, { token });
   if (!['completed', 'failed'].includes(run.body?.status))
-    throw new Error(`not ended: ${ended.status} ${ended.text}; ${run.status} ${run.text}`);
+    throw new Error(`not ended: ${ended.status} ${ended.text}; ${run.status} ${run.text.slice(0, 1_000)}`);
   return run.body;
 }
 

@@ -11,7 +11,12 @@ const milliseconds: Record<string, number> = {
 
 /** A duration in milliseconds: an object, or ISO 8601 with days, hours, minutes and seconds. */
 export function durationMs(duration: Json): number {
-  if (duration !== null && typeof duration === 'object' && !Array.isArray(duration))
+  if (
+    duration !== null &&
+    typeof duration === 'object' &&
+    !Array.isArray(duration) &&
+    Object.keys(duration).length > 0
+  )
     return Object.entries(duration).reduce((sum, [unit, count]) => {
       const factor = milliseconds[unit];
       if (factor === undefined || typeof count !== 'number' || count < 0) throw notOne(duration);

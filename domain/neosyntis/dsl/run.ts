@@ -3,6 +3,7 @@ import { isExpression } from '../expressions.ts';
 import { isObject } from '../json.ts';
 import { didYouMean } from '../nearest.ts';
 import { base } from './base.ts';
+import { Container, containerProblems } from './container.ts';
 import type { KindProblem, TaskKind } from './kind.ts';
 import { placingExpressions, placingProblems } from './placing.ts';
 
@@ -45,9 +46,10 @@ const common = {
 
 const RunShell = Type.Object({ ...common, shell: Shell }, { additionalProperties: false });
 const RunScript = Type.Object({ ...common, script: Script }, { additionalProperties: false });
+const RunContainer = Type.Object({ ...common, container: Container }, { additionalProperties: false });
 
 export const RunTask = Type.Object(
-  { ...base, run: Type.Union([RunShell, RunScript]) },
+  { ...base, run: Type.Union([RunShell, RunScript, RunContainer]) },
   { additionalProperties: false },
 );
 
@@ -61,8 +63,20 @@ export const runKind: TaskKind<typeof RunTask> = {
   children: () => [],
   expressions({ run, metadata }) {
     const [key, { stdin, arguments: list, environment }] =
-      'shell' in run ? (['shell', run.shell] as const) : (['script', run.script] as const);
+      'shell' in run
+        ? (['shell', run.shell] as const)
+        : 'script' in run
+          ? (['script', run.script] as const)
+          : (['container', run.container] as const);
+    const fields = ['image', 'name', 'ports', 'volumes'] as const;
     return [
+      ...('container' in run
+        ? fields.map((field) => ({
+            path: ['run', key, field],
+            value: run.container[field],
+            bare: false,
+          }))
+        : []),
       { path: ['run', key, 'stdin'], value: stdin, bare: false, secrets: true },
       { path: ['run', key, 'arguments'], value: list, bare: false },
       { path: ['run', key, 'environment'], value: environment, bare: false, secrets: true },
@@ -70,6 +84,7 @@ export const runKind: TaskKind<typeof RunTask> = {
     ];
   },
   check({ run, metadata }) {
+    if ('container' in run) return [...containerProblems(run.container), ...placingProblems(metadata)];
     const [path, code] =
       'shell' in run
         ? ([['run', 'shell', 'command'], run.shell.command] as const)
@@ -81,19 +96,23 @@ export const runKind: TaskKind<typeof RunTask> = {
   },
 };
 
-const supported = 'supported are `shell` and `script`';
+const kinds = ['shell', 'script', 'container'];
+const supported = 'supported are `shell`, `script` and `container`';
 
 function refusals(run: Record<string, unknown>): KindProblem[] {
-  const found: KindProblem[] = ['container', 'workflow']
+  const found: KindProblem[] = ['workflow']
     .filter((key) => Object.hasOwn(run, key))
     .map((key) => ({
       path: ['run', key],
       replaces: 'shell',
       message: `\`run: ${key}\` is not supported yet; ${supported}`,
     }));
-  const keys = ['shell', 'script'].filter((key) => Object.hasOwn(run, key));
-  if (keys.length === 2)
-    found.push({ path: ['run'], message: 'has both `shell` and `script`: use two tasks' });
+  const keys = kinds.filter((key) => Object.hasOwn(run, key));
+  if (keys.length > 1)
+    found.push({
+      path: ['run'],
+      message: `has ${keys.length === 2 ? 'both ' : ''}${keys.map((key) => `\`${key}\``).join(' and ')}: use ${keys.length === 2 ? 'two' : 'three'} tasks`,
+    });
   if (keys.length === 0 && found.length === 0) found.push({ path: ['run'], message: missing(run) });
   if (run.await === false)
     found.push({
@@ -111,8 +130,8 @@ function refusals(run: Record<string, unknown>): KindProblem[] {
 
 const missing = (run: Record<string, unknown>) => {
   const other = Object.keys(run).find((key) => !['await', 'return'].includes(key));
-  const hint = other === undefined ? '' : didYouMean(other, ['shell', 'script']);
+  const hint = other === undefined ? '' : didYouMean(other, kinds);
   return other === undefined
-    ? `has neither \`shell\` nor \`script\``
+    ? 'has none of `shell`, `script` and `container`'
     : `unknown key \`${other.slice(0, 100)}\`${hint || `; ${supported}`}`;
 };

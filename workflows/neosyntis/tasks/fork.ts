@@ -47,9 +47,13 @@ async function race(run: RunContext, branches: TaskList, input: Json, scope: Sco
   }).catch((error: unknown) => {
     if (error !== won) throw error;
   });
-  if (winner) return winner;
+  if (winner) return afterBranch(winner);
   throw firstError ?? failure('configuration', 'A fork without branches has no winner.');
 }
+
+/** Of a branch only its output goes on, and `end`: it has no next task, and where it ran is its own step's matter. */
+const afterBranch = ({ output, directive }: Outcome): Outcome =>
+  directive === 'end' ? { output, directive } : { output };
 
 /** Runs `work` for each index, some at a time. The first error cancels all others, and comes out once they ended. */
 async function sideBySide(count: number, work: (index: number) => Promise<void>): Promise<void> {

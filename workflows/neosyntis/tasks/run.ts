@@ -8,20 +8,15 @@ import { failure } from '../engine/problem.ts';
 import { stepPlace, type TaskExecutor } from '../engine/scope.ts';
 import { sealingTemplate } from '../engine/sealing.ts';
 import { timeoutMs } from '../engine/timeout.ts';
+import { containerStep, containerTemplate, withEngine } from './container.ts';
 
 const DEFAULT_TIMEOUT_MS = 600_000;
 
 /** `run`: a shell command or a script on a worker host, at most once. */
 export const runRun: TaskExecutor<RunTask> = async (run, task, input, scope, variables, step) => {
-  const given = 'shell' in task.run ? task.run.shell : task.run.script;
-  const what =
-    'shell' in task.run
-      ? ({ kind: 'shell', command: task.run.shell.command } as const)
-      : ({
-          kind: 'script',
-          language: language(task.run.script.language),
-          code: task.run.script.code,
-        } as const);
+  const container = 'container' in task.run ? task.run.container : undefined;
+  const given =
+    'shell' in task.run ? task.run.shell : 'script' in task.run ? task.run.script : task.run.container;
   const { value: values, sealed } = await sealingTemplate(
     run.evaluator,
     {
@@ -30,6 +25,7 @@ export const runRun: TaskExecutor<RunTask> = async (run, task, input, scope, var
       stdin: given.stdin ?? null,
       host: asJson(task.metadata?.host),
       capability: asJson(task.metadata?.capability),
+      ...(container ? containerTemplate(container) : {}),
     },
     input,
     variables,
@@ -38,6 +34,9 @@ export const runRun: TaskExecutor<RunTask> = async (run, task, input, scope, var
   run.recorder.flush();
   await run.budget.spend(byteLength([values, (sealed ?? null) as Json])); // it is JSON
   const isSealed = (name: string) => sealed?.expressions.some(({ at }) => at[1] === name) === true;
+  const what = container
+    ? containerStep(container, values as { [name: string]: Json }, variables) // the template's keys
+    : programOf(task.run);
   const code = {
     runId: run.runId,
     ...stepPlace(scope),
@@ -54,7 +53,7 @@ export const runRun: TaskExecutor<RunTask> = async (run, task, input, scope, var
     ...(sealed ? { sealed } : {}),
   };
   return run.code(code, {
-    wanted: wantedOf(host, capability),
+    wanted: container ? withEngine(wantedOf(host, capability)) : wantedOf(host, capability),
     moves: task.metadata?.onHostLoss === 'move' && task.metadata.idempotent === true,
     again() {
       const attempt = scope.again();
@@ -63,6 +62,12 @@ export const runRun: TaskExecutor<RunTask> = async (run, task, input, scope, var
     },
   });
 };
+
+function programOf(run: RunTask['run']) {
+  if ('shell' in run) return { kind: 'shell', command: run.shell.command } as const;
+  if (!('script' in run)) throw new TypeError('a container is no program of the host');
+  return { kind: 'script', language: language(run.script.language), code: run.script.code } as const;
+}
 
 /** What stands in a definition is JSON. */
 const asJson = (value: unknown): Json => (value === undefined ? null : (value as Json));

@@ -1,6 +1,7 @@
 import { sleep } from '@temporalio/workflow';
 import type { WaitTask } from '../../../domain/neosyntis/dsl.ts';
 import { type DurationObject, durationMs } from '../../../domain/neosyntis/duration.ts';
+import { isObject } from '../../../domain/neosyntis/json.ts';
 import { failure } from '../engine/problem.ts';
 import type { TaskExecutor } from '../engine/scope.ts';
 
@@ -20,8 +21,8 @@ export const runWait: TaskExecutor<WaitTask> = async (run, task, input, _scope, 
 const units = ['days', 'hours', 'minutes', 'seconds', 'milliseconds'];
 
 const isDuration = (value: unknown): value is DurationObject =>
-  value !== null &&
-  typeof value === 'object' &&
+  isObject(value) &&
+  Object.keys(value).length > 0 &&
   Object.entries(value).every(
     ([unit, amount]) => units.includes(unit) && typeof amount === 'number' && amount >= 0,
   );
