@@ -18,7 +18,7 @@ const ANSWERS_WITHIN_MS = 5_000;
 
 /** What says where the engine is and what it keeps. */
 const own =
-  /^(HOME|XDG_RUNTIME_DIR|XDG_CONFIG_HOME|XDG_DATA_HOME|DOCKER_\w+|CONTAINERS?_\w+|STORAGE_\w+|REGISTRY_AUTH_FILE|HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy)$/;
+  /^(HOME|XDG_RUNTIME_DIR|XDG_CONFIG_HOME|XDG_DATA_HOME|DOCKER_\w+|CONTAINER_(HOST|CONNECTION|SSHKEY)|CONTAINERS_\w+|STORAGE_\w+|REGISTRY_AUTH_FILE|HTTPS?_PROXY|NO_PROXY|https?_proxy|no_proxy)$/;
 
 /** The versions of what does the work: docker's is its daemon's. */
 const versions: Record<Engine['kind'], string> = {

@@ -1,5 +1,6 @@
+import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import type { Client } from '../support/client.ts';
+import { type Answer, type Client, until } from '../support/client.ts';
 import type { TestUser } from '../support/world.ts';
 import type { Case } from './arbitrary-documents.ts';
 import { Undetermined } from './fault.ts';
@@ -24,13 +25,28 @@ interface Seen {
   steps: string[];
 }
 
+/** A platform that is busy is asked again; a run begins once for its key. */
+const patient =
+  (api: Client): Client =>
+  async (method, path, options = {}) => {
+    const headers = { ...options.headers, 'idempotency-key': randomUUID() };
+    for (let times = 1; ; times++) {
+      const answer = await api(method, path, { ...options, ...(method === 'POST' ? { headers } : {}) });
+      if (times === 5 || ![408, 429, 503].includes(answer.status)) return answer;
+    }
+  };
+
 /** The platform's run of a case, through the front door. */
-export async function onPlatform(api: Client, { token }: TestUser, made: Case) {
+export async function onPlatform(impatient: Client, { token }: TestUser, made: Case) {
+  const api = patient(impatient);
   const saved = await api('POST', '/api/neosyntis/workflows/import', { token, body: made.document });
   if (saved.status !== 201) throw new Error(`not saved: ${saved.status} ${saved.text}`);
   const path = `/api/neosyntis/workflows/${saved.body.id}/trigger?wait=60`;
   const ended = await api('POST', path, { token, body: { input: made.input } });
-  const run = await api('GET', `/api/neosyntis/runs/${ended.body?.run_id}`, { token });
+  const look = () => api('GET', `/api/neosyntis/runs/${ended.body?.run_id}`, { token });
+  const isOver = ({ status, body }: Answer) =>
+    status !== 200 || ['completed', 'failed'].includes(body.status);
+  const run = await until(look, isOver, 60_000);
   if (!['completed', 'failed'].includes(run.body?.status))
     throw new Error(`not ended: ${ended.status} ${ended.text}; ${run.status} ${run.text.slice(0, 1_000)}`);
   return run.body;

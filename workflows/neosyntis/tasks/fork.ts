@@ -22,8 +22,10 @@ async function all(run: RunContext, branches: TaskList, input: Json, scope: Scop
   const outcomes: Outcome[] = [];
   // Shares of the progress are given out as branches end: they run in no particular order.
   let ended = 0;
+  const show = showing(run);
   await sideBySide(branches.length, async (index) => {
     outcomes[index] = await branch(run, branches, index, input, scope);
+    if (ended + 1 < branches.length) show();
     run.recorder.progressTo(scope.from + (scope.span * ++ended) / branches.length);
   });
   const isEnd = outcomes.some(({ directive }) => directive === 'end');
@@ -34,6 +36,7 @@ async function race(run: RunContext, branches: TaskList, input: Json, scope: Sco
   let winner: Outcome | undefined;
   let firstError: unknown;
   const won = new Error('a branch has won');
+  const show = showing(run);
   await sideBySide(branches.length, async (index) => {
     try {
       const outcome = await branch(run, branches, index, input, scope);
@@ -41,6 +44,7 @@ async function race(run: RunContext, branches: TaskList, input: Json, scope: Sco
     } catch (error) {
       if (CancellationScope.current().consideredCancelled || error instanceof RunExhausted) throw error;
       firstError ??= error;
+      show();
       return;
     }
     throw won;
@@ -49,6 +53,16 @@ async function race(run: RunContext, branches: TaskList, input: Json, scope: Sco
   });
   if (winner) return afterBranch(winner);
   throw firstError ?? failure('configuration', 'A fork without branches has no winner.');
+}
+
+/** Branches that end at once are shown together; one that others outlast is seen to have ended while they go on. */
+const TOGETHER_MS = 100;
+
+function showing(run: RunContext): () => void {
+  const startedAt = Date.now();
+  return () => {
+    if (Date.now() - startedAt >= TOGETHER_MS) run.recorder.flush();
+  };
 }
 
 /** Of a branch only its output goes on, and `end`: it has no next task, and where it ran is its own step's matter. */
