@@ -34,6 +34,8 @@ const Settings = Type.Object(
     VAREON_CORS_ORIGINS: Type.Optional(Type.String()),
     VAREON_REGISTRATION: Type.Enum(['open', 'off'], { default: 'off' }),
     VAREON_RUN_AS: text('vareon-run'),
+    /** The folder whose folders a host lends to containers. */
+    VAREON_CONTAINER_VOLUMES: Type.Optional(Type.String({ pattern: '^/[^,:"]+$' })),
     VAREON_HOST_NAME: Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$', default: 'local' }),
     /** The credential of the host of that name: whoever starts API and host together makes it, for both. */
     VAREON_HOST_CREDENTIAL: Type.Optional(Type.String({ pattern: '^vrh_[A-Za-z0-9_-]{22,100}$', ...secret })),

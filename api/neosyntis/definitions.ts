@@ -122,7 +122,7 @@ export function requireCode(user: Principal, isNeeded: boolean): void {
   if (!isNeeded || mayRunCode(user)) return;
   throw new AppError(
     'forbidden',
-    'It runs code on a host (run: shell or script). An administrator can grant neosyntis:workflows:execute_code.',
+    'It runs code on a host (run: shell, script or container). An administrator can grant neosyntis:workflows:execute_code.',
   );
 }
 

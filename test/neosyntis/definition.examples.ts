@@ -32,6 +32,31 @@ export const examples: Record<string, unknown> = {
   ]),
   'wait inline': document('wait-duration-inline', [{ wait30Seconds: { wait: { seconds: 30 } } }]),
   'wait ISO 8601': document('wait-duration-8601', [{ wait30Seconds: { wait: 'PT30S' } }]),
+  'run container': document('run-container-example', [
+    { setInput: { set: { message: 'Hello World' } } },
+    {
+      runContainer: {
+        input: { from: '${ .message }' },
+        run: {
+          container: {
+            image: 'alpine',
+            stdin: '${ . }',
+            command: 'input=$(cat)\necho "STDIN was: $input"\necho "ARGS are $1 $2"\n',
+            arguments: ['Foo', 'Bar'],
+            pullPolicy: 'always',
+          },
+        },
+      },
+    },
+    {
+      later: {
+        run: {
+          container: { image: 'fake-image', lifetime: { cleanup: 'eventually', after: { minutes: 30 } } },
+          return: 'stderr',
+        },
+      },
+    },
+  ]),
   'run shell': document('run-shell-with-stdin-and-arguments', [
     { setInput: { set: { message: 'Hello World' } } },
     {

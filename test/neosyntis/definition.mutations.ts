@@ -440,14 +440,31 @@ export const mutations: [path: string, value: unknown, says: RegExp, problemAt?:
   ['/do/4/pause/wait', { second: 5 }, /did you mean `seconds`/, '/do/4/pause/wait/second'],
   ['/do/4/pause/wait/seconds', -1, />= 0/],
   ['/do/4/pause/wait/seconds', 1.5, /must be an integer/],
-  ['/do/5/shell/run', {}, /neither `shell` nor `script` nor `workflow`/],
+  ['/do/5/shell/run', {}, /none of `shell`, `script`, `container` and `workflow`/],
   ['/do/5/shell/run', { shel: {} }, /did you mean `shell`/],
-  [
+  ...(
+    [
+      [{ image: '--privileged' }, /must be an image/, 'image'],
+      [{ command: 'true' }, /`image` is missing/, ''],
+      [{ image: 'a', name: 'a b' }, /letters, digits/, 'name'],
+      [{ image: 'a', command: '${ .cmd }' }, /literal text/, 'command'],
+      [{ image: 'a', ports: { '80': 70_000 } }, /port from 1 to 65535/, 'ports/80'],
+      [{ image: 'a', ports: { http: 80 } }, /port of the container/, 'ports/http'],
+      [{ image: 'a', volumes: { '../etc': '/etc' } }, /the host's owner lends/, 'volumes/..~1etc'],
+      [{ image: 'a', volumes: { data: '/data,readonly=false' } }, /absolute path/, 'volumes/data'],
+      [{ image: 'a', lifetime: { cleanup: 'eventually' } }, /needs `after`/, 'lifetime'],
+      [{ image: 'a', lifetime: { cleanup: 'always', after: 'PT1S' } }, /eventually/, 'lifetime/after'],
+      [{ image: 'a', lifetime: { cleanup: 'soon' } }, /must be one of/, 'lifetime/cleanup'],
+      [{ image: 'a', pullPolicy: 'sometimes' }, /must be one of/, 'pullPolicy'],
+      [{ image: 'a', privileged: true }, /unknown key `privileged`/, 'privileged'],
+      [{ image: 'a', environment: { A: '${ now }' } }, /uses `now`/, 'environment/A'],
+    ] as const
+  ).map(([container, message, at]): [string, unknown, RegExp, string] => [
     '/do/5/shell/run',
-    { container: { image: 'a' } },
-    /`run: container` is not supported yet/,
-    '/do/5/shell/run/container',
-  ],
+    { container },
+    message,
+    `/do/5/shell/run/container${at === '' ? '' : `/${at}`}`,
+  ]),
   ['/do/5/shell/run', { workflow: { name: 'a' } }, /`namespace` is missing/, '/do/5/shell/run/workflow'],
   [
     '/do/5/shell/run',

@@ -3,6 +3,7 @@ import { isExpression } from '../expressions.ts';
 import { isObject } from '../json.ts';
 import { didYouMean } from '../nearest.ts';
 import { base } from './base.ts';
+import { Container, containerProblems } from './container.ts';
 import { ExternalResource, endpointProblems, refusedAtEndpoint } from './endpoint.ts';
 import type { KindProblem, TaskKind } from './kind.ts';
 import { placingExpressions, placingProblems } from './placing.ts';
@@ -51,9 +52,10 @@ const common = {
 
 const RunShell = Type.Object({ ...common, shell: Shell }, { additionalProperties: false });
 const RunScript = Type.Object({ ...common, script: Script }, { additionalProperties: false });
+const RunContainer = Type.Object({ ...common, container: Container }, { additionalProperties: false });
 
 export const RunTask = Type.Object(
-  { ...base, run: Type.Union([RunShell, RunScript, RunWorkflow]) },
+  { ...base, run: Type.Union([RunShell, RunScript, RunContainer, RunWorkflow]) },
   { additionalProperties: false },
 );
 
@@ -69,8 +71,20 @@ export const runKind: TaskKind<typeof RunTask> = {
     if ('workflow' in run)
       return [{ path: ['run', 'workflow', 'input'], value: run.workflow.input, bare: false }];
     const [key, { stdin, arguments: list, environment }] =
-      'shell' in run ? (['shell', run.shell] as const) : (['script', run.script] as const);
+      'shell' in run
+        ? (['shell', run.shell] as const)
+        : 'script' in run
+          ? (['script', run.script] as const)
+          : (['container', run.container] as const);
+    const fields = ['image', 'name', 'ports', 'volumes'] as const;
     return [
+      ...('container' in run
+        ? fields.map((field) => ({
+            path: ['run', key, field],
+            value: run.container[field],
+            bare: false,
+          }))
+        : []),
       { path: ['run', key, 'stdin'], value: stdin, bare: false, secrets: true },
       { path: ['run', key, 'arguments'], value: list, bare: false },
       { path: ['run', key, 'environment'], value: environment, bare: false, secrets: true },
@@ -82,6 +96,7 @@ export const runKind: TaskKind<typeof RunTask> = {
   },
   check({ run, metadata }) {
     if ('workflow' in run) return [];
+    if ('container' in run) return [...containerProblems(run.container), ...placingProblems(metadata)];
     const [path, code] =
       'shell' in run
         ? ([['run', 'shell', 'command'], run.shell.command] as const)
@@ -107,21 +122,18 @@ function sourceProblems({ code, source }: Static<typeof Script>): KindProblem[] 
   }));
 }
 
-const processes = ['shell', 'script', 'workflow'];
-const supported = 'supported are `shell`, `script` and `workflow`';
+const processes = ['shell', 'script', 'container', 'workflow'];
+const supported = 'supported are `shell`, `script`, `container` and `workflow`';
 
 function refusals(run: Record<string, unknown>): KindProblem[] {
-  const found: KindProblem[] = ['container']
-    .filter((key) => Object.hasOwn(run, key))
-    .map((key) => ({
-      path: ['run', key],
-      replaces: 'shell',
-      message: `\`run: ${key}\` is not supported yet; ${supported}`,
-    }));
+  const found: KindProblem[] = [];
   const keys = processes.filter((key) => Object.hasOwn(run, key));
   if (keys.length > 1)
-    found.push({ path: ['run'], message: `has both \`${keys[0]}\` and \`${keys[1]}\`: use two tasks` });
-  if (keys.length === 0 && found.length === 0) found.push({ path: ['run'], message: missing(run) });
+    found.push({
+      path: ['run'],
+      message: `has ${keys.length === 2 ? 'both ' : ''}${keys.map((key) => `\`${key}\``).join(' and ')}: each is a task of its own`,
+    });
+  if (keys.length === 0) found.push({ path: ['run'], message: missing(run) });
   if (run.await === false && !keys.includes('workflow'))
     found.push({
       path: ['run', 'await'],
@@ -138,6 +150,6 @@ const missing = (run: Record<string, unknown>) => {
   const other = Object.keys(run).find((key) => !['await', 'return'].includes(key));
   const hint = other === undefined ? '' : didYouMean(other, processes);
   return other === undefined
-    ? 'has neither `shell` nor `script` nor `workflow`'
+    ? 'has none of `shell`, `script`, `container` and `workflow`'
     : `unknown key \`${other.slice(0, 100)}\`${hint || `; ${supported}`}`;
 };

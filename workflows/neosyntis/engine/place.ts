@@ -28,6 +28,7 @@ export const createPlacer =
       const found = await look(runId, wanted, step);
       if (found.kind === 'placed') return found;
       if (found.kind === 'refused') throw failure('authorization', found.reason);
+      if (found.kind === 'unable') throw failure('configuration', `${found.reason}; nothing ran.`);
       const leftMs = endsAt - Date.now();
       if (leftMs <= 0)
         throw failure(

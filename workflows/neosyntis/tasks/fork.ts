@@ -42,9 +42,11 @@ const all: Run = async (run, branches, input, scope, frame) => {
       ...(directive === null ? {} : { directive }),
     };
   // Shares of the progress are given out as branches end: they run in no particular order.
+  const show = showing(run);
   let ended = state?.ended.length ?? 0;
   const work = async (index: number, inside: Frame | undefined) => {
     outcomes[index] = await branch(run, branches, index, input, scope, inside);
+    if (ended + 1 < branches.length) show();
     run.recorder.progressTo(scope.from + (scope.span * ++ended) / branches.length);
   };
   await sideBySide(run.standing, branches.length, work, {
@@ -67,6 +69,7 @@ const race: Run = async (run, branches, input, scope, frame) => {
   let firstError = known && new TaskFailure(known.problem, false, {}, known.mayRepeat);
   let winner: Outcome | undefined;
   const won = new Error('a branch has won');
+  const show = showing(run);
   const work = async (index: number, inside: Frame | undefined) => {
     try {
       const outcome = await branch(run, branches, index, input, scope, inside);
@@ -75,6 +78,7 @@ const race: Run = async (run, branches, input, scope, frame) => {
       const isLoss = error instanceof TaskFailure && !(error instanceof RunExhausted);
       if (!isLoss || CancellationScope.current().consideredCancelled) throw error;
       firstError ??= error;
+      show();
       return;
     }
     throw won;
@@ -94,9 +98,23 @@ const race: Run = async (run, branches, input, scope, frame) => {
   } catch (error) {
     if (error !== won) throw error;
   }
-  if (winner) return winner;
+  if (winner) return afterBranch(winner);
   throw firstError ?? failure('configuration', 'A fork without branches has no winner.');
 };
+
+/** Branches that end at once are shown together; one that others outlast is seen to have ended while they go on. */
+const TOGETHER_MS = 100;
+
+function showing(run: RunContext): () => void {
+  const startedAt = Date.now();
+  return () => {
+    if (Date.now() - startedAt >= TOGETHER_MS) run.recorder.flush();
+  };
+}
+
+/** Of a branch only its output goes on, and `end`: it has no next task, and where it ran is its own step's matter. */
+const afterBranch = ({ output, directive }: Outcome): Outcome =>
+  directive === 'end' ? { output, directive } : { output };
 
 const errorOf = ({ problem, mayRepeat }: TaskFailure) => ({ problem, mayRepeat });
 

@@ -10,6 +10,7 @@ import { failure } from '../engine/problem.ts';
 import { type RunContext, type StepScope, stepPlace, type TaskExecutor } from '../engine/scope.ts';
 import { sealingTemplate } from '../engine/sealing.ts';
 import { timeoutMs } from '../engine/timeout.ts';
+import { containerStep, containerTemplate, withEngine } from './container.ts';
 import { type RunWorkflowTask, runWorkflow } from './run-workflow.ts';
 
 const DEFAULT_TIMEOUT_MS = 600_000;
@@ -23,17 +24,12 @@ type ProcessTask = RunTask & { run: Exclude<RunTask['run'], { workflow: unknown 
 
 const isWorkflow = (task: RunTask): task is RunWorkflowTask => 'workflow' in task.run;
 
-/** A shell command or a script on a worker host, at most once. */
+/** A shell command, a script or a container on a worker host, at most once. */
 const runProcess: TaskExecutor<ProcessTask> = async (run, task, input, scope, variables, step) => {
-  const given = 'shell' in task.run ? task.run.shell : task.run.script;
-  const what =
-    'shell' in task.run
-      ? ({ kind: 'shell', command: task.run.shell.command } as const)
-      : ({
-          kind: 'script',
-          language: language(task.run.script.language),
-          code: task.run.script.code ?? (await fetchedCode(run, task, input, scope, variables)),
-        } as const);
+  const container = 'container' in task.run ? task.run.container : undefined;
+  const given =
+    'shell' in task.run ? task.run.shell : 'script' in task.run ? task.run.script : task.run.container;
+  const program = container ? undefined : await programOf(run, task, input, scope, variables);
   const { value: values, sealed } = await sealingTemplate(
     run.evaluator,
     {
@@ -42,6 +38,7 @@ const runProcess: TaskExecutor<ProcessTask> = async (run, task, input, scope, va
       stdin: given.stdin ?? null,
       host: asJson(task.metadata?.host),
       capability: asJson(task.metadata?.capability),
+      ...(container ? containerTemplate(container) : {}),
     },
     input,
     variables,
@@ -50,6 +47,9 @@ const runProcess: TaskExecutor<ProcessTask> = async (run, task, input, scope, va
   run.recorder.flush();
   await run.budget.spend(byteLength([values, (sealed ?? null) as Json])); // it is JSON
   const isSealed = (name: string) => sealed?.expressions.some(({ at }) => at[1] === name) === true;
+  const what = container
+    ? containerStep(container, values as { [name: string]: Json }, variables) // the template's keys
+    : (program as Exclude<typeof program, undefined>); // without a container there is one
   const code = {
     runId: run.runId,
     ...stepPlace(scope),
@@ -66,7 +66,7 @@ const runProcess: TaskExecutor<ProcessTask> = async (run, task, input, scope, va
     ...(sealed ? { sealed } : {}),
   };
   return run.code(code, {
-    wanted: wantedOf(host, capability),
+    wanted: container ? withEngine(wantedOf(host, capability)) : wantedOf(host, capability),
     moves: task.metadata?.onHostLoss === 'move' && task.metadata.idempotent === true,
     waited: step.waited,
     again(lost) {
@@ -76,6 +76,22 @@ const runProcess: TaskExecutor<ProcessTask> = async (run, task, input, scope, va
     },
   });
 };
+
+async function programOf(
+  run: RunContext,
+  task: ProcessTask,
+  input: Json,
+  scope: StepScope,
+  variables: Variables,
+) {
+  if ('shell' in task.run) return { kind: 'shell', command: task.run.shell.command } as const;
+  if (!('script' in task.run)) throw new TypeError('a container is no program of the host');
+  return {
+    kind: 'script',
+    language: language(task.run.script.language),
+    code: task.run.script.code ?? (await fetchedCode(run, task, input, scope, variables)),
+  } as const;
+}
 
 /** A script that is elsewhere is fetched before the step is given to a host. */
 async function fetchedCode(

@@ -1,5 +1,6 @@
 import type { WaitTask } from '../../../domain/neosyntis/dsl.ts';
 import { type DurationObject, durationMs } from '../../../domain/neosyntis/duration.ts';
+import { isObject } from '../../../domain/neosyntis/json.ts';
 import type { Json } from '../../../domain/wire.ts';
 import type { Variables } from '../engine/evaluator.ts';
 import { framed } from '../engine/frames.ts';
@@ -36,8 +37,8 @@ async function durationOf(run: RunContext, task: WaitTask, input: Json, variable
 const units = ['days', 'hours', 'minutes', 'seconds', 'milliseconds'];
 
 const isDuration = (value: unknown): value is DurationObject =>
-  value !== null &&
-  typeof value === 'object' &&
+  isObject(value) &&
+  Object.keys(value).length > 0 &&
   Object.entries(value).every(
     ([unit, amount]) => units.includes(unit) && typeof amount === 'number' && amount >= 0,
   );
