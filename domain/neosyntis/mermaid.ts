@@ -95,7 +95,7 @@ export function escaped(text: string): string {
     characters.length > MOST || text.length > MOST * 4 ? [...characters.slice(0, MOST - 1), '…'] : characters;
   return shown
     .map((one) => {
-      if (/^[\p{L}\p{N}\p{M} ,…-]$/u.test(one) && one !== 'ﬂ') return one; // Mermaid puts codes away as ﬂ°
+      if (/^[\p{L}\p{N}\p{M} ,…-]$/u.test(one)) return one;
       return /^[\p{Cc}\p{Cs}\p{Zl}\p{Zp}]$/u.test(one) ? ' ' : `#${one.codePointAt(0)};`;
     })
     .join('');

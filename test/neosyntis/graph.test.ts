@@ -184,7 +184,7 @@ const someDocument = fc
 const spaced = (shown: string) => shown.replaceAll(/[\p{Cc}\p{Cs}\s]+/gu, ' ').trim();
 
 test('Mermaid’s parser reads every graph as what it is, whatever tasks are called', async () => {
-  const documents = fc.sample(someDocument, { numRuns: 150, seed: 3 });
+  const documents = fc.sample(someDocument, { numRuns: 25, seed: 3 });
   documents.push(
     ...hostile.map(
       (name) => listOf([{ [name]: { switch: [{ [name]: { when: name, then: name } }] } }]) as Document,
@@ -210,30 +210,28 @@ test('Mermaid’s parser reads every graph as what it is, whatever tasks are cal
   for (const [at, { nodes, edges }] of graphs.entries()) {
     const { type, subgraphs, ...drawn } = found[at] ?? { type: '', nodes: [], edges: [], subgraphs: [] };
     expect(type).toMatch(/^flowchart/);
-    expect(drawn.edges.map(({ text }) => spaced(text))).toEqual(
-      edges
-        .map(({ label, kind }) => spaced(label ?? (kind === 'retry' ? 'retry' : '')).slice(0, 59))
-        .map((label, index) =>
-          drawn.edges[index]?.text.endsWith('…') ? spaced(drawn.edges[index].text) : label,
-        ),
-    );
+    const number = (id: string) => `n${nodes.findIndex((one) => one.id === id)}`;
+    const shown = drawn.edges.map(({ start, end }) => [start, end].map((one) => one.replace(/[io]$/, '')));
+    expect(shown).toEqual(edges.map(({ from, to }) => [number(from), number(to)]));
+    for (const [at, { label, kind }] of edges.entries()) {
+      const [text = '', rest] = (drawn.edges[at]?.text ?? 'none').split('…');
+      const whole = spaced(label ?? (kind === 'retry' ? 'retry' : ''));
+      expect(rest === undefined ? whole : whole.slice(0, spaced(text).length)).toBe(spaced(text));
+    }
     const titles = new Map([
       ...drawn.nodes.map(({ id, text }) => [id, text] as const),
       ...subgraphs.map(({ id, title }) => [id, title] as const),
     ]);
     const parents = new Set(nodes.map(({ parent }) => parent));
     expect(subgraphs).toHaveLength(parents.size - 1);
-    for (const [number, { name, kind, id, status, parent }] of nodes.entries()) {
-      const [shown = '', rest] = (titles.get(`n${number}`) ?? 'none').split('<br/>');
+    for (const { name, kind, id, status, parent } of nodes) {
+      const [shown = '', rest] = (titles.get(number(id)) ?? 'none').split('<br/>');
       expect([id, spaced(shown)]).toEqual([id, spaced(name)]);
       if (rest !== undefined) expect(rest.startsWith(kind)).toBe(true);
-      const holder = subgraphs.find(({ nodes }) => nodes.includes(`n${number}`));
-      expect(holder?.id).toBe(
-        parent === null ? undefined : `n${nodes.findIndex((one) => one.id === parent)}`,
-      );
+      const holder = subgraphs.find(({ nodes }) => nodes.includes(number(id)));
+      expect(holder?.id).toBe(parent === null ? undefined : number(parent));
       const drawnAs =
-        subgraphs.find((one) => one.id === `n${number}`) ??
-        drawn.nodes.find((one) => one.id === `n${number}`);
+        subgraphs.find((one) => one.id === number(id)) ?? drawn.nodes.find((one) => one.id === number(id));
       expect(drawnAs?.classes).toEqual(status ? ['failed'] : []);
     }
   }
