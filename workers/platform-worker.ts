@@ -25,12 +25,12 @@ import { createRetentionActivities } from '../activities/platform/system/retenti
 import { createScheduleActivities } from '../activities/platform/system/schedules.ts';
 import { type Config, list, retentionPolicy } from '../config.ts';
 import { createChildRuns } from '../db/neosyntis/child-runs.ts';
-import { createReuseRepository } from '../db/neosyntis/reuse.ts';
-import { createRunIntents } from '../db/neosyntis/run-intents.ts';
 import { createEventSubscriptions } from '../db/neosyntis/event-subscriptions.ts';
 import { createEventStore } from '../db/neosyntis/events.ts';
-import { createRunOwners } from '../db/neosyntis/run-owners.ts';
 import { createLifecycleStore } from '../db/neosyntis/lifecycle.ts';
+import { createReuseRepository } from '../db/neosyntis/reuse.ts';
+import { createRunIntents } from '../db/neosyntis/run-intents.ts';
+import { createRunOwners } from '../db/neosyntis/run-owners.ts';
 import { createScheduledRuns } from '../db/neosyntis/scheduled-runs.ts';
 import { createSecretValues } from '../db/neosyntis/secret-values.ts';
 import { migrate, openDatabase } from '../db/orm.ts';

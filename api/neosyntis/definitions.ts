@@ -15,8 +15,8 @@ import { verbs } from '../../domain/neosyntis/verbs.ts';
 import { countTasks, usesCode } from '../../domain/neosyntis/walk.ts';
 import type { NewSchedule } from '../../domain/system/schedules.ts';
 import type { Json } from '../../domain/wire.ts';
-import { parseYaml } from '../http/yaml.ts';
 import { cronProblem, zoneProblem } from '../../drivers/schedules/cron.ts';
+import { parseYaml } from '../http/yaml.ts';
 import { createCheckTime } from './check-time.ts';
 
 const root = '/steps';

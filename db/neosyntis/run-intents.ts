@@ -15,7 +15,6 @@ export interface OpenRun {
   parent: 'open' | 'ended' | null;
 }
 
-
 /** Runs as the platform sees them, whoever owns them. */
 export function createRunIntents({ em }: Database) {
   return {

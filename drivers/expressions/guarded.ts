@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import type {
   CheckResult,
@@ -22,10 +23,13 @@ export interface GuardedEvaluator {
   close(): Promise<void>;
 }
 
-/** jq reads a few MiB a second, so that much data has more time; a check of a schema has the same. */
+/** Of the thread's own time. jq reads a few MiB a second, so that much data has more; a check of a schema has the same. */
 const LIMIT_MS = 1_000;
 const LIMIT_MS_PER_MIB = 500;
 const LIMIT_MB = 256;
+
+/** A busy machine gives a thread its time late; nobody waits longer than this for an answer. */
+const PATIENCE_MS = 8_000;
 
 /**
  * jq, and checks of schemas, in threads of their own, which can be ended from outside: WebAssembly cannot be interrupted. An idle
@@ -127,12 +131,33 @@ async function ask(
   question: ThreadQuestion,
   limitMs: number,
 ): Promise<ThreadAnswer | 'ended'> {
+  const over = new AbortController();
+  const answer = once(worker, 'message', { signal: over.signal }).then(
+    ([result]) => result as ThreadAnswer, // guarded-thread.ts answers with one
+    () => 'ended' as const,
+  );
+  void usedUp(worker, limitMs, over.signal).then(() => over.abort());
   worker.postMessage(question);
+  const result = await answer;
+  over.abort();
+  return result;
+}
+
+/** Resolves when the thread has worked for so long since now, or patience is over; or when nobody waits any more. */
+async function usedUp(worker: Worker, limitMs: number, signal: AbortSignal): Promise<void> {
+  const endsAt = performance.now() + Math.max(PATIENCE_MS, limitMs);
+  const patience = delay(Math.max(PATIENCE_MS, limitMs), undefined, { signal, ref: false }).catch(() => {});
   try {
-    const [result] = await once(worker, 'message', { signal: AbortSignal.timeout(limitMs) });
-    return result as ThreadAnswer; // guarded-thread.ts answers with one
+    const before = await worker.cpuUsage();
+    for (let leftMs = limitMs; leftMs > 0 && performance.now() < endsAt; ) {
+      await delay(Math.max(50, leftMs), undefined, { signal, ref: false });
+      // A thread that does not even say how long it has worked gets no more than the patience.
+      const used = await Promise.race([worker.cpuUsage(before), patience]);
+      if (!used) return;
+      leftMs = limitMs - (used.user + used.system) / 1000;
+    }
   } catch {
-    return 'ended';
+    // Answered, or the thread has ended: `ask` knows.
   }
 }
 

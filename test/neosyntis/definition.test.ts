@@ -12,8 +12,20 @@ import { mutations, valid } from './definition.mutations.ts';
 
 let checkExpressions: CheckExpressions;
 beforeAll(async () => {
-  checkExpressions = await createExpressionCheck();
+  checkExpressions = remembering(await createExpressionCheck());
 });
+
+/** Most mutations leave most expressions as they are: each is compiled once. */
+function remembering(check: CheckExpressions): CheckExpressions {
+  const known = new Map<string, string | undefined>();
+  return (expressions) => {
+    const keys = expressions.map((expression) => JSON.stringify(expression));
+    const open = expressions.filter((_expression, at) => !known.has(keys[at] ?? ''));
+    const results = check(open);
+    for (const [at, expression] of open.entries()) known.set(JSON.stringify(expression), results[at]);
+    return keys.map((key) => known.get(key));
+  };
+}
 
 const steps = (list: unknown) => validateSteps(list, { root: '/steps', checkExpressions, verbs });
 const checkTiming = { cron: cronProblem, zone: zoneProblem };

@@ -26,6 +26,19 @@ const everything: Program = {
     input: { from: '{ n: (.n + 1) }' },
     output: { as: '{ end: ., seen: $context, at: ($workflow.startedAt | type) }' },
     timeout: { after: { minutes: 10 } },
+    use: {
+      functions: { twice: { do: [{ one: { set: '${ .n }' } }, { two: { set: { n: '${ . * 2 }' } } }] } },
+      extensions: [
+        {
+          look: {
+            extend: 'set',
+            when: '$task.name == "again"',
+            before: [{ sees: { set: { at: '${ $task.reference }' } } }, { also: { set: { o: 1 } } }],
+            after: [{ saw: { set: { n: '${ .n }' } } }, { last: { set: { o: 1 } } }],
+          },
+        },
+      ],
+    },
   },
   steps: [
     { note: { set: { n: '${ .n }' }, export: { as: '{ first: $output.n }' } } },
@@ -125,6 +138,7 @@ const everything: Program = {
       },
     },
     { none: { if: 'false', set: { o: 1 } } },
+    { called: { call: 'twice', with: { n: 2 } } },
     { again: { set: { n: '${ .n + 1 }' } } },
     { choose: { switch: [{ small: { when: '.n < 7', then: 'again' } }, { other: { then: 'last' } }] } },
     { never: { set: { o: 1 } } },
@@ -192,7 +206,45 @@ describe('A run that goes on in one of Temporal’s executions after the other',
     socket.close();
   });
 
-  const some = ['plain', 'backwards', 'fork', 'fork-that-fails', 'try-retry', 'task-timeout', 'run-timeout'];
+  test.concurrent('listens on, with what it has heard and is working on', async () => {
+    const listen = {
+      to: { any: [{ with: { type: 'leg' } }], until: { one: { with: { type: 'done' } } } },
+      read: 'data',
+    };
+    const foreach = {
+      do: [{ one: { set: '${ $item }' } }, { two: { set: { n: '${ .n * 10 }' } } }],
+      output: { as: '{ n, at: $index }' },
+      export: { as: '{ heard: (($context.heard // 0) + 1) }' },
+    };
+    const steps = [
+      ...['a', 'b', 'c'].map((name) => ({ [name]: { set: { o: 1 } } })),
+      { hear: { listen, foreach } },
+      { last: { set: { heard: '${ . }', count: '${ $context.heard }' } } },
+    ];
+    const whole = await start({ name: 'listens', steps, ends: 'completed' });
+    const parts = await runInLegs(world, whole, 2);
+    const { token } = user;
+    for (const id of [whole, parts]) {
+      const say = (type: string, at: number) =>
+        expectStatus(
+          202,
+          world.api('POST', `/api/neosyntis/runs/${id}/events`, {
+            token,
+            body: { specversion: '1.0', id: `${type}${at}`, source: '/test', type, data: { n: at } },
+          }),
+        );
+      for (const at of [1, 2, 3]) await say('leg', at);
+      await world.untilRun(user, id, ({ steps_total }) => steps_total >= 10);
+      await say('leg', 4);
+      await say('done', 5);
+    }
+    const one = await world.untilRun(user, whole, isOver);
+    expect(one.output).toEqual({ heard: [1, 2, 3, 4].map((n, at) => ({ n: n * 10, at })), count: 4 });
+    expect(course(await world.untilRun(user, parts, isOver, 120_000))).toEqual(course(one));
+    expect(await countLegs(world, parts)).toBeGreaterThan(3);
+  });
+
+  const some = ['backwards', 'fork-that-fails', 'task-timeout', 'run-timeout'];
   const programs = [...inside, ...forks, ...errors].filter(({ name }) => some.includes(name));
 
   test.concurrent.each(programs.map((program) => [program.name, program] as const))(

@@ -83,7 +83,7 @@ describe('A workflow', () => {
     expect(body.errors).toMatchObject([
       { path: '/steps/0', message: expect.stringContaining('notify.email') },
       { path: '/steps/1/one/sett', message: expect.stringContaining('did you mean `set`') },
-      { path: '/steps/3/three/listen', message: expect.stringContaining('not supported yet') },
+      { path: '/steps/3/three/listen', message: expect.stringContaining('`to` is missing') },
       { path: '/steps/2/two/set/a', message: expect.stringContaining('not valid jq') },
     ]);
   });

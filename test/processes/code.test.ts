@@ -82,6 +82,7 @@ describe('A code step', () => {
       stdoutBytes: 12,
       stderrBytes: 0,
       host: 'test',
+      queueMs: expect.any(Number),
     });
   });
 

@@ -1,9 +1,9 @@
 import type { ChildRuns, ChildTarget } from '../../../db/neosyntis/child-runs.ts';
 import { createRun, type ParentStep } from '../../../db/neosyntis/new-runs.ts';
-import type { RunIntent } from '../../../domain/neosyntis/start.ts';
 import type { Database } from '../../../db/orm.ts';
 import type { StoredEvent } from '../../../domain/events.ts';
 import type { ProblemKind } from '../../../domain/neosyntis/problems.ts';
+import type { RunIntent } from '../../../domain/neosyntis/start.ts';
 import type { Json } from '../../../domain/wire.ts';
 import { derivedId } from './derived-id.ts';
 

@@ -35,7 +35,11 @@ const endpoints: Record<string, string[][]> = {
 };
 
 /** Every place, in the order written; what `replace` puts in has places of its own, which come next. */
-export function* sites(value: { do?: unknown; use?: unknown }, root: string, visitor: Visitor): Generator<Site> {
+export function* sites(
+  value: { do?: unknown; use?: unknown },
+  root: string,
+  visitor: Visitor,
+): Generator<Site> {
   function* field(holder: Holder, key: string, kind: Kind, path: string, within: string[]) {
     const name = holder[key];
     if (typeof name !== 'string') return;

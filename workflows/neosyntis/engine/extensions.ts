@@ -35,7 +35,11 @@ export async function runExtended(
   const known = frame?.state as ExtendedState | undefined; // this file's own
   const state: ExtendedState = known
     ? { ...known }
-    : { phase: 'before', at: 0, chosen: await applying(run, task, input, scope, { ...variables, task: told }) };
+    : {
+        phase: 'before',
+        at: 0,
+        chosen: await applying(run, task, input, scope, { ...variables, task: told }),
+      };
   let left = frame?.inside;
   let output = valueIn(frame, 'output') ?? null;
 

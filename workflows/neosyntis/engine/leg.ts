@@ -1,7 +1,7 @@
 import { CancellationScope, CancelledFailure, condition, sleep, workflowInfo } from '@temporalio/workflow';
 import { Unwound } from './frames.ts';
 
-/** So many tasks and rounds a new worker does again within two seconds, measured; docs/decisions/032. */
+/** So many tasks and rounds, at 2 to 5 ms each, a new worker does again within seconds (docs/decisions/032). */
 export const LEG_TASKS = 1_000;
 
 const EVENTS = 4_000;

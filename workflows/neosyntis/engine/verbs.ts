@@ -36,9 +36,7 @@ export function createVerbCaller(runId: string, recorder: Recorder, inTurn: InTu
     // Temporal would look for an activity that nobody has for ever.
     if (!verb) throw failure('configuration', `There is no verb "${name}" in this version.`);
     const call = { runId, ...step, verb: name, args, timeoutMs };
-    const prepared = verb.prepares
-      ? (await make(verb, { ...call, prepares: true }, true)).output
-      : undefined;
+    const prepared = verb.prepares ? (await make(verb, { ...call, prepares: true }, true)).output : undefined;
     const isIdempotent =
       typeof verb.idempotent === 'function' ? verb.idempotent(args, prepared ?? null) : verb.idempotent;
     return make(verb, prepared === undefined ? call : { ...call, prepared }, isIdempotent);
