@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts';
 import { createJobRepository } from '../db/myntrix/jobs.ts';
 import { createEventStore } from '../db/neosyntis/events.ts';
+import { createGraphRepository } from '../db/neosyntis/graph.ts';
 import { createReuseRepository } from '../db/neosyntis/reuse.ts';
 import { createRunIntents } from '../db/neosyntis/run-intents.ts';
 import { createRunRepository } from '../db/neosyntis/runs.ts';
@@ -46,6 +47,7 @@ import { createJobRoutes } from './myntrix/jobs.ts';
 import { createCancel } from './neosyntis/cancel.ts';
 import { createDefinitions } from './neosyntis/definitions.ts';
 import { createEventRoutes } from './neosyntis/events.ts';
+import { createGraphRoutes } from './neosyntis/graph.ts';
 import { createPause } from './neosyntis/pause.ts';
 import { createRerunRoutes } from './neosyntis/reruns.ts';
 import { createRunSocket } from './neosyntis/run-socket.ts';
@@ -166,6 +168,7 @@ export function createSurface(deps: SurfaceDeps) {
       log,
     }),
     ...createVersionRoutes({ workflows, definitions }),
+    ...createGraphRoutes({ workflows, steps, graphs: createGraphRepository(database) }),
     ...createWorkflowRoutes({ workflows, definitions, secretNames: secretValues.names, follow }),
     ...createScheduleRoutes({
       schedules: createWorkflowScheduleRepository(database),

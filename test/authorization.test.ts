@@ -188,6 +188,7 @@ const table: Record<string, Row> = {
   [`PUT ${path}/{id}`]: [[401, 403, 200, 404, 200], ownWorkflow('', { name: 'y' })],
   [`DELETE ${path}/{id}`]: [[401, 403, 204, 404, 204], ownWorkflow()],
   [`GET ${path}/{id}/definition`]: [[401, 404, 200, 404, 200], ownWorkflow('/definition')],
+  [`GET ${path}/{id}/graph`]: [[401, 404, 200, 404, 200], ownWorkflow('/graph')],
   [`GET ${path}/{id}/versions`]: [[401, 404, 200, 404, 200], ownWorkflow('/versions')],
   [`GET ${path}/{id}/versions/{version}`]: [[401, 404, 200, 404, 200], ownWorkflow('/versions/1')],
   [`POST ${path}/{id}/versions/{version}/restore`]: [

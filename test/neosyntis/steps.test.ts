@@ -98,6 +98,50 @@ describe('A step', () => {
   });
 });
 
+test('The graph of a workflow has what a run did at each task, and how often', async () => {
+  const graph = (query: string, id = run.workflow_id) =>
+    world.api('GET', `/api/neosyntis/workflows/${id}/graph${query}`, { token: user.token });
+  const { version, nodes, edges, mermaid } = await expectStatus(200, graph(`?run_id=${run.id}`));
+  const states = nodes.flatMap(({ id, status, visits, attempt }: Run) =>
+    visits === undefined ? [] : [[id, status, visits, attempt]],
+  );
+  expect(version).toBe(1);
+  expect(states).toEqual([
+    ['/do/0/big', 'completed', 1, 1],
+    ['/do/1/same', 'completed', 1, 1],
+    ['/do/2/loop', 'completed', 1, 1],
+    ['/do/2/loop/do/0/add', 'completed', 3, 1],
+    ['/do/3/again', 'completed', 1, 1],
+    ['/do/3/again/try/0/before', 'completed', 1, 3],
+    ['/do/3/again/try/1/no', 'failed', 1, 3],
+    ['/do/3/again/catch/do/0/caught', 'completed', 1, 1],
+    ['/do/4/choose', 'completed', 1, 1],
+    ['/do/5/rest', 'completed', 1, 1],
+  ]);
+  expect(edges).toContainEqual({ from: '/do/4/choose', to: '/do/5/rest', kind: 'case', label: 'yes' });
+  expect(mermaid).toContain('add ×3');
+
+  // Another version is no place for this run's states, and neither is another workflow.
+  const path = `/api/neosyntis/workflows/${run.workflow_id}`;
+  await expectStatus(200, world.api('PUT', path, { token: user.token, body: { steps: ['wait 1ms'] } }));
+  expect((await expectStatus(200, graph(''))).nodes).toMatchObject([{}, { name: '1-wait' }, {}]);
+  expect((await expectStatus(200, graph(''))).nodes[1].status).toBeUndefined();
+  expect((await expectStatus(200, graph(`?run_id=${run.id}`))).version).toBe(1);
+  await expectStatus(200, graph(`?run_id=${run.id}&version=1`));
+  await expectStatus(422, graph(`?run_id=${run.id}&version=2`));
+  await expectStatus(404, graph('?version=3'));
+  const other = await world.newUser('operator');
+  const own = await world.newWorkflow(other, []);
+  const asOther = (id: string, query: string) =>
+    world.api('GET', `/api/neosyntis/workflows/${id}/graph${query}`, { token: other.token });
+  expect((await expectStatus(200, asOther(own, ''))).edges).toEqual([
+    { from: 'start', to: 'end', kind: 'next' },
+  ]);
+  await expectStatus(404, asOther(own, `?run_id=${run.id}`));
+  await expectStatus(404, asOther(run.workflow_id, ''));
+  await expectStatus(422, graph(`?run_id=${run.id}`, await world.newWorkflow(user, [])));
+});
+
 test('The timeline tells queue, run and wait of each attempt, null where nobody knows, and their sums', async () => {
   const { steps, totals, elapsed_ms, start_ms } = await expectStatus(200, get('timeline'));
   const entry = (name: string) => steps.find((one: Run) => one.name === name);
