@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts';
 import { createJobRepository } from '../db/myntrix/jobs.ts';
+import { createApprovalRepository } from '../db/neosyntis/approvals.ts';
 import { createRunRepository } from '../db/neosyntis/runs.ts';
 import { createSecretValues } from '../db/neosyntis/secret-values.ts';
 import { createSecretRepository } from '../db/neosyntis/secrets.ts';
@@ -20,6 +21,7 @@ import { createNews } from '../drivers/bus/news.ts';
 import type { Bus } from '../drivers/bus/port.ts';
 import { createPayloadCodec } from '../drivers/payloads/codec.ts';
 import { createPayloadDecoder } from '../drivers/payloads/decoder.ts';
+import { createSchemaChecker } from '../drivers/schemas/checker.ts';
 import { createEnvelope } from '../drivers/secrets/envelope.ts';
 import type { BlobStore } from '../drivers/storage/port.ts';
 import type { Keys } from '../keys.ts';
@@ -35,6 +37,8 @@ import type { createEventStream } from './live/events.ts';
 import type { RunEnds } from './live/run-ends.ts';
 import type { createRunStreams } from './live/runs.ts';
 import { createJobRoutes } from './myntrix/jobs.ts';
+import { createAnswers } from './neosyntis/answers.ts';
+import { createApprovalRoutes } from './neosyntis/approvals.ts';
 import { createCancel } from './neosyntis/cancel.ts';
 import { createDefinitions } from './neosyntis/definitions.ts';
 import { createRunSocket } from './neosyntis/run-socket.ts';
@@ -86,6 +90,7 @@ export function createSurface(deps: SurfaceDeps) {
   const envelope = createEnvelope(keys.encryption);
   const workflows = createWorkflowRepository(database);
   const runs = createRunRepository(database);
+  const approvals = createApprovalRepository(database);
   const jobs = createJobRepository(database);
   const hosts = createHostRepository(database);
   const enrolments = createEnrolmentRepository(database);
@@ -149,6 +154,10 @@ export function createSurface(deps: SurfaceDeps) {
     ...createWorkflowRoutes({ workflows, definitions, secretNames: secretValues.names }),
     ...createSecretRoutes({ secrets: createSecretRepository(database, envelope) }),
     ...createHostSecretRoutes({ values: secretValues, log }),
+    ...createApprovalRoutes({
+      approvals,
+      answers: createAnswers({ approvals, temporal, schemas: createSchemaChecker() }),
+    }),
     ...createRunRoutes({ workflows, runs, trigger, cancel }),
     ...createJobRoutes({ jobs, cancel }),
     ...createStatusRoutes({

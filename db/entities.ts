@@ -5,6 +5,7 @@ import { UserEntity } from './auth/users.ts';
 import { WsTicketEntity } from './auth/ws-tickets.ts';
 import { JobEntity } from './myntrix/jobs.ts';
 import { JobLogEntity, LogStreamEntity } from './myntrix/logs.ts';
+import { ApprovalEntity } from './neosyntis/approvals.ts';
 import { RunEventEntity } from './neosyntis/frames.ts';
 import { RunEntity, RunStepEntity } from './neosyntis/runs.ts';
 import { SecretEntity } from './neosyntis/secrets.ts';
@@ -44,4 +45,5 @@ export const entities = [
   RunStepEntity,
   RunEventEntity,
   SecretEntity,
+  ApprovalEntity,
 ] as const;

@@ -5,6 +5,7 @@ import { HostsEnrolment } from './migrations/0004-hosts-enrolment.ts';
 import { Secrets } from './migrations/0005-secrets.ts';
 import { Retention } from './migrations/0006-retention.ts';
 import { RunExecutions } from './migrations/0007-run-executions.ts';
+import { Approvals } from './migrations/0012-approvals.ts';
 
 /** Every migration in order. One that has been released is never changed; a new one follows it. */
 export const migrations = [
@@ -15,4 +16,5 @@ export const migrations = [
   { name: '0005-secrets', class: Secrets },
   { name: '0006-retention', class: Retention },
   { name: '0007-run-executions', class: RunExecutions },
+  { name: '0012-approvals', class: Approvals },
 ] as const;

@@ -1,5 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
+import { createApprovalActivities } from '../activities/platform/neosyntis/approvals.ts';
 import { createHttp } from '../activities/platform/neosyntis/http.ts';
 import { createNotifyEmail } from '../activities/platform/neosyntis/notify-email.ts';
 import { createNotifyWebhook } from '../activities/platform/neosyntis/notify-webhook.ts';
@@ -119,6 +120,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
     activities: {
       ...runActivities,
       ...verbActivities,
+      ...createApprovalActivities({ database, bus }),
       ...createSecretActivities({ values: secretValues }),
       ...createMailActivities({ outbox, transport }),
       ...createReconcileActivities({ database, bus, hosts, client, resets, ...starter, log }),

@@ -24,7 +24,8 @@ export interface Frame {
 /** What a change is to those who watch; its number is known once it is stored. */
 export function frame(runId: string, change: Change): Omit<Frame, 'seq'> {
   if ('step' in change) {
-    const { startedAt, endedAt, input: _input, output: _output, error, host, ...step } = change.step;
+    const { startedAt, endedAt, input: _input, output: _output, error, host, ...rest } = change.step;
+    const { approvalId, idempotent, ...step } = rest;
     return {
       type: 'step',
       step: {
@@ -33,6 +34,8 @@ export function frame(runId: string, change: Change): Omit<Frame, 'seq'> {
         started_at: startedAt ?? null,
         ended_at: endedAt ?? null,
         error: error ?? null,
+        approval_id: approvalId ?? null,
+        idempotent: idempotent ?? null,
       },
     };
   }

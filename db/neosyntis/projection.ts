@@ -154,16 +154,17 @@ async function applyNext(
        for update
      ), steps as (
        insert into run_steps as s (run_id, path, iteration, ordinal, name, kind, status, attempt, host, started_at,
-         ended_at, input, output, error)
+         ended_at, input, output, error, approval_id, idempotent)
        select row.id, x.path, x.iteration::int[], x.ordinal, x.name, x.kind, x.status, x.attempt, x.host, x."startedAt",
-         x."endedAt", x.input, x.output, x.error
+         x."endedAt", x.input, x.output, x.error, x."approvalId", x.idempotent
        from row, json_to_recordset(?::json) as x(path text, iteration text, ordinal bigint, name text, kind text,
          status text, attempt int, host text, "startedAt" timestamptz, "endedAt" timestamptz, input json,
-         output json, error jsonb)
+         output json, error jsonb, "approvalId" uuid, idempotent boolean)
        on conflict (run_id, path, iteration) do update set status = excluded.status, attempt = excluded.attempt,
          host = coalesce(excluded.host, s.host), started_at = coalesce(excluded.started_at, s.started_at),
          ended_at = excluded.ended_at, input = coalesce(excluded.input, s.input),
-         output = coalesce(excluded.output, s.output), error = excluded.error
+         output = coalesce(excluded.output, s.output), error = excluded.error,
+         approval_id = coalesce(excluded.approval_id, s.approval_id)
        returning (xmax = 0) as is_new
      ), frames as (
        insert into run_events (run_id, seq, frame)

@@ -55,6 +55,8 @@ export const RunStepEntity = defineEntity({
     input: p.json().$type<Json>().nullable(),
     output: p.json().$type<Json>().nullable(),
     error: p.json().$type<RunProblem>().nullable(),
+    approval_id: p.uuid().nullable(),
+    idempotent: p.boolean().nullable(),
   },
 });
 
@@ -71,9 +73,11 @@ const listColumns = runColumns
   .replace('r.output', `${shortened('r.output')} as output`);
 
 const stepColumns = `s.path, s.iteration, s.name, s.kind, s.status, s.attempt, s.host,
-  ${iso('s.started_at')}, ${iso('s.ended_at')}, s.error`;
+  ${iso('s.started_at')}, ${iso('s.ended_at')}, s.error,
+  s.approval_id, s.idempotent`;
 
-const stepNames = 'path, iteration, name, kind, status, attempt, host, started_at, ended_at, error';
+const stepNames =
+  'path, iteration, name, kind, status, attempt, host, started_at, ended_at, error, approval_id, idempotent';
 
 const tables = 'runs r join jobs j on j.id = r.id';
 

@@ -21,6 +21,10 @@ export interface StepChange extends StepLogs {
   input?: Json;
   output?: Json;
   error?: RunProblem;
+  /** What it asks of a person, or asked last. */
+  approvalId?: string;
+  /** Of what has effects outside of the run: whether having them twice is as having them once. */
+  idempotent?: boolean;
 }
 
 export interface RunChange {

@@ -53,6 +53,14 @@ const stepFields = {
   started_at: nullable(Time),
   ended_at: nullable(Time),
   error: nullable(RunProblem),
+  approval_id: nullable(
+    Type.String({ format: 'uuid', description: 'what it asks of a person, or asked last' }),
+  ),
+  idempotent: nullable(
+    Type.Boolean({
+      description: 'whether running it twice is as running it once; null: it has no effect outside',
+    }),
+  ),
 };
 
 /** A step as lists and events show it. */

@@ -1,6 +1,7 @@
 import type { TSchema } from 'typebox';
 import type { InputProblem } from '../errors.ts';
 import type { Json } from '../wire.ts';
+import { approvalWait } from './verbs/approval-wait.ts';
 import { http } from './verbs/http.ts';
 import { notifyEmail } from './verbs/notify-email.ts';
 import { notifyWebhook } from './verbs/notify-webhook.ts';
@@ -37,6 +38,6 @@ export interface Verb {
 
 export type Verbs = ReadonlyMap<string, Verb>;
 
-const all: Verb[] = [http, notifyEmail, notifyWebhook];
+const all: Verb[] = [approvalWait, http, notifyEmail, notifyWebhook];
 
 export const verbs: Verbs = new Map(all.map((verb): [string, Verb] => [verb.name, verb]));

@@ -7,6 +7,7 @@ import {
   proxyLocalActivities,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { ApprovalActivities } from '../../activities/platform/neosyntis/approvals.ts';
 import type { RunActivities } from '../../activities/platform/neosyntis/runs.ts';
 import type { SecretActivities } from '../../activities/platform/neosyntis/secrets.ts';
 import type { Document } from '../../domain/neosyntis/dsl.ts';
@@ -22,7 +23,9 @@ import { createEvaluator } from './engine/evaluator.ts';
 import { jq } from './engine/jq.ts';
 import { runList } from './engine/list.ts';
 import { createPlacer } from './engine/place.ts';
+import { createPresence } from './engine/presence.ts';
 import { TaskFailure } from './engine/problem.ts';
+import { createQuestions, takeAnswers, type Waits } from './engine/questions.ts';
 import { createRecorder } from './engine/recorder.ts';
 import type { RunContext } from './engine/scope.ts';
 import { runTask } from './engine/task.ts';
@@ -37,7 +40,7 @@ const { project } = proxyActivities<RunActivities>({
 });
 
 /** Cheap and idempotent; also tried until the database is back. */
-const local = proxyLocalActivities<RunActivities & SecretActivities>({
+const local = proxyLocalActivities<RunActivities & SecretActivities & ApprovalActivities>({
   startToCloseTimeout: '10 seconds',
   retry: { initialInterval: 50, maximumInterval: '1 second' },
 });
@@ -68,6 +71,8 @@ export interface RunInput {
 export async function neosyntisRun({ document, input, workflowId, version }: RunInput): Promise<Json> {
   const runId = workflowInfo().workflowId;
   const startedAt = workflowInfo().startTime.toISOString();
+  const waits: Waits = { asked: {}, answers: {} };
+  takeAnswers(waits);
   const engine = await jq();
   const inTurn = createTurns();
   const recorder = createRecorder(runId, { quick: inTurn(quick.tell), patient: project });
@@ -76,6 +81,12 @@ export async function neosyntisRun({ document, input, workflowId, version }: Run
   const evaluateGuarded = inTurn(local.evaluateGuarded);
   const guarded = ({ source, input, variables }: GuardedExpression) =>
     evaluateGuarded(source, input, variables);
+  const presence = createPresence(recorder, startedAt);
+  const activities = {
+    askPeople: inTurn(local.askPeople),
+    noteAnswer: inTurn(local.noteAnswer),
+    closeApproval: inTurn(local.closeApproval),
+  };
   const run: RunContext = {
     runId,
     recorder,
@@ -84,6 +95,9 @@ export async function neosyntisRun({ document, input, workflowId, version }: Run
     visits: new Map(),
     code: createCodeRunner(createPlacer(inTurn(local.place)), inTurn(local.grantSecrets)),
     callVerb: createVerbCaller(runId, recorder, inTurn),
+    questions: createQuestions({ waits, activities, presence, recorder }),
+    presence,
+    metadata: document.document.metadata,
     context: null,
     constants: {
       workflow: {

@@ -3,6 +3,8 @@ import type { Json } from '../../../domain/wire.ts';
 import type { Budget } from './budget.ts';
 import type { CodeRunner } from './code.ts';
 import type { Evaluator, Variables } from './evaluator.ts';
+import type { Presence } from './presence.ts';
+import type { Questions } from './questions.ts';
 import type { Recorder } from './recorder.ts';
 import type { StepRecord } from './step-record.ts';
 import type { VerbCaller } from './verbs.ts';
@@ -14,6 +16,10 @@ export interface RunContext {
   recorder: Recorder;
   code: CodeRunner;
   callVerb: VerbCaller;
+  questions: Questions;
+  presence: Presence;
+  /** Of the document. */
+  metadata: unknown;
   /** `$context`: what `export.as` replaced last. */
   context: Json;
   /** `$workflow` and `$runtime`. */

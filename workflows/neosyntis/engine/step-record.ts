@@ -1,6 +1,7 @@
 import { ActivityFailure, CancelledFailure, isCancellation } from '@temporalio/workflow';
 import type { Task } from '../../../domain/neosyntis/dsl.ts';
-import type { StepChange } from '../../../domain/neosyntis/projection.ts';
+import { isIdempotent } from '../../../domain/neosyntis/idempotent.ts';
+import type { StepChange, StepLogs } from '../../../domain/neosyntis/projection.ts';
 import type { RunProblem } from '../../../domain/neosyntis/runs.ts';
 import { shown } from '../../../domain/neosyntis/shown.ts';
 import type { Json } from '../../../domain/wire.ts';
@@ -14,6 +15,7 @@ import type { Outcome, RunContext, StepScope } from './scope.ts';
 export function recordStep(run: RunContext, name: string, task: Task, scope: StepScope) {
   const keyword = keywordOf(task);
   const admitted = run.recorder.admit();
+  const idempotent = isIdempotent(task);
   const step: StepChange = {
     path: scope.pointer,
     iteration: scope.iteration,
@@ -21,6 +23,7 @@ export function recordStep(run: RunContext, name: string, task: Task, scope: Ste
     kind: keyword,
     status: 'pending',
     attempt: scope.attempt,
+    ...(idempotent === undefined ? {} : { idempotent }),
   };
   const now = () => new Date().toISOString();
   const tell = (change: Partial<StepChange>) => {
@@ -39,9 +42,17 @@ export function recordStep(run: RunContext, name: string, task: Task, scope: Ste
       tell({ status: 'waiting', error: problem });
     },
     /** It runs them again. */
-    again() {
+    again(attempt = scope.attempt) {
       delete step.error;
-      tell({ status: 'running' });
+      tell({ status: 'running', attempt });
+    },
+    /** It waits for a person, by the approval of this id. */
+    asks(approvalId: string, unknown?: { problem: RunProblem; logs: StepLogs }) {
+      tell({
+        status: 'waiting',
+        approvalId,
+        ...(unknown ? { error: unknown.problem, ...unknown.logs } : {}),
+      });
     },
     /** It is given to a host again. */
     moves(attempt: number) {
@@ -53,6 +64,7 @@ export function recordStep(run: RunContext, name: string, task: Task, scope: Ste
       tell({ status: 'skipped', startedAt: at, endedAt: at, input: shown(input), output: shown(input) });
     },
     completed(output: Json, outcome: Outcome) {
+      delete step.error;
       tell({ status: 'completed', endedAt: now(), output: shown(output), ...logged(outcome) });
     },
     /** @returns the error to go on with: a failure that names the task, or what it was. */

@@ -5,8 +5,10 @@ import { VALUE_LIMIT_BYTES } from '../../../domain/neosyntis/runs.ts';
 import { byteLength } from '../../../domain/neosyntis/shown.ts';
 import type { Json } from '../../../domain/wire.ts';
 import { executors, keywordOf } from '../tasks.ts';
+import { decidesAtTimeout } from '../verbs/approval-wait.ts';
 import { dateTime } from './date-time.ts';
 import type { Variables } from './evaluator.ts';
+import { untilKnown } from './outcome.ts';
 import { failure, RunExhausted } from './problem.ts';
 import type { Outcome, RunContext, Scope, StepScope, TaskExecutor } from './scope.ts';
 import { recordStep } from './step-record.ts';
@@ -53,8 +55,10 @@ export async function runTask(
     variables = { ...variables, input };
     step.started(input);
     // Code steps keep their own time limit, so that the process ends with its output's tail at hand.
-    const limitMs = 'run' in task ? undefined : timeoutMs(task);
-    const outcome = await within(limitMs, () => execute(run, task, input, scope, variables, step));
+    const limitMs = 'run' in task || decidesAtTimeout(task) ? undefined : timeoutMs(task);
+    const outcome = await untilKnown(run, name, task, scope, step, (at) =>
+      within(limitMs, () => execute(run, task, input, at, variables, step)),
+    );
     // What the tasks inside exported is the context now.
     variables = { ...variables, context: run.context, task: { ...about, output: outcome.output } };
     const { output, context } = await shapeOutput(run, task, outcome.output, variables);
