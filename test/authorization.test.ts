@@ -34,6 +34,21 @@ const ownRun =
   (prefix: string, suffix = '') =>
   async (): Promise<Sent> => ({ path: `${prefix}/${(await world.run(owner(), steps)).id}${suffix}` });
 
+/** What a run of the owner asks; by itself, or as what the step asks. */
+const ownApproval =
+  (body?: unknown, by: 'id' | 'path' = 'id') =>
+  async (): Promise<Sent> => {
+    const { token } = owner();
+    const id = await world.newWorkflow(owner(), [{ ask: { call: 'approval.wait' } }]);
+    const { run_id } = (await world.api('POST', `${path}/${id}/trigger`, { token })).body;
+    const run = await world.untilRun(owner(), run_id, ({ status }) => status === 'waiting');
+    const question =
+      by === 'id'
+        ? `/api/neosyntis/approvals/${run.steps[0].approval_id}`
+        : `/api/neosyntis/runs/${run_id}/approvals/${encodeURIComponent('/do/0/ask')}`;
+    return { path: question, body };
+  };
+
 const newSecretName = () => `s${uuidv7().replaceAll('-', '')}`;
 
 const ownSecret = (body?: unknown) => async (): Promise<Sent> => {
@@ -178,6 +193,13 @@ const table: Record<string, Row> = {
   'POST /api/neosyntis/runs/{run_id}/cancel': [
     [401, 403, 202, 404, 202],
     ownRun('/api/neosyntis/runs', '/cancel'),
+  ],
+  'GET /api/neosyntis/approvals': [[401, 200, 200, 200, 200]],
+  'GET /api/neosyntis/approvals/{id}': [[401, 404, 200, 404, 200], ownApproval()],
+  'POST /api/neosyntis/approvals/{id}': [[401, 404, 200, 404, 200], ownApproval({ approved: true })],
+  'POST /api/neosyntis/runs/{run_id}/approvals/{path}': [
+    [401, 404, 200, 404, 200],
+    ownApproval({ approved: true }, 'path'),
   ],
   'GET /api/neosyntis/secrets': [[401, 403, 200, 200, 200]],
   'POST /api/neosyntis/secrets': [

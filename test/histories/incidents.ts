@@ -103,6 +103,33 @@ const passOf =
     return (await until(ask, (id) => id !== undefined, DEADLINE_MS)) as string; // not undefined by now
   };
 
+/** Answers what the step asks that waits, until the run has ended. */
+const answered =
+  (name: string, steps: (here: Here) => unknown[], answers: object[]): Incident =>
+  async (here) => {
+    const { world, user } = here;
+    const { token } = user;
+    const id = await start(here, steps(here), name);
+    const seen = new Set<string>();
+    for (const body of answers) {
+      const isAsking = (one: Run) =>
+        one.approval_id && one.status === 'waiting' && !seen.has(one.approval_id);
+      const run = await world.untilRun(user, id, ({ steps }) => steps.some(isAsking), DEADLINE_MS);
+      const { approval_id } = run.steps.find(isAsking);
+      seen.add(approval_id);
+      await expectStatus(200, world.api('POST', `/api/neosyntis/approvals/${approval_id}`, { token, body }));
+    }
+    await world.untilRun(user, id, isStatus('completed'), DEADLINE_MS);
+    return id;
+  };
+
+/** A server that breaks the connection once it has the request. */
+const broken = (origin: string, more: object = {}) => ({
+  call: 'http',
+  with: { method: 'POST', endpoint: `${origin}/broken`, body: {} },
+  ...more,
+});
+
 /** What does not disturb other runs. */
 export const incidents: Record<string, Incident> = {
   'cancelled-waiting': cancelled('cancelled-waiting', () => HOUR),
@@ -122,7 +149,31 @@ export const incidents: Record<string, Incident> = {
     [{ first: { set: { n: 1 } } }, { pause: { wait: { milliseconds: 200 } } }, { last: { set: { n: 2 } } }],
     'completed',
   ),
-  'reset-code': reset('reset-code', [{ code: shell('echo once') }], 'failed'),
+  'reset-code': reset('reset-code', [{ code: shell('echo once', { onUnknown: 'fail' }) }], 'failed'),
+  'approval-answered': answered(
+    'approval-answered',
+    () => [
+      {
+        ask: {
+          call: 'approval.wait',
+          with: { title: 'Now?', remind: { after: 'PT0S', every: 'PT1H', by: { email: 'ada@example.org' } } },
+        },
+      },
+      { sides: { fork: { branches: [{ a: { call: 'approval.wait' } }, { b: { wait: 'PT0.2S' } }] } } },
+    ],
+    [{ approved: true, data: { n: 1 } }, { approved: false }],
+  ),
+  'outcome-answered': answered(
+    'outcome-answered',
+    ({ origin }) => [
+      { first: broken(origin) },
+      { then: { try: [{ second: broken(origin) }], catch: { do: [{ let: { set: { go: true } } }] } } },
+    ],
+    [{ outcome: 'not_done' }, { outcome: 'done', output: 1 }, { outcome: 'fail' }],
+  ),
+  'cancelled-approval': cancelled('cancelled-approval', () => ({ call: 'approval.wait' })),
+  'cancelled-outcome': cancelled('cancelled-outcome', ({ origin }) => broken(origin)),
+  'open-approval': open('open-approval', { call: 'approval.wait', with: { title: 'Some day?' } }),
   'mail-delivered': mailThatArrives,
   'mail-expired': mailThatExpires,
   reconcile: passOf(workflowTypes.reconcile, RECONCILER_SCHEDULE),

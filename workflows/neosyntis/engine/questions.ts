@@ -17,7 +17,7 @@ import {
   type Question,
 } from '../../../domain/neosyntis/approvals.ts';
 import type { Presence } from './presence.ts';
-import { failure } from './problem.ts';
+import { failure, type TaskFailure } from './problem.ts';
 import type { Recorder } from './recorder.ts';
 
 /** Everything that a run remembers of what it asks: plain JSON, to be carried to where the run goes on. */
@@ -102,8 +102,10 @@ export function createQuestions(deps: {
     } catch (error) {
       if (isCancellation(error)) await settle(id);
       if (isCancellation(error)) throw error;
+      const refusal = refusalOf(error);
+      if (!refusal) throw error;
       forget(id);
-      throw described(error);
+      throw refusal;
     }
   }
 
@@ -122,10 +124,12 @@ export function createQuestions(deps: {
 
 export type Questions = ReturnType<typeof createQuestions>;
 
-/** What a local activity says for good comes as it is, all else in an ActivityFailure. */
-function described(error: unknown): unknown {
+/** Why a question cannot be asked. What a local activity says for good comes as it is, all else in an ActivityFailure. */
+function refusalOf(error: unknown): TaskFailure | undefined {
   const cause = error instanceof ActivityFailure ? error.cause : error;
   if (cause instanceof ApplicationFailure)
     return failure(cause.type === 'invalid' ? 'validation' : 'configuration', cause.message);
-  return error instanceof ActivityFailure ? failure('runtime', 'The question could not be asked.') : error;
+  return error instanceof ActivityFailure
+    ? failure('runtime', 'The question could not be asked.')
+    : undefined;
 }
