@@ -1,6 +1,8 @@
 import type { Config } from '../config.ts';
 import { createJobRepository } from '../db/myntrix/jobs.ts';
 import { createApprovalRepository } from '../db/neosyntis/approvals.ts';
+import { createBulkRepository } from '../db/neosyntis/bulk.ts';
+import { createNotificationRepository } from '../db/neosyntis/notifications.ts';
 import { createRunRepository } from '../db/neosyntis/runs.ts';
 import { createSecretValues } from '../db/neosyntis/secret-values.ts';
 import { createSecretRepository } from '../db/neosyntis/secrets.ts';
@@ -39,8 +41,10 @@ import type { createRunStreams } from './live/runs.ts';
 import { createJobRoutes } from './myntrix/jobs.ts';
 import { createAnswers } from './neosyntis/answers.ts';
 import { createApprovalRoutes } from './neosyntis/approvals.ts';
+import { createBulkRoutes } from './neosyntis/bulk.ts';
 import { createCancel } from './neosyntis/cancel.ts';
 import { createDefinitions } from './neosyntis/definitions.ts';
+import { createNotificationRoutes } from './neosyntis/notifications.ts';
 import { createRunSocket } from './neosyntis/run-socket.ts';
 import { createRunRoutes } from './neosyntis/runs.ts';
 import { createSecretRoutes } from './neosyntis/secrets.ts';
@@ -158,6 +162,8 @@ export function createSurface(deps: SurfaceDeps) {
       approvals,
       answers: createAnswers({ approvals, temporal, schemas: createSchemaChecker() }),
     }),
+    ...createNotificationRoutes({ notifications: createNotificationRepository(database, envelope) }),
+    ...createBulkRoutes({ bulk: createBulkRepository(database), temporal, publish, audit: writeAudit, log }),
     ...createRunRoutes({ workflows, runs, trigger, cancel }),
     ...createJobRoutes({ jobs, cancel }),
     ...createStatusRoutes({

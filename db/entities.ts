@@ -7,6 +7,7 @@ import { JobEntity } from './myntrix/jobs.ts';
 import { JobLogEntity, LogStreamEntity } from './myntrix/logs.ts';
 import { ApprovalEntity } from './neosyntis/approvals.ts';
 import { RunEventEntity } from './neosyntis/frames.ts';
+import { NotificationsEntity, RunNotificationEntity } from './neosyntis/notifications.ts';
 import { RunEntity, RunStepEntity } from './neosyntis/runs.ts';
 import { SecretEntity } from './neosyntis/secrets.ts';
 import { WorkflowEntity, WorkflowVersionEntity } from './neosyntis/workflows.ts';
@@ -46,4 +47,6 @@ export const entities = [
   RunEventEntity,
   SecretEntity,
   ApprovalEntity,
+  NotificationsEntity,
+  RunNotificationEntity,
 ] as const;

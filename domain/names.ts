@@ -15,7 +15,12 @@ export const workflowTypes = {
   reconcile: 'reconcile',
   deliverMail: 'deliverMail',
   retention: 'retention',
+  notifyOfRun: 'notifyOfRun',
+  cancelRuns: 'cancelRuns',
 } as const;
+
+export const notificationWorkflowId = (runId: string, kind: string): string =>
+  `notification-${kind}-${runId}`;
 
 export const mailWorkflowId = (mailId: string): string => `mail-${mailId}`;
 

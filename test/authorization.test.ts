@@ -189,6 +189,13 @@ const table: Record<string, Row> = {
   [`POST ${path}/{id}/trigger`]: [[401, 403, 202, 404, 202], ownWorkflow('/trigger')],
   [`GET ${path}/{id}/status`]: [[401, 404, 200, 404, 200], ownWorkflow('/status')],
   [`GET ${path}/{id}/runs`]: [[401, 404, 200, 404, 200], ownWorkflow('/runs')],
+  [`GET ${path}/{id}/notifications`]: [[401, 404, 200, 404, 200], ownWorkflow('/notifications')],
+  [`PUT ${path}/{id}/notifications`]: [
+    [401, 403, 200, 404, 200],
+    ownWorkflow('/notifications', { on: ['failed'], email: ['ops@example.org'] }),
+  ],
+  'GET /api/neosyntis/runs': [[401, 200, 200, 200, 200]],
+  'POST /api/neosyntis/runs/cancel': [[401, 403, 202, 202, 202], () => ({ body: { ids: [uuidv7()] } })],
   'GET /api/neosyntis/runs/{run_id}': [[401, 404, 200, 404, 200], ownRun('/api/neosyntis/runs')],
   'POST /api/neosyntis/runs/{run_id}/cancel': [
     [401, 403, 202, 404, 202],

@@ -1,7 +1,9 @@
 import { Client, Connection } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import { createApprovalActivities } from '../activities/platform/neosyntis/approvals.ts';
+import { createBulkActivities } from '../activities/platform/neosyntis/bulk.ts';
 import { createHttp } from '../activities/platform/neosyntis/http.ts';
+import { createNotificationActivities } from '../activities/platform/neosyntis/notifications.ts';
 import { createNotifyEmail } from '../activities/platform/neosyntis/notify-email.ts';
 import { createNotifyWebhook } from '../activities/platform/neosyntis/notify-webhook.ts';
 import { createResets } from '../activities/platform/neosyntis/resets.ts';
@@ -100,11 +102,20 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
     allow: list(config.VAREON_OUTBOUND_ALLOW),
     userAgent: `Vareon/${VERSION}`,
   });
+  const notifyWebhook = createNotifyWebhook(outbound);
+  const { sendNotifications, notifyByWebhook } = createNotificationActivities({
+    database,
+    outbox,
+    envelope,
+    notifyWebhook,
+    startMail: starter.startMail,
+    startWebhook: starter.startWebhook,
+  });
   const verbActivities = createVerbActivities(
     {
       http: createHttp(outbound),
       'notify.email': createNotifyEmail({ database, outbox, startMail: starter.startMail }),
-      'notify.webhook': createNotifyWebhook(outbound),
+      'notify.webhook': notifyWebhook,
       ...verbs,
     },
     { opened: createOpener({ secrets: secretValues, guarded, known }), tell: runActivities.project },
@@ -123,7 +134,17 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
       ...createApprovalActivities({ database, bus }),
       ...createSecretActivities({ values: secretValues }),
       ...createMailActivities({ outbox, transport }),
-      ...createReconcileActivities({ database, bus, hosts, client, resets, ...starter, log }),
+      ...createReconcileActivities({
+        database,
+        bus,
+        hosts,
+        client,
+        resets,
+        ...starter,
+        sendNotifications,
+        log,
+      }),
+      ...createBulkActivities({ database, bus, client }),
       ...createRetentionActivities({
         database,
         policy: retentionPolicy(config),
@@ -140,7 +161,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
   const working = worker.run();
   const outboundWorker = await startOutboundWorker(
     { connection, namespace: config.TEMPORAL_NAMESPACE, dataConverter },
-    verbActivities,
+    { ...verbActivities, notifyByWebhook },
   );
   const collector = await collectFromHosts({ bus, database, hosts, log });
   await ensureSchedule(client, reconcilerSchedule);

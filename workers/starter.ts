@@ -4,7 +4,8 @@ import { createRunIntents } from '../db/neosyntis/run-intents.ts';
 import { pruneGrants } from '../db/neosyntis/secret-values.ts';
 import type { Database } from '../db/orm.ts';
 import { expireOutbox, listUndelivered, type QueuedMail } from '../db/system/outbox.ts';
-import { mailWorkflowId, PLATFORM_QUEUE, workflowTypes } from '../domain/names.ts';
+import { mailWorkflowId, notificationWorkflowId, PLATFORM_QUEUE, workflowTypes } from '../domain/names.ts';
+import type { DueNotification } from '../domain/neosyntis/notifications.ts';
 import { turnLimitMs } from '../domain/neosyntis/turn.ts';
 
 export interface StarterDeps {
@@ -45,6 +46,12 @@ export function createStarter({ database, client, sendsMail }: StarterDeps) {
     /** Begins a mail's delivery; without SMTP it waits to be read. */
     async startMail(mail: QueuedMail): Promise<void> {
       if (sendsMail) await start(workflowTypes.deliverMail, mailWorkflowId(mail.mailId), [mail]);
+    },
+    async startWebhook(due: DueNotification): Promise<void> {
+      await start(workflowTypes.notifyOfRun, notificationWorkflowId(due.runId, due.kind), [due]);
+    },
+    async startCancels(jobId: string): Promise<void> {
+      await start(workflowTypes.cancelRuns, jobId, [jobId]);
     },
     async reconcileAccounts(): Promise<void> {
       await expireOutbox(database, new Date());

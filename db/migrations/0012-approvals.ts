@@ -33,5 +33,52 @@ export class Approvals extends Migration {
     );
     this.addSql('create index approvals_approver on approvals using gin (approver_ids)');
     this.addSql('alter table run_steps add column approval_id uuid, add column idempotent boolean');
+    this.notifications();
+  }
+
+  /** Who is told of runs, and what is to be told: written with the status itself, so that it is told once. */
+  private notifications(): void {
+    this.addSql(`
+      create table workflow_notifications (
+        id uuid primary key references workflows on delete cascade,
+        kinds text[] not null,
+        after_seconds integer not null,
+        email text[] not null,
+        webhook_url text,
+        sealed bytea,
+        key_id text generated always as (encode(substring(sealed from 2 for 8), 'hex')) stored,
+        updated_at timestamptz(3) not null
+      )`);
+    this.addSql(`
+      create trigger workflow_notifications_key before insert or update of sealed on workflow_notifications
+        for each row when (new.sealed is not null) execute function refuse_retired_key()`);
+    this.addSql(`
+      create table run_notifications (
+        run_id uuid not null references runs on delete cascade,
+        kind text not null,
+        due_at timestamptz(3) not null,
+        sent_at timestamptz(3),
+        primary key (run_id, kind)
+      )`);
+    this.addSql('create index run_notifications_due on run_notifications (due_at) where sent_at is null');
+    this.addSql(`
+      create function note_run_status() returns trigger language plpgsql as $$
+      begin
+        if old.status = 'waiting' then
+          delete from run_notifications where run_id = new.id and kind = 'waiting' and sent_at is null;
+        end if;
+        if new.status in ('completed', 'failed', 'waiting') then
+          insert into run_notifications (run_id, kind, due_at)
+            select r.id, new.status, now() + make_interval(secs =>
+              case when new.status = 'waiting' then n.after_seconds else 0 end)
+            from runs r join workflow_notifications n on n.id = r.workflow_id
+            where r.id = new.id and new.status = any(n.kinds)
+          on conflict do nothing;
+        end if;
+        return null;
+      end $$`);
+    this.addSql(`
+      create trigger jobs_note_status after update of status on jobs for each row
+        when (old.status is distinct from new.status and new.type = 'workflow_run') execute function note_run_status()`);
   }
 }

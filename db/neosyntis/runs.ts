@@ -16,6 +16,7 @@ import type { Database, Sql } from '../orm.ts';
 import { ownedBy } from '../owned.ts';
 import { iso, type Page, pageClause, prepared, rows } from '../sql.ts';
 import { createRun, type NewRun } from './new-runs.ts';
+import { type RunFilter, runsWhere } from './run-filter.ts';
 
 export const RunEntity = defineEntity({
   name: 'Run',
@@ -112,6 +113,17 @@ export function createRunRepository({ em }: Database) {
         `select ${listColumns} from ${tables} where r.workflow_id = ? and ${owned.where}
          ${page.status ? 'and j.status = ?' : ''} ${where} ${tail}`,
         [workflowId, ...owned.params, ...(page.status ? [page.status] : []), ...params],
+      );
+    },
+
+    /** Of all workflows. */
+    async all(user: Principal, filter: Page & RunFilter): Promise<RunSummary[]> {
+      const selected = runsWhere(user, filter);
+      const { where, params, tail } = pageClause(filter, 'r.id');
+      return rows<RunSummary>(
+        em,
+        `select ${listColumns} from ${tables} where ${selected.where} ${where} ${tail}`,
+        [...selected.params, ...params],
       );
     },
 

@@ -97,6 +97,17 @@ export const Run = Type.Object(
 );
 export type Run = Static<typeof Run>;
 
+/** Which runs are meant, in lists and in what is done to many. */
+export const runFilters = {
+  workflow_id: Type.Optional(Id),
+  status: Type.Optional(literals(runStatuses)),
+  created_after: Type.Optional(Time),
+  created_before: Type.Optional(Time),
+  name: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 200, description: 'a part of the workflow’s name' }),
+  ),
+};
+
 export const TriggerRequest = Type.Object(
   { input: Type.Optional(AnyJson), version: Type.Optional(Type.Integer({ minimum: 1 })) },
   { additionalProperties: false, examples: [{ input: { threshold: 80 } }] },

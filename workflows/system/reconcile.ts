@@ -2,14 +2,13 @@ import { proxyActivities } from '@temporalio/workflow';
 import type { ReconcileActivities } from '../../activities/platform/system/reconcile.ts';
 
 /** The next tick repeats what failed, so a failing pass is tried only a little. */
-const { reconcileRuns, reconcileLogs, reconcileAccounts, expireHosts } = proxyActivities<ReconcileActivities>(
-  {
+const { reconcileRuns, reconcileLogs, reconcileAccounts, expireHosts, sendNotifications } =
+  proxyActivities<ReconcileActivities>({
     startToCloseTimeout: '30 seconds',
     // A worker that dies in a pass shall not hold up the next one.
     heartbeatTimeout: '5 seconds',
     retry: { maximumAttempts: 2, initialInterval: 500 },
-  },
-);
+  });
 
 /** One pass over what PostgreSQL believes and what Temporal and the hosts know; a schedule starts it. */
 export async function reconcile(): Promise<void> {
@@ -18,6 +17,7 @@ export async function reconcile(): Promise<void> {
     reconcileLogs(),
     reconcileAccounts(),
     expireHosts(),
+    sendNotifications(),
   ]);
   for (const pass of passes) if (pass.status === 'rejected') throw pass.reason;
 }
