@@ -1,4 +1,5 @@
 import {
+  notificationWorkflowId,
   PLATFORM_QUEUE,
   RECONCILER_SCHEDULE,
   RETENTION_SCHEDULE,
@@ -130,6 +131,54 @@ const broken = (origin: string, more: object = {}) => ({
   ...more,
 });
 
+/** A run that is cancelled while it waits for a person. */
+const cancelledAsking =
+  (name: string, step: (here: Here) => object): Incident =>
+  async (here) => {
+    const { world, user } = here;
+    const id = await start(here, [{ long: step(here) }], name);
+    await world.untilRun(user, id, isStatus('waiting'), DEADLINE_MS);
+    await expectStatus(202, world.api('POST', `/api/neosyntis/runs/${id}/cancel`, { token: user.token }));
+    await world.untilRun(user, id, isStatus('cancelled'), DEADLINE_MS);
+    return id;
+  };
+
+/** A run that fails, of which a webhook is told. */
+const toldOf: Incident = async (here) => {
+  const { world, user, origin } = here;
+  const { token } = user;
+  const id = await world.newWorkflow(user, [{ stop: { wait: '${ 1 }' } }]);
+  const body = { on: ['failed'], webhook: { url: `${origin}/hook` } };
+  await expectStatus(200, world.api('PUT', `/api/neosyntis/workflows/${id}/notifications`, { token, body }));
+  const { run_id } = await expectStatus(
+    202,
+    world.api('POST', `/api/neosyntis/workflows/${id}/trigger`, { token }),
+  );
+  await world.untilRun(user, run_id, isStatus('failed'), DEADLINE_MS);
+  await world.temporal.schedule.getHandle(RECONCILER_SCHEDULE).trigger();
+  const workflowId = notificationWorkflowId(run_id, 'failed');
+  const look = () =>
+    world.temporal.workflow
+      .getHandle(workflowId)
+      .describe()
+      .catch(() => undefined);
+  await until(look, (found) => found?.status.name === 'COMPLETED', DEADLINE_MS);
+  return workflowId;
+};
+
+/** Many runs that are cancelled at once. */
+const manyCancelled: Incident = async (here) => {
+  const { world, user } = here;
+  const id = await start(here, [{ long: HOUR }], 'cancelled-in-bulk');
+  const body = { ids: [id] };
+  const { job_id } = await expectStatus(
+    202,
+    world.api('POST', '/api/neosyntis/runs/cancel', { token: user.token, body }),
+  );
+  await world.temporal.workflow.getHandle(job_id).result();
+  return job_id;
+};
+
 /** What does not disturb other runs. */
 export const incidents: Record<string, Incident> = {
   'cancelled-waiting': cancelled('cancelled-waiting', () => HOUR),
@@ -171,9 +220,14 @@ export const incidents: Record<string, Incident> = {
     ],
     [{ outcome: 'not_done' }, { outcome: 'done', output: 1 }, { outcome: 'fail' }],
   ),
-  'cancelled-approval': cancelled('cancelled-approval', () => ({ call: 'approval.wait' })),
-  'cancelled-outcome': cancelled('cancelled-outcome', ({ origin }) => broken(origin)),
-  'open-approval': open('open-approval', { call: 'approval.wait', with: { title: 'Some day?' } }),
+  'cancelled-approval': cancelledAsking('cancelled-approval', () => ({ call: 'approval.wait' })),
+  'cancelled-outcome': cancelledAsking('cancelled-outcome', ({ origin }) => broken(origin)),
+  'open-approval': open('open-approval', {
+    ...{ call: 'approval.wait', with: { title: 'Some day?' } },
+    timeout: { after: 'PT2H' },
+  }),
+  'told-of-run': toldOf,
+  'cancel-runs': manyCancelled,
   'mail-delivered': mailThatArrives,
   'mail-expired': mailThatExpires,
   reconcile: passOf(workflowTypes.reconcile, RECONCILER_SCHEDULE),

@@ -142,7 +142,7 @@ export const mutations: [path: string, value: unknown, says: RegExp, problemAt?:
   ['/document/dsl', '2.0.0', /pattern/],
   ['/document/name', 'no spaces', /pattern/],
   ['/document/version', '1', /pattern/],
-  ['/document/titel', 'x', /did you mean `title`/],
+  ['/document/titel', 'x', /unknown key `titel`/],
   ['/document/namespace', undefined, /`namespace` is missing/, '/document'],
   ['/do', undefined, /`do` is missing/, ''],
   ['/do', {}, /must be a list of tasks/],
