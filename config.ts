@@ -34,6 +34,8 @@ const Settings = Type.Object(
     VAREON_CORS_ORIGINS: Type.Optional(Type.String()),
     VAREON_REGISTRATION: Type.Enum(['open', 'off'], { default: 'off' }),
     VAREON_RUN_AS: text('vareon-run'),
+    /** The folder whose folders a host lends to containers. */
+    VAREON_CONTAINER_VOLUMES: Type.Optional(Type.String({ pattern: '^/[^,:"]+$' })),
     VAREON_HOST_NAME: Type.String({ pattern: '^[a-z0-9][a-z0-9-]{0,62}$', default: 'local' }),
     /** The credential of the host of that name: whoever starts API and host together makes it, for both. */
     VAREON_HOST_CREDENTIAL: Type.Optional(Type.String({ pattern: '^vrh_[A-Za-z0-9_-]{22,100}$', ...secret })),
@@ -80,6 +82,8 @@ const Settings = Type.Object(
     VAREON_WORKFLOW_BUNDLE: Type.Optional(text()),
     /** Open workflows that a platform worker remembers. 0 replays each at each turn: slow, and tells what no replay gives again. */
     VAREON_CACHED_WORKFLOWS: Type.Integer({ minimum: 0, maximum: 100_000, default: 1_000 }),
+    /** After so many tasks and rounds a run goes on in another of Temporal's executions; fewer are for tests. */
+    VAREON_LEG_TASKS: Type.Integer({ minimum: 1, maximum: 10_000, default: 1_000 }),
     VAREON_STORAGE: Type.Optional(text()),
     AWS_ACCESS_KEY_ID: Type.Optional(Type.String({ minLength: 1, ...secret })),
     AWS_SECRET_ACCESS_KEY: Type.Optional(Type.String({ minLength: 1, ...secret })),

@@ -15,6 +15,7 @@ export function maskedFailure(error: unknown, masker: Masker): unknown {
       message: masker.text(error.message),
       ...(error.type ? { type: error.type } : {}),
       nonRetryable: error.nonRetryable === true,
+      ...(error.nextRetryDelay == null ? {} : { nextRetryDelay: error.nextRetryDelay }),
       details: (error.details ?? []).map((detail) => masker.json(detail as Json)), // details travel as JSON
       ...(cause instanceof Error ? { cause } : {}),
     });

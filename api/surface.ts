@@ -2,10 +2,16 @@ import type { Config } from '../config.ts';
 import { createJobRepository } from '../db/myntrix/jobs.ts';
 import { createApprovalRepository } from '../db/neosyntis/approvals.ts';
 import { createBulkRepository } from '../db/neosyntis/bulk.ts';
+import { createEventStore } from '../db/neosyntis/events.ts';
 import { createNotificationRepository } from '../db/neosyntis/notifications.ts';
+import { createReuseRepository } from '../db/neosyntis/reuse.ts';
+import { createRunIntents } from '../db/neosyntis/run-intents.ts';
 import { createRunRepository } from '../db/neosyntis/runs.ts';
+import { createWorkflowScheduleRepository } from '../db/neosyntis/schedules.ts';
 import { createSecretValues } from '../db/neosyntis/secret-values.ts';
 import { createSecretRepository } from '../db/neosyntis/secrets.ts';
+import { createStepRepository } from '../db/neosyntis/steps.ts';
+import { createTimelineRepository } from '../db/neosyntis/timeline.ts';
 import { createWorkflowRepository, workflowOwnership } from '../db/neosyntis/workflows.ts';
 import type { Database } from '../db/orm.ts';
 import { rows } from '../db/sql.ts';
@@ -16,14 +22,16 @@ import { createHostLeases } from '../db/system/host-leases.ts';
 import { createHostRepository } from '../db/system/hosts.ts';
 import { createOutbox } from '../db/system/outbox.ts';
 import { prunedTotals } from '../db/system/retention.ts';
+import { createWantedSchedules } from '../db/system/schedules.ts';
 import { createStatusCounts } from '../db/system/status.ts';
 import { mailWorkflowId, PLATFORM_QUEUE, workflowTypes } from '../domain/names.ts';
 import type { CheckExpressions } from '../domain/neosyntis/definition.ts';
 import { createNews } from '../drivers/bus/news.ts';
 import type { Bus } from '../drivers/bus/port.ts';
+import { createGuardedEvaluator } from '../drivers/expressions/guarded.ts';
 import { createPayloadCodec } from '../drivers/payloads/codec.ts';
 import { createPayloadDecoder } from '../drivers/payloads/decoder.ts';
-import { createSchemaChecker } from '../drivers/schemas/checker.ts';
+import { createKeptValues } from '../drivers/payloads/kept-values.ts';
 import { createEnvelope } from '../drivers/secrets/envelope.ts';
 import type { BlobStore } from '../drivers/storage/port.ts';
 import type { Keys } from '../keys.ts';
@@ -44,11 +52,17 @@ import { createApprovalRoutes } from './neosyntis/approvals.ts';
 import { createBulkRoutes } from './neosyntis/bulk.ts';
 import { createCancel } from './neosyntis/cancel.ts';
 import { createDefinitions } from './neosyntis/definitions.ts';
+import { createEventRoutes } from './neosyntis/events.ts';
 import { createNotificationRoutes } from './neosyntis/notifications.ts';
+import { createPause } from './neosyntis/pause.ts';
+import { createRerunRoutes } from './neosyntis/reruns.ts';
 import { createRunSocket } from './neosyntis/run-socket.ts';
 import { createRunRoutes } from './neosyntis/runs.ts';
+import { createScheduleRoutes } from './neosyntis/schedules.ts';
 import { createSecretRoutes } from './neosyntis/secrets.ts';
+import { createStepRoutes } from './neosyntis/steps.ts';
 import { createTrigger } from './neosyntis/trigger.ts';
+import { createVersionRoutes } from './neosyntis/versions.ts';
 import { createWorkflowRoutes } from './neosyntis/workflows.ts';
 import { createAuditRoutes } from './system/audit.ts';
 import { withRoom } from './system/audit-room.ts';
@@ -66,6 +80,7 @@ import { createReadiness } from './system/readiness.ts';
 import { createStatusRoutes } from './system/status.ts';
 import type { Temporal } from './temporal/client.ts';
 import { createCodecRoutes } from './temporal/codec.ts';
+import { createScheduleFollower } from './temporal/schedules.ts';
 
 export interface SurfaceDeps {
   config: Config;
@@ -94,6 +109,7 @@ export function createSurface(deps: SurfaceDeps) {
   const envelope = createEnvelope(keys.encryption);
   const workflows = createWorkflowRepository(database);
   const runs = createRunRepository(database);
+  const steps = createStepRepository(database);
   const approvals = createApprovalRepository(database);
   const jobs = createJobRepository(database);
   const hosts = createHostRepository(database);
@@ -101,6 +117,7 @@ export function createSurface(deps: SurfaceDeps) {
   const secretValues = createSecretValues(database, envelope);
   const definitions = createDefinitions(deps.checkExpressions);
   const cancel = createCancel(temporal);
+  const pause = createPause({ temporal, intents: createRunIntents(database), log });
   const publish = createNews(bus).events;
   const trigger = createTrigger({
     workflows,
@@ -108,8 +125,10 @@ export function createSurface(deps: SurfaceDeps) {
     temporal,
     ends: streams.ends,
     publish,
+    legTasks: config.VAREON_LEG_TASKS,
     log,
   });
+  const follow = createScheduleFollower({ temporal, wanted: createWantedSchedules(database), log });
   const removeHost = createHostRemoval({ database, hosts, bus, publish, authenticator: hostAuthenticator });
   const startMail = (mailId: string, expiresAt: string) =>
     temporal.call((client) =>
@@ -155,16 +174,30 @@ export function createSurface(deps: SurfaceDeps) {
       audit: writeAudit,
       log,
     }),
-    ...createWorkflowRoutes({ workflows, definitions, secretNames: secretValues.names }),
+    ...createVersionRoutes({ workflows, definitions }),
+    ...createWorkflowRoutes({ workflows, definitions, secretNames: secretValues.names, follow }),
+    ...createScheduleRoutes({
+      schedules: createWorkflowScheduleRepository(database),
+      workflows,
+      definitions,
+      follow,
+    }),
     ...createSecretRoutes({ secrets: createSecretRepository(database, envelope) }),
     ...createHostSecretRoutes({ values: secretValues, log }),
+    ...createRunRoutes({ workflows, runs, trigger, cancel, pause }),
+    ...createEventRoutes({ store: createEventStore(database), temporal, log }),
+    ...createRerunRoutes({ workflows, runs, steps, reuse: createReuseRepository(database), trigger }),
+    ...createStepRoutes({
+      steps,
+      timelines: createTimelineRepository(database),
+      kept: createKeptValues(blobs, createPayloadCodec(keys.payload, { seals: false })),
+    }),
     ...createApprovalRoutes({
       approvals,
-      answers: createAnswers({ approvals, temporal, schemas: createSchemaChecker() }),
+      answers: createAnswers({ approvals, temporal, guarded: createGuardedEvaluator() }),
     }),
     ...createNotificationRoutes({ notifications: createNotificationRepository(database, envelope) }),
     ...createBulkRoutes({ bulk: createBulkRepository(database), temporal, publish, audit: writeAudit, log }),
-    ...createRunRoutes({ workflows, runs, trigger, cancel }),
     ...createJobRoutes({ jobs, cancel }),
     ...createStatusRoutes({
       version: VERSION,

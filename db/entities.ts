@@ -6,9 +6,12 @@ import { WsTicketEntity } from './auth/ws-tickets.ts';
 import { JobEntity } from './myntrix/jobs.ts';
 import { JobLogEntity, LogStreamEntity } from './myntrix/logs.ts';
 import { ApprovalEntity } from './neosyntis/approvals.ts';
+import { EventSubscriptionEntity } from './neosyntis/event-subscriptions.ts';
+import { EventDeliveryEntity, InboxEventEntity } from './neosyntis/events.ts';
 import { RunEventEntity } from './neosyntis/frames.ts';
+import { LifecycleDueEntity } from './neosyntis/lifecycle.ts';
 import { NotificationsEntity, RunNotificationEntity } from './neosyntis/notifications.ts';
-import { RunEntity, RunStepEntity } from './neosyntis/runs.ts';
+import { RunEntity, RunStepAttemptEntity, RunStepEntity } from './neosyntis/runs.ts';
 import { SecretEntity } from './neosyntis/secrets.ts';
 import { WorkflowEntity, WorkflowVersionEntity } from './neosyntis/workflows.ts';
 import { AuditEntryEntity } from './system/audit.ts';
@@ -19,6 +22,7 @@ import { HostEntity } from './system/hosts.ts';
 import { IdempotencyKeyEntity } from './system/idempotency.ts';
 import { OutboxMailEntity } from './system/outbox.ts';
 import { PrunedEntity } from './system/retention.ts';
+import { ScheduleEntity } from './system/schedules.ts';
 
 /** Every table, for MikroORM. */
 export const entities = [
@@ -44,8 +48,14 @@ export const entities = [
   LogStreamEntity,
   RunEntity,
   RunStepEntity,
+  RunStepAttemptEntity,
   RunEventEntity,
   SecretEntity,
+  InboxEventEntity,
+  EventDeliveryEntity,
+  EventSubscriptionEntity,
+  LifecycleDueEntity,
+  ScheduleEntity,
   ApprovalEntity,
   NotificationsEntity,
   RunNotificationEntity,

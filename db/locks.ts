@@ -14,4 +14,6 @@ export const locks = {
    * deleted before it was copied.
    */
   maintenance: 7_281_069,
+  /** With a number of the run: held while its lifecycle events are made, so that they follow one another. */
+  lifecycle: 7_281_070,
 } as const;

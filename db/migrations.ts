@@ -5,7 +5,12 @@ import { HostsEnrolment } from './migrations/0004-hosts-enrolment.ts';
 import { Secrets } from './migrations/0005-secrets.ts';
 import { Retention } from './migrations/0006-retention.ts';
 import { RunExecutions } from './migrations/0007-run-executions.ts';
+import { RunPauses } from './migrations/0008-run-pauses.ts';
+import { Events } from './migrations/0009-events.ts';
+import { VersionNotes } from './migrations/0010-version-notes.ts';
+import { StepsAndReruns } from './migrations/0011-steps-and-reruns.ts';
 import { Approvals } from './migrations/0012-approvals.ts';
+import { Schedules } from './migrations/0013-schedules.ts';
 
 /** Every migration in order. One that has been released is never changed; a new one follows it. */
 export const migrations = [
@@ -16,5 +21,10 @@ export const migrations = [
   { name: '0005-secrets', class: Secrets },
   { name: '0006-retention', class: Retention },
   { name: '0007-run-executions', class: RunExecutions },
+  { name: '0008-run-pauses', class: RunPauses },
+  { name: '0009-events', class: Events },
+  { name: '0010-version-notes', class: VersionNotes },
+  { name: '0011-steps-and-reruns', class: StepsAndReruns },
   { name: '0012-approvals', class: Approvals },
+  { name: '0013-schedules', class: Schedules },
 ] as const;

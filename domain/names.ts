@@ -15,9 +15,20 @@ export const workflowTypes = {
   reconcile: 'reconcile',
   deliverMail: 'deliverMail',
   retention: 'retention',
+  tick: 'scheduleTick',
+  pacer: 'schedulePacer',
   notifyOfRun: 'notifyOfRun',
   cancelRuns: 'cancelRuns',
 } as const;
+
+/** Signals that a run takes. */
+export const runSignals = { events: 'events' } as const;
+
+/** Updates of a run's workflow. */
+export const runUpdates = { pause: 'pause', resume: 'resume' } as const;
+
+/** Why a run's workflow refuses one: it is so already, or it is about to end. */
+export const refusals = { already: 'already', ending: 'ending' } as const;
 
 export const notificationWorkflowId = (runId: string, kind: string): string =>
   `notification-${kind}-${runId}`;
@@ -33,11 +44,22 @@ export const RECONCILER_SCHEDULE = 'vareon-reconciler';
 
 export const RETENTION_SCHEDULE = 'vareon-retention';
 
+/** Of schedules that people make; `vareon-schedule-<id of what has it>`. */
+export const SCHEDULE_PREFIX = 'vareon-schedule-';
+export const scheduleIdOf = (subjectId: string): string => `${SCHEDULE_PREFIX}${subjectId}`;
+
+/** The workflow that carries an `after`. */
+const PACER_SUFFIX = '-pacer';
+export const pacerId = (scheduleId: string): string => `${scheduleId}${PACER_SUFFIX}`;
+export const scheduleOfPacer = (workflowId: string): string => workflowId.slice(0, -PACER_SUFFIX.length);
+
 export const topics = {
   /** Frames of one run, numbered by the run. */
   run: (runId: string) => `vareon/runs/${runId}`,
   /** Every event of the installation, numbered. */
   events: 'vareon/events',
+  /** Lifecycle events of runs that others listen to, with their owner. */
+  lifecycle: 'vareon/lifecycle',
   /** Log chunks of a host's steps, from the host. */
   hostLogs: (host: string) => `vareon/hosts/${host}/logs`,
   anyHostLogs: 'vareon/hosts/+/logs',

@@ -31,8 +31,17 @@ const ownWorkflow =
   async (): Promise<Sent> => ({ path: `${path}/${await world.newWorkflow(owner(), steps)}${suffix}`, body });
 
 const ownRun =
-  (prefix: string, suffix = '') =>
-  async (): Promise<Sent> => ({ path: `${prefix}/${(await world.run(owner(), steps)).id}${suffix}` });
+  (prefix: string, suffix = '', body?: unknown) =>
+  async (): Promise<Sent> => ({ path: `${prefix}/${(await world.run(owner(), steps)).id}${suffix}`, body });
+
+const someEvent = () => ({ specversion: '1.0', id: uuidv7(), source: '/test', type: 'org.example.said' });
+
+/** A run that ended, for all requests that only read. */
+let readRun: Promise<{ id: string }> | undefined;
+const anyRun = (suffix: string) => async (): Promise<Sent> => {
+  readRun ??= world.run(owner(), steps) as Promise<{ id: string }>; // a run has an id
+  return { path: `/api/neosyntis/runs/${(await readRun).id}${suffix}` };
+};
 
 /** What a run of the owner asks; by itself, or as what the step asks. */
 const ownApproval =
@@ -111,6 +120,14 @@ const mail = async (): Promise<Sent> => {
 /** For worker hosts alone, whatever a person may do. */
 const blob = (): Sent => ({ path: `/api/host/blobs/runs/${uuidv7()}/${'0'.repeat(64)}` });
 
+const ownSchedule =
+  (suffix = '', body?: unknown) =>
+  async (): Promise<Sent> => {
+    const sent = await ownWorkflow('/schedule')();
+    await world.api('PUT', sent.path ?? '', { token: owner().token, body: { every: 'P1D' } });
+    return { path: `${sent.path}${suffix}`, body };
+  };
+
 const nothing = (): Sent => ({});
 
 const anybody = (status: number) => whos.map(() => status);
@@ -185,7 +202,23 @@ const table: Record<string, Row> = {
   [`GET ${path}/{id}`]: [[401, 404, 200, 404, 200], ownWorkflow()],
   [`PUT ${path}/{id}`]: [[401, 403, 200, 404, 200], ownWorkflow('', { name: 'y' })],
   [`DELETE ${path}/{id}`]: [[401, 403, 204, 404, 204], ownWorkflow()],
+  [`GET ${path}/{id}/definition`]: [[401, 404, 200, 404, 200], ownWorkflow('/definition')],
   [`GET ${path}/{id}/versions`]: [[401, 404, 200, 404, 200], ownWorkflow('/versions')],
+  [`GET ${path}/{id}/versions/{version}`]: [[401, 404, 200, 404, 200], ownWorkflow('/versions/1')],
+  [`POST ${path}/{id}/versions/{version}/restore`]: [
+    [401, 403, 200, 404, 200],
+    ownWorkflow('/versions/1/restore'),
+  ],
+  [`GET ${path}/{id}/diff`]: [[401, 404, 200, 404, 200], ownWorkflow('/diff?from=1')],
+  [`GET ${path}/{id}/schedule`]: [[401, 404, 200, 404, 200], ownSchedule()],
+  [`PUT ${path}/{id}/schedule`]: [[401, 403, 200, 404, 200], ownSchedule('', { after: 'P1D' })],
+  [`DELETE ${path}/{id}/schedule`]: [[401, 403, 204, 404, 204], ownSchedule()],
+  [`POST ${path}/{id}/schedule/pause`]: [[401, 403, 200, 404, 200], ownSchedule('/pause')],
+  [`POST ${path}/{id}/schedule/resume`]: [[401, 403, 200, 404, 200], ownSchedule('/resume')],
+  'POST /api/neosyntis/schedules/preview': [
+    [401, 200, 200, 200, 200],
+    () => ({ body: { cron: '0 6 * * *', timezone: 'Europe/Berlin' } }),
+  ],
   [`POST ${path}/{id}/trigger`]: [[401, 403, 202, 404, 202], ownWorkflow('/trigger')],
   [`GET ${path}/{id}/status`]: [[401, 404, 200, 404, 200], ownWorkflow('/status')],
   [`GET ${path}/{id}/runs`]: [[401, 404, 200, 404, 200], ownWorkflow('/runs')],
@@ -197,9 +230,37 @@ const table: Record<string, Row> = {
   'GET /api/neosyntis/runs': [[401, 200, 200, 200, 200]],
   'POST /api/neosyntis/runs/cancel': [[401, 403, 202, 202, 202], () => ({ body: { ids: [uuidv7()] } })],
   'GET /api/neosyntis/runs/{run_id}': [[401, 404, 200, 404, 200], ownRun('/api/neosyntis/runs')],
+  'GET /api/neosyntis/runs/{run_id}/steps': [[401, 404, 200, 404, 200], anyRun('/steps')],
+  'GET /api/neosyntis/runs/{run_id}/step': [[401, 404, 200, 404, 200], anyRun('/step?path=/do/0/a')],
+  'GET /api/neosyntis/runs/{run_id}/step/input': [
+    [401, 404, 200, 404, 200],
+    anyRun('/step/input?path=/do/0/a'),
+  ],
+  'GET /api/neosyntis/runs/{run_id}/step/output': [
+    [401, 404, 200, 404, 200],
+    anyRun('/step/output?path=/do/0/a'),
+  ],
+  'GET /api/neosyntis/runs/{run_id}/timeline': [[401, 404, 200, 404, 200], anyRun('/timeline')],
+  'GET /api/neosyntis/runs/{run_id}/children': [[401, 404, 200, 404, 200], anyRun('/children')],
+  'POST /api/neosyntis/runs/{run_id}/rerun': [[401, 403, 202, 404, 202], anyRun('/rerun')],
   'POST /api/neosyntis/runs/{run_id}/cancel': [
     [401, 403, 202, 404, 202],
     ownRun('/api/neosyntis/runs', '/cancel'),
+  ],
+  'POST /api/neosyntis/events': [[401, 403, 202, 202, 202], () => ({ body: someEvent() })],
+  // The run has ended; test/neosyntis/events.test.ts has some that go on.
+  'POST /api/neosyntis/runs/{run_id}/events': [
+    [401, 403, 409, 404, 409],
+    ownRun('/api/neosyntis/runs', '/events', someEvent()),
+  ],
+  // One that has ended.
+  'POST /api/neosyntis/runs/{run_id}/pause': [
+    [401, 403, 409, 404, 409],
+    ownRun('/api/neosyntis/runs', '/pause'),
+  ],
+  'POST /api/neosyntis/runs/{run_id}/resume': [
+    [401, 403, 409, 404, 409],
+    ownRun('/api/neosyntis/runs', '/resume'),
   ],
   'GET /api/neosyntis/approvals': [[401, 200, 200, 200, 200]],
   'GET /api/neosyntis/approvals/{id}': [[401, 404, 200, 404, 200], ownApproval()],

@@ -3,6 +3,8 @@ import { delimiter } from 'node:path';
 import { promisify } from 'node:util';
 import type { Config } from '../config.ts';
 import type { Json } from '../domain/wire.ts';
+import { type Containers, createContainers } from '../drivers/containers/containers.ts';
+import { findEngine } from '../drivers/containers/engine.ts';
 import { findContainments } from '../drivers/processes/containment/detect.ts';
 import type { Processes } from '../drivers/processes/port.ts';
 import { createProcesses } from '../drivers/processes/processes.ts';
@@ -20,10 +22,16 @@ export const SPOOL_KEPT_MS = 24 * 3_600_000;
  * machine allows, with nothing left over from an earlier life.
  */
 export async function prepareProcesses(
-  config: Pick<Config, 'dataDir' | 'VAREON_HOST_NAME' | 'VAREON_RUN_AS'>,
-  env: { PATH?: string | undefined; LANG?: string | undefined; TZ?: string | undefined },
+  config: Pick<Config, 'dataDir' | 'VAREON_HOST_NAME' | 'VAREON_RUN_AS'> & {
+    VAREON_CONTAINER_VOLUMES?: string | undefined;
+  },
+  env: Readonly<Record<string, string | undefined>>,
   log: Logger,
-): Promise<{ processes: Processes; capabilities: { [name: string]: Json } }> {
+): Promise<{
+  processes: Processes;
+  containers: Containers | undefined;
+  capabilities: { [name: string]: Json };
+}> {
   const user = process.getuid?.() === 0 ? await ensureRunAsUser(config.VAREON_RUN_AS) : undefined;
   const PATH = searchPath(env.PATH);
   const [containment] = await findContainments(PATH, user);
@@ -40,8 +48,24 @@ export async function prepareProcesses(
   if (ended > 0) log.warn({ ended }, 'ended what an earlier life of this host left running');
   await processes.pruneSpools(SPOOL_KEPT_MS);
   const python = await version(await findProgram('python3', PATH, user), PATH);
+  const engine = await findEngine(PATH, env);
+  const containers =
+    engine &&
+    (await createContainers({
+      engine,
+      PATH,
+      dataDir: config.dataDir,
+      processes,
+      lent: { folder: config.VAREON_CONTAINER_VOLUMES, owner: user },
+      warn: (message, error) => log.warn({ err: error }, message),
+    }));
+  // An engine that cannot say what runs is not there yet; its containers are found by the next life.
+  await containers
+    ?.sweep()
+    .catch((error: unknown) => log.warn({ err: error }, 'containers of an earlier life were not looked for'));
   return {
     processes,
+    containers,
     capabilities: {
       code: true,
       platform: process.platform,
@@ -49,6 +73,7 @@ export async function prepareProcesses(
       containment: processes.containment,
       ...(user ? { run_as: user.name } : {}),
       ...(python ? { python } : {}),
+      ...(engine ? { container: engine.kind, [engine.kind]: engine.version } : {}),
     },
   };
 }

@@ -49,8 +49,9 @@ await runProcess(log, async (end) => {
   const guarded = createGuardedEvaluator();
   const open = createStepOpener({ secrets: createHostSecrets(api), guarded, known });
   let settings = withEnvironment(await identity.settings(), config);
-  const { processes, capabilities } = await prepareProcesses(
-    { dataDir, VAREON_HOST_NAME: name, VAREON_RUN_AS: config.VAREON_RUN_AS },
+  const { VAREON_RUN_AS, VAREON_CONTAINER_VOLUMES } = config;
+  const { processes, containers, capabilities } = await prepareProcesses(
+    { dataDir, VAREON_HOST_NAME: name, VAREON_RUN_AS, VAREON_CONTAINER_VOLUMES },
     process.env,
     log,
   );
@@ -71,6 +72,7 @@ await runProcess(log, async (end) => {
       credential,
       generation: lease.generation,
       processes,
+      containers,
       open,
       blobs: identity.blobs,
       capabilities: { ...capabilities, cpus: cpus().length, memory_bytes: totalmem(), ...given.labels },
@@ -119,6 +121,7 @@ await runProcess(log, async (end) => {
     async close() {
       stopping.abort();
       clearInterval(pruning);
+      containers?.close();
       await session?.close();
       await kept;
       await lease.release();

@@ -2,32 +2,57 @@ import { Client, Connection } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import { createApprovalActivities } from '../activities/platform/neosyntis/approvals.ts';
 import { createBulkActivities } from '../activities/platform/neosyntis/bulk.ts';
+import { createChildActivities } from '../activities/platform/neosyntis/children.ts';
+import {
+  createEventActivities,
+  createEventReconciler,
+  createLifecycle,
+  createWorkerDelivery,
+} from '../activities/platform/neosyntis/events.ts';
 import { createHttp } from '../activities/platform/neosyntis/http.ts';
+import { createMcp } from '../activities/platform/neosyntis/mcp.ts';
 import { createNotificationActivities } from '../activities/platform/neosyntis/notifications.ts';
 import { createNotifyEmail } from '../activities/platform/neosyntis/notify-email.ts';
 import { createNotifyWebhook } from '../activities/platform/neosyntis/notify-webhook.ts';
+import { createOpenApi } from '../activities/platform/neosyntis/openapi.ts';
+import { createAuthenticator } from '../activities/platform/neosyntis/outbound/authentication.ts';
 import { createResets } from '../activities/platform/neosyntis/resets.ts';
+import { createReuseActivities } from '../activities/platform/neosyntis/reuse.ts';
 import { createRunActivities } from '../activities/platform/neosyntis/runs.ts';
+import { createScriptSource } from '../activities/platform/neosyntis/script-source.ts';
 import { createOpener, createSecretActivities } from '../activities/platform/neosyntis/secrets.ts';
 import { createVerbActivities, type VerbImplementation } from '../activities/platform/neosyntis/verbs.ts';
 import { createMailActivities } from '../activities/platform/system/mail.ts';
 import { createReconcileActivities } from '../activities/platform/system/reconcile.ts';
 import { createRetentionActivities } from '../activities/platform/system/retention.ts';
+import { createScheduleActivities } from '../activities/platform/system/schedules.ts';
 import { type Config, list, retentionPolicy } from '../config.ts';
+import { createChildRuns } from '../db/neosyntis/child-runs.ts';
+import { createEventSubscriptions } from '../db/neosyntis/event-subscriptions.ts';
+import { createEventStore } from '../db/neosyntis/events.ts';
+import { createLifecycleStore } from '../db/neosyntis/lifecycle.ts';
+import { createReuseRepository } from '../db/neosyntis/reuse.ts';
+import { createRunIntents } from '../db/neosyntis/run-intents.ts';
+import { createRunOwners } from '../db/neosyntis/run-owners.ts';
+import { createScheduledRuns } from '../db/neosyntis/scheduled-runs.ts';
 import { createSecretValues } from '../db/neosyntis/secret-values.ts';
 import { migrate, openDatabase } from '../db/orm.ts';
 import { createHostGrantRepository } from '../db/system/host-grants.ts';
 import { createHostRepository } from '../db/system/hosts.ts';
 import { createOutbox } from '../db/system/outbox.ts';
+import { createWantedSchedules } from '../db/system/schedules.ts';
 import { PLATFORM_QUEUE, runBlobPrefix } from '../domain/names.ts';
 import { busClientId } from '../drivers/bus/credentials.ts';
 import { connectBus } from '../drivers/bus/mqtt.ts';
+import { createNews } from '../drivers/bus/news.ts';
 import { createGuardedEvaluator } from '../drivers/expressions/guarded.ts';
 import { createSmtpTransport } from '../drivers/mail/smtp.ts';
 import { createOutboundClient } from '../drivers/outbound/client.ts';
 import { createPayloadCodec } from '../drivers/payloads/codec.ts';
 import { createPayloads } from '../drivers/payloads/converter.ts';
 import { createPayloadDecoder } from '../drivers/payloads/decoder.ts';
+import { createKeptValues } from '../drivers/payloads/kept-values.ts';
+import { createTemporalCarrier } from '../drivers/schedules/temporal.ts';
 import { createEnvelope } from '../drivers/secrets/envelope.ts';
 import type { KnownSecrets } from '../drivers/secrets/known.ts';
 import { openStorage } from '../drivers/storage/open.ts';
@@ -69,7 +94,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
   const clientConnection = await Connection.connect({ address: config.TEMPORAL_ADDRESS ?? '' });
   const seals = config.VAREON_PAYLOAD_CODEC === 'on';
   const blobs = await openStorage(config);
-  const { dataConverter } = createPayloads({ keys: keys.payload, seals, blobs });
+  const { dataConverter, keep } = createPayloads({ keys: keys.payload, seals, blobs });
   const client = new Client({
     connection: clientConnection,
     namespace: config.TEMPORAL_NAMESPACE,
@@ -77,19 +102,29 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
   });
   const hosts = createHostRepository(database);
   const guarded = createGuardedEvaluator();
+  const openingCodec = createPayloadCodec(keys.payload, { seals: false });
   const resets = createResets({
     database,
     client,
-    decode: createPayloadDecoder(blobs, createPayloadCodec(keys.payload, { seals: false })),
+    decode: createPayloadDecoder(blobs, openingCodec),
     log,
   });
-  const starter = createStarter({ database, client, sendsMail: config.SMTP_URL !== undefined });
+  const starter = createStarter({
+    database,
+    client,
+    sendsMail: config.SMTP_URL !== undefined,
+    legTasks: config.VAREON_LEG_TASKS,
+  });
   const envelope = createEnvelope(keys.encryption);
   const secretValues = createSecretValues(database, envelope);
   const outbox = createOutbox(database, envelope);
   const transport = config.SMTP_URL
     ? createSmtpTransport({ url: config.SMTP_URL, from: config.SMTP_FROM })
     : undefined;
+  const store = createEventStore(database);
+  const lifecycle = createLifecycleStore(database);
+  const deliver = createWorkerDelivery({ store, client, log });
+  const sendLifecycle = createLifecycle({ lifecycle, deliver, bus, log });
   const runActivities = createRunActivities({
     database,
     bus,
@@ -97,11 +132,16 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
     guarded,
     resets,
     defaultHost: config.VAREON_HOST_NAME,
+    keep,
+    sendLifecycle,
   });
+  const scheduledRuns = createScheduledRuns(database);
   const outbound = createOutboundClient({
     allow: list(config.VAREON_OUTBOUND_ALLOW),
     userAgent: `Vareon/${VERSION}`,
   });
+  const ownerOf = createRunOwners(database);
+  const authenticator = createAuthenticator({ client: outbound, ownerOf, known });
   const notifyWebhook = createNotifyWebhook(outbound);
   const { sendNotifications, notifyByWebhook } = createNotificationActivities({
     database,
@@ -113,8 +153,11 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
   });
   const verbActivities = createVerbActivities(
     {
-      http: createHttp(outbound),
+      http: createHttp(authenticator),
+      mcp: createMcp(authenticator, VERSION),
+      openapi: createOpenApi({ authenticator, ownerOf }),
       'notify.email': createNotifyEmail({ database, outbox, startMail: starter.startMail }),
+      'run.script.source': createScriptSource(authenticator),
       'notify.webhook': notifyWebhook,
       ...verbs,
     },
@@ -131,6 +174,17 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
     activities: {
       ...runActivities,
       ...verbActivities,
+      ...createEventActivities({ store, subscriptions: createEventSubscriptions(database), deliver }),
+      ...createChildActivities({
+        database,
+        children: createChildRuns(database),
+        intent: createRunIntents(database).intent,
+        publish: createNews(bus).events,
+      }),
+      ...createReuseActivities({
+        reuse: createReuseRepository(database),
+        kept: createKeptValues(blobs, openingCodec),
+      }),
       ...createApprovalActivities({ database, bus }),
       ...createSecretActivities({ values: secretValues }),
       ...createMailActivities({ outbox, transport }),
@@ -142,6 +196,17 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
         resets,
         ...starter,
         sendNotifications,
+        reconcileEvents: createEventReconciler({ store, lifecycle, deliver, sendLifecycle }),
+        log,
+      }),
+      ...createScheduleActivities({
+        schedules: createWantedSchedules(database),
+        handlers: { workflow: scheduledRuns },
+        isPending: scheduledRuns.isPending,
+        intents: createRunIntents(database),
+        carrier: createTemporalCarrier(client),
+        startRun: starter.startRun,
+        publish: createNews(bus).events,
         log,
       }),
       ...createBulkActivities({ database, bus, client }),

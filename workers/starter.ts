@@ -1,4 +1,8 @@
-import { type Client, WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
+import {
+  type Client,
+  WorkflowExecutionAlreadyStartedError,
+  type WorkflowStartOptions,
+} from '@temporalio/client';
 import { pruneAuth } from '../db/auth/prune.ts';
 import { createRunIntents } from '../db/neosyntis/run-intents.ts';
 import { pruneGrants } from '../db/neosyntis/secret-values.ts';
@@ -6,33 +10,24 @@ import type { Database } from '../db/orm.ts';
 import { expireOutbox, listUndelivered, type QueuedMail } from '../db/system/outbox.ts';
 import { mailWorkflowId, notificationWorkflowId, PLATFORM_QUEUE, workflowTypes } from '../domain/names.ts';
 import type { DueNotification } from '../domain/neosyntis/notifications.ts';
-import { turnLimitMs } from '../domain/neosyntis/turn.ts';
+import { runStart } from '../domain/neosyntis/start.ts';
 
 export interface StarterDeps {
   database: Database;
   client: Client;
   /** Without SMTP mails wait for an administrator to read them. */
   sendsMail: boolean;
+  /** As RunInput has it. */
+  legTasks: number;
 }
 
 /** Starts the workflows of rows whose start was lost. Starting twice is safe: the id is the row's. */
-export function createStarter({ database, client, sendsMail }: StarterDeps) {
+export function createStarter({ database, client, sendsMail, legTasks }: StarterDeps) {
   const intents = createRunIntents(database);
 
-  async function start(
-    type: string,
-    workflowId: string,
-    args: unknown[],
-    workflowTaskTimeout?: number,
-  ): Promise<void> {
+  async function start(type: string, options: WorkflowStartOptions): Promise<void> {
     try {
-      await client.workflow.start(type, {
-        workflowId,
-        taskQueue: PLATFORM_QUEUE,
-        args,
-        workflowIdReusePolicy: 'REJECT_DUPLICATE',
-        ...(workflowTaskTimeout === undefined ? {} : { workflowTaskTimeout }),
-      });
+      await client.workflow.start(type, { ...options, workflowIdReusePolicy: 'REJECT_DUPLICATE' });
     } catch (error) {
       if (!(error instanceof WorkflowExecutionAlreadyStartedError)) throw error; // somebody was faster
     }
@@ -41,17 +36,20 @@ export function createStarter({ database, client, sendsMail }: StarterDeps) {
   return {
     async startRun(runId: string): Promise<void> {
       const intent = await intents.intent(runId);
-      if (intent) await start(workflowTypes.run, runId, [intent], turnLimitMs(intent.document));
+      if (intent) await start(workflowTypes.run, runStart(runId, { ...intent, legTasks }));
     },
     /** Begins a mail's delivery; without SMTP it waits to be read. */
     async startMail(mail: QueuedMail): Promise<void> {
-      if (sendsMail) await start(workflowTypes.deliverMail, mailWorkflowId(mail.mailId), [mail]);
+      if (!sendsMail) return;
+      const workflowId = mailWorkflowId(mail.mailId);
+      await start(workflowTypes.deliverMail, { workflowId, taskQueue: PLATFORM_QUEUE, args: [mail] });
     },
     async startWebhook(due: DueNotification): Promise<void> {
-      await start(workflowTypes.notifyOfRun, notificationWorkflowId(due.runId, due.kind), [due]);
+      const workflowId = notificationWorkflowId(due.runId, due.kind);
+      await start(workflowTypes.notifyOfRun, { workflowId, taskQueue: PLATFORM_QUEUE, args: [due] });
     },
     async startCancels(jobId: string): Promise<void> {
-      await start(workflowTypes.cancelRuns, jobId, [jobId]);
+      await start(workflowTypes.cancelRuns, { workflowId: jobId, taskQueue: PLATFORM_QUEUE, args: [jobId] });
     },
     async reconcileAccounts(): Promise<void> {
       await expireOutbox(database, new Date());

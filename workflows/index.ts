@@ -5,3 +5,4 @@ export { neosyntisRun } from './neosyntis/runs.ts';
 export { deliverMail } from './system/mail.ts';
 export { reconcile } from './system/reconcile.ts';
 export { retention } from './system/retention.ts';
+export { schedulePacer, scheduleTick } from './system/schedules.ts';

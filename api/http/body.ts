@@ -13,15 +13,25 @@ export const BODY_LIMIT_BYTES = 1024 * 1024;
  */
 export async function readBody(
   request: IncomingMessage,
-  accepts: { form: boolean; limitBytes?: number | undefined },
+  accepts: {
+    form: boolean;
+    limitBytes?: number | undefined;
+    /** Other media types, and how each is read. */
+    reads?: Record<string, (text: string) => unknown> | undefined;
+  },
 ): Promise<unknown> {
   const type = (request.headers['content-type'] ?? 'application/json').split(';')[0]?.trim().toLowerCase();
   const text = await readText(request, accepts.limitBytes ?? BODY_LIMIT_BYTES);
   if (text === '') return undefined;
   if (accepts.form && type === 'application/x-www-form-urlencoded')
     return storable(Object.fromEntries(new URLSearchParams(text)));
+  const read = type !== undefined && Object.hasOwn(accepts.reads ?? {}, type) && accepts.reads?.[type];
+  if (read) return storable(read(text));
   if (type !== 'application/json' && !type?.endsWith('+json'))
-    throw new AppError('unsupported_media_type', `The body is ${type}; send application/json.`);
+    throw new AppError(
+      'unsupported_media_type',
+      `The body is ${type}; send ${['application/json', ...Object.keys(accepts.reads ?? {})].join(' or ')}.`,
+    );
   return storable(parseJson(text));
 }
 

@@ -106,7 +106,7 @@ const describedBy = (schema: Json): string | undefined =>
   isObject(schema) && typeof schema.description === 'string' ? schema.description : undefined;
 
 function requestBody(route: DocumentedRoute, components: Components): JsonObject {
-  const { body, bodyOptional, form, binaryBody } = route;
+  const { body, bodyOptional, form, binaryBody, reads = {} } = route;
   if (binaryBody)
     return {
       requestBody: {
@@ -123,6 +123,9 @@ function requestBody(route: DocumentedRoute, components: Components): JsonObject
       content: {
         'application/json': content,
         ...(form ? { 'application/x-www-form-urlencoded': content } : {}),
+        ...Object.fromEntries(
+          Object.keys(reads).map((type) => [type, { schema: { type: 'string' }, example: 'text' }]),
+        ),
       },
     },
   };
@@ -151,7 +154,7 @@ function answerResponse(
 
 const header = (description: string): JsonObject => ({ description, schema: { type: 'string' } });
 
-function answerContent({ schema, type, example }: Answer, components: Components): JsonObject {
+function answerContent({ schema, type, example, texts = [] }: Answer, components: Components): JsonObject {
   if (!schema && !type) return {};
   return {
     content: {
@@ -160,6 +163,7 @@ function answerContent({ schema, type, example }: Answer, components: Components
         // what a route gives as an example is a part of its answer, so it is JSON
         example: example !== undefined ? (example as Json) : schema ? exampleOf(schema, 'all') : 'text',
       },
+      ...Object.fromEntries(texts.map((text) => [text, { schema: { type: 'string' }, example: 'text' }])),
     },
   };
 }

@@ -11,11 +11,21 @@ export function pageReply(
   request: Pick<RequestInfo, 'path'>,
   more = false,
 ): Reply {
-  const last = items.at(-1);
+  return pageUpTo(items.at(-1)?.id, items, query, request, more);
+}
+
+/** As pageReply(), of things without an id: `cursor` tells the last one. */
+export function pageUpTo(
+  cursor: string | undefined,
+  items: readonly unknown[],
+  query: { limit?: number; cursor?: string; [name: string]: unknown },
+  request: Pick<RequestInfo, 'path'>,
+  more = false,
+): Reply {
   const isFull = query.limit !== undefined && items.length >= query.limit;
-  if (!last || !(isFull || more)) return ok(items);
+  if (cursor === undefined || !(isFull || more)) return ok(items);
   const next = new URLSearchParams();
-  for (const [name, value] of Object.entries({ ...query, cursor: last.id }))
+  for (const [name, value] of Object.entries({ ...query, cursor }))
     if (value !== undefined) next.set(name, String(value));
   return ok(items, { Link: `<${request.path}?${next}>; rel="next"` });
 }

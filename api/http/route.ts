@@ -25,6 +25,8 @@ export interface RequestInfo {
   /** GET routes are asked with HEAD, too. */
   method: string;
   header(name: string): string;
+  /** All of them by their lower-case names; one that came several times as it is joined. */
+  readonly headers: Readonly<Record<string, string>>;
   /** The body, for a route with `binaryBody`. */
   stream: Readable;
   /** Aborts when the client went away. */
@@ -41,6 +43,15 @@ export interface RouteInput<A, P, Q, B> {
   query: Of<Q>;
   body: Of<B>;
   request: RequestInfo;
+}
+
+export interface Answered {
+  description: string;
+  schema?: TSchema;
+  type?: string;
+  example?: unknown;
+  /** The media types of texts that it gives besides JSON, when asked. */
+  texts?: readonly string[];
 }
 
 export interface RouteDefinition<A extends Access, P, Q, B> {
@@ -63,10 +74,12 @@ export interface RouteDefinition<A extends Access, P, Q, B> {
   bodyOptional?: boolean;
   /** Also accepts `application/x-www-form-urlencoded`. */
   form?: boolean;
+  /** Media types that it takes besides JSON, and how each is read to what `body` describes. */
+  reads?: Record<string, (text: string, user: Principal) => unknown>;
   /** Request headers worth documenting. */
   headers?: Record<string, string>;
   /** Successful answers by status; the OpenAPI document and the tests hold the route to them. */
-  answers: Record<number, { description: string; schema?: TSchema; type?: string; example?: unknown }>;
+  answers: Record<number, Answered>;
   /** Besides those that every route can give (401, 403, 422, 500, 503). */
   errors?: readonly ErrorCode[];
   /** Changes of state are written to the audit log; a route that only reads or checks says false. */

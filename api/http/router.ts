@@ -72,7 +72,7 @@ function handle(route: Route, checker: ReturnType<typeof createChecker>, deps: R
       else if (!route.withoutDatabase)
         user = await caller(ctx, route.access, route.tokenCookie, deps.authenticator);
       ctx.state.user = user;
-      const input = await readInput(ctx, route, checks);
+      const input = await readInput(ctx, route, checks, user);
       reply = await route.handler({ user, host, request, ...input });
     } catch (error) {
       reply = failed(error, request);
@@ -144,7 +144,7 @@ export function requirePermission(user: Principal, access: Exclude<Access, 'host
 
 type Checks = { params: Check | undefined; query: Check | undefined; body: Check | undefined };
 
-async function readInput(ctx: RouterContext, route: Route, checks: Checks) {
+async function readInput(ctx: RouterContext, route: Route, checks: Checks, user: Principal | undefined) {
   const params = { ...ctx.params };
   try {
     checks.params?.(storable(params));
@@ -159,12 +159,18 @@ async function readInput(ctx: RouterContext, route: Route, checks: Checks) {
     });
   if (!checks.body) return { params, query, body: undefined };
   const body =
-    (await readBody(ctx.req, { form: route.form === true, limitBytes: route.bodyLimitBytes })) ??
-    (route.bodyOptional ? {} : undefined);
+    (await readBody(ctx.req, {
+      form: route.form === true,
+      limitBytes: route.bodyLimitBytes,
+      reads: user && readsFor(route, user),
+    })) ?? (route.bodyOptional ? {} : undefined);
   if (body === undefined) throw new AppError('bad_request', 'This needs a JSON body; none was sent.');
   checks.body(body);
   return { params, query, body };
 }
+
+const readsFor = ({ reads = {} }: Route, user: Principal) =>
+  Object.fromEntries(Object.entries(reads).map(([type, read]) => [type, (text: string) => read(text, user)]));
 
 function requestInfo(ctx: RouterContext): RequestInfo {
   return {
@@ -173,6 +179,9 @@ function requestInfo(ctx: RouterContext): RequestInfo {
     path: ctx.path,
     method: ctx.method,
     header: (name) => ctx.get(name),
+    get headers() {
+      return Object.fromEntries(Object.entries(ctx.headers).map(([name, value]) => [name, String(value)]));
+    },
     stream: ctx.req,
     // Made for those who ask: aborting one is as dear as all the checks of a request.
     get signal() {

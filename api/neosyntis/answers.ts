@@ -19,7 +19,7 @@ import {
 } from '../../domain/neosyntis/approvals.ts';
 import { byteLength } from '../../domain/neosyntis/shown.ts';
 import type { Json } from '../../domain/wire.ts';
-import type { SchemaChecker } from '../../drivers/schemas/checker.ts';
+import type { GuardedEvaluator } from '../../drivers/expressions/guarded.ts';
 import type { Temporal } from '../temporal/client.ts';
 
 /** The run must take it: a worker that is away, or busy with the run, has this long. */
@@ -28,11 +28,12 @@ const TAKEN_WITHIN_MS = 10_000;
 export interface AnswerDeps {
   approvals: ApprovalRepository;
   temporal: Temporal;
-  schemas: SchemaChecker;
+  /** Checks what is answered against the schema of who asked. */
+  guarded: Pick<GuardedEvaluator, 'check'>;
 }
 
 /** Gives a person's answer to the run that asked. */
-export function createAnswers({ approvals, temporal, schemas }: AnswerDeps) {
+export function createAnswers({ approvals, temporal, guarded }: AnswerDeps) {
   /** @throws AppError `conflict` unless the answer that counts says the same. */
   function sameOr(approval: Approval, answer: Answer): Approval {
     if (approval.answer !== null && isSameAnswer(approval.answer as Answer, answer)) return approval; // it was checked
@@ -76,7 +77,7 @@ export function createAnswers({ approvals, temporal, schemas }: AnswerDeps) {
     async answer(user: Principal, approval: Approval, answer: Answer): Promise<Approval> {
       if (!approval.may_answer)
         throw new AppError('forbidden', `${user.username} is not among those who may answer this.`);
-      await requireFit(schemas, approval, answer);
+      await requireFit(guarded, approval, answer);
       if (approval.status !== 'open') return sameOr(approval, answer);
       const taken = await give(user, approval, answer);
       if (taken) await approvals.decided(approval.id, taken);
@@ -92,7 +93,7 @@ const isNotOpen = (error: unknown): boolean =>
   error.cause instanceof ApplicationFailure &&
   error.cause.type === NOT_OPEN;
 
-async function requireFit(schemas: SchemaChecker, approval: Approval, answer: Answer): Promise<void> {
+async function requireFit(guarded: AnswerDeps['guarded'], approval: Approval, answer: Answer): Promise<void> {
   const problem = answerProblem(approval.kind, answer);
   if (problem) throw invalid([problem]);
   const bytes = byteLength(answer as Json); // the body is JSON
@@ -101,7 +102,7 @@ async function requireFit(schemas: SchemaChecker, approval: Approval, answer: An
   const { schema } = approval;
   // Who rejects need not fill in the form.
   if (schema === null || (answer.approved !== true && answer.data === undefined)) return;
-  const result = await schemas.check({ schema, value: answer.data ?? null });
+  const result = await guarded.check({ schema, value: answer.data ?? null });
   if ('problem' in result)
     throw invalid([{ path: '/data', message: `cannot be checked against the schema: ${result.problem}` }]);
   if (result.mismatches.length > 0)

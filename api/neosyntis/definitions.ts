@@ -3,18 +3,24 @@ import type { Principal } from '../../domain/auth/principal.ts';
 import { AppError, type InputProblem } from '../../domain/errors.ts';
 import {
   type CheckExpressions,
+  secretsOfDocument,
   secretsOfSteps,
   validateDocument,
   validateSteps,
 } from '../../domain/neosyntis/definition.ts';
 import type { Document } from '../../domain/neosyntis/dsl.ts';
-import { type SecretMention, secretMentions } from '../../domain/neosyntis/sealed.ts';
+import type { SecretMention } from '../../domain/neosyntis/sealed.ts';
+import { asItRuns } from '../../domain/neosyntis/use.ts';
 import { verbs } from '../../domain/neosyntis/verbs.ts';
 import { countTasks, usesCode } from '../../domain/neosyntis/walk.ts';
+import type { NewSchedule } from '../../domain/system/schedules.ts';
 import type { Json } from '../../domain/wire.ts';
+import { cronProblem, zoneProblem } from '../../drivers/schedules/cron.ts';
+import { parseYaml } from '../http/yaml.ts';
 import { createCheckTime } from './check-time.ts';
 
 const root = '/steps';
+const checkTiming = { cron: cronProblem, zone: zoneProblem };
 
 type Checked = CheckedDefinition & { secrets: SecretMention[] };
 
@@ -50,27 +56,60 @@ export function createDefinitions(checkExpressions: CheckExpressions) {
         }),
         do: checked.do,
       };
-      return { ...allowed(user, document, steps), secrets: secretsOfSteps(steps, checked.do, root) };
+      return {
+        ...allowed(user, document, steps),
+        secrets: secretsOfSteps(steps, checked.do, root, base?.use),
+      };
+    },
+
+    /** A document as YAML. @throws AppError `bad_request` where it is none. */
+    readYaml: (text: string, { userId }: Principal): unknown => time.spend(userId, () => parseYaml(text)),
+    /**
+     * A document that begins at other times from now on, or by itself no more.
+     * @throws AppError as `check` does, with problems where they are in `schedule`.
+     */
+    checkSchedule(user: Principal, document: Document, schedule: NewSchedule | undefined): CheckedDefinition {
+      const value = withSchedule(document, schedule);
+      const checked = time.spend(user.userId, () =>
+        validateDocument(value, { root: '', checkExpressions, verbs, checkTiming }),
+      );
+      if (!checked.ok) {
+        const asSent = (path: string) => path.replace(/^\/schedule/, '').replace(/^\/document\/metadata/, '');
+        throw invalid(
+          'schedule has',
+          checked.errors.map(({ path, message }) => ({ path: asSent(path), message })),
+        );
+      }
+      return allowed(user, checked.document, checked.document.do as Json[]); // a definition is JSON
     },
 
     /** A whole document. @throws AppError as `check` does. */
     checkDocument(user: Principal, value: unknown): Checked {
       const checked = time.spend(user.userId, () =>
-        validateDocument(value, { root: '', checkExpressions, verbs }),
+        validateDocument(value, { root: '', checkExpressions, verbs, checkTiming }),
       );
       if (!checked.ok) throw invalid('document has', checked.errors);
       const { document } = checked;
       const definition = allowed(user, document, document.do as Json[]); // a definition is JSON
-      return { ...definition, secrets: secretMentions(document.do, '/do') };
+      return { ...definition, secrets: secretsOfDocument(document) };
     },
   };
+}
+
+function withSchedule(document: Document, schedule: NewSchedule | undefined): object {
+  const { schedule: _before, document: head, ...rest } = document;
+  const { timezone: _zone, ...metadata } = head.metadata ?? {};
+  if (!schedule) return { ...rest, document: head };
+  const { timezone, ...timing } = schedule;
+  const zoned = { ...head, metadata: timezone === undefined ? metadata : { ...metadata, timezone } };
+  return { document: zoned, ...rest, schedule: timing };
 }
 
 const invalid = (what: string, errors: InputProblem[]) =>
   new AppError('invalid', `The ${what} ${errors.length} problem(s): ${errors[0]?.message}`, { errors });
 
 function allowed(user: Principal, document: Document, steps: readonly Json[]): CheckedDefinition {
-  const definition = { document, steps: [...steps], usesCode: usesCode(document) };
+  const definition = { document, steps: [...steps], usesCode: usesCode(asItRuns(document)) };
   requireCode(user, definition.usesCode);
   return definition;
 }
@@ -83,7 +122,7 @@ export function requireCode(user: Principal, isNeeded: boolean): void {
   if (!isNeeded || mayRunCode(user)) return;
   throw new AppError(
     'forbidden',
-    'It runs code on a host (run: shell or script). An administrator can grant neosyntis:workflows:execute_code.',
+    'It runs code on a host (run: shell, script or container). An administrator can grant neosyntis:workflows:execute_code.',
   );
 }
 

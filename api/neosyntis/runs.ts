@@ -17,6 +17,7 @@ import { Id, IdParams, literals, nullable, PageQuery, Time } from '../../domain/
 import { pageReply } from '../http/page.ts';
 import { accepted, ok, type Reply, type Route, route } from '../http/route.ts';
 import type { Cancel } from './cancel.ts';
+import type { Pause } from './pause.ts';
 import type { createTrigger } from './trigger.ts';
 
 const workflowPath = '/api/neosyntis/workflows/{id}';
@@ -40,9 +41,10 @@ export interface RunRouteDeps {
   runs: RunRepository;
   trigger: ReturnType<typeof createTrigger>;
   cancel: Cancel;
+  pause: Pause;
 }
 
-export const createRunRoutes = ({ workflows, runs, trigger, cancel }: RunRouteDeps): Route[] => [
+export const createRunRoutes = ({ workflows, runs, trigger, cancel, pause }: RunRouteDeps): Route[] => [
   route({
     method: 'POST',
     path: `${workflowPath}/trigger`,
@@ -126,6 +128,19 @@ export const createRunRoutes = ({ workflows, runs, trigger, cancel }: RunRouteDe
     handler: async ({ user, params }) => ok(await runs.get(user, params.run_id)),
   }),
   route({
+    method: 'GET',
+    path: `${runPath}/{run_id}/children`,
+    access: 'neosyntis:workflows:read',
+    summary: 'List the runs that a run has started',
+    params: RunParams,
+    query: Type.Object(PageQuery, { additionalProperties: false }),
+    answers: { 200: { description: 'in the order of their ids', schema: Type.Array(RunSummarySchema) } },
+    async handler({ user, params, query, request }) {
+      const run = await runs.summary(user, params.run_id);
+      return pageReply(await runs.children(user, run.id, query), query, request);
+    },
+  }),
+  route({
     method: 'POST',
     path: `${runPath}/{run_id}/cancel`,
     access: 'neosyntis:workflows:run',
@@ -139,6 +154,28 @@ export const createRunRoutes = ({ workflows, runs, trigger, cancel }: RunRouteDe
       if (!isEnded(run.status)) await cancel(run.id);
       return accepted(started(run), `${runPath}/${run.id}`);
     },
+  }),
+  ...([true, false] as const).map((wanted) => {
+    const word = wanted ? 'pause' : 'resume';
+    return route({
+      method: 'POST',
+      path: `${runPath}/{run_id}/${word}`,
+      access: 'neosyntis:workflows:run',
+      summary: wanted ? 'Pause a run' : 'Let a paused run go on',
+      description: wanted
+        ? 'What runs goes on to its end, and no further step begins. Waits and time limits go on. Pausing a paused run changes nothing; one that has ended is a `conflict`.'
+        : 'It goes on where it stood. Resuming a run that is not paused changes nothing; one that has ended is a `conflict`.',
+      params: RunParams,
+      errors: ['conflict'],
+      answers: {
+        202: { description: 'the run will follow; `status` is the one before', schema: RunStarted },
+      },
+      async handler({ user, params }) {
+        const run = await runs.summary(user, params.run_id);
+        await pause(run.id, wanted);
+        return accepted(started(run), `${runPath}/${run.id}`);
+      },
+    });
   }),
 ];
 

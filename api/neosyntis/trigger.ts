@@ -7,9 +7,10 @@ import type { WorkflowRepository } from '../../db/neosyntis/workflows.ts';
 import type { Principal } from '../../domain/auth/principal.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { StoredEvent } from '../../domain/events.ts';
-import { PLATFORM_QUEUE, workflowTypes } from '../../domain/names.ts';
+import { workflowTypes } from '../../domain/names.ts';
+import type { RerunFrom, RerunOf } from '../../domain/neosyntis/reuse.ts';
 import { isEnded, type RunSummary } from '../../domain/neosyntis/runs.ts';
-import { turnLimitMs } from '../../domain/neosyntis/turn.ts';
+import { type RunIntent, runStart } from '../../domain/neosyntis/start.ts';
 import type { Json } from '../../domain/wire.ts';
 import type { Logger } from '../../logs.ts';
 import type { neosyntisRun } from '../../workflows/neosyntis/runs.ts';
@@ -23,6 +24,8 @@ export interface TriggerDeps {
   temporal: Temporal;
   ends: RunEnds;
   publish(events: readonly StoredEvent[]): void;
+  /** As RunInput has it. */
+  legTasks: number;
   log: Logger;
 }
 
@@ -31,6 +34,8 @@ export interface Trigger {
   version?: number;
   input: Json;
   idempotencyKey: string;
+  /** Which run it repeats. */
+  rerun?: RerunOf;
 }
 
 /** Starts runs: the row first, then the Temporal workflow that has the row's id. */
@@ -38,17 +43,10 @@ export function createTrigger(deps: TriggerDeps) {
   const { workflows, runs, temporal } = deps;
 
   /** A start that fails or takes too long is left to the reconciler: the row says that it is wanted. */
-  async function start(runId: string, args: Parameters<typeof neosyntisRun>, name: string): Promise<void> {
+  async function start(runId: string, intent: RunIntent): Promise<void> {
     try {
       await temporal.call((client) =>
-        client.workflow.start<typeof neosyntisRun>(workflowTypes.run, {
-          workflowId: runId,
-          taskQueue: PLATFORM_QUEUE,
-          args,
-          workflowIdReusePolicy: 'REJECT_DUPLICATE',
-          workflowTaskTimeout: turnLimitMs(args[0].document),
-          staticSummary: name,
-        }),
+        client.workflow.start<typeof neosyntisRun>(workflowTypes.run, runStart(runId, intent)),
       );
     } catch (error) {
       if (error instanceof WorkflowExecutionAlreadyStartedError) return; // the reconciler was faster
@@ -78,20 +76,26 @@ export function createTrigger(deps: TriggerDeps) {
      */
     async trigger(
       user: Principal,
-      { workflowId, version, input, idempotencyKey }: Trigger,
+      { workflowId, version, input, idempotencyKey, rerun }: Trigger,
     ): Promise<{ runId: string; isNew: boolean }> {
       await temporal.ensureUp();
       const id = uuidv7();
       const idempotency = idempotencyKey
-        ? claim(user, id, workflowId, idempotencyKey, { input, version })
+        ? claim(
+            user,
+            id,
+            { route: rerun ? `rerun ${rerun.runId}` : `trigger ${workflowId}`, key: idempotencyKey },
+            { input, version, from: rerun?.from },
+          )
         : undefined;
       const created = await runs
-        .create({ id, user, workflowId, version, input, idempotency, mayRunCode: mayRunCode(user) })
+        .create({ id, user, workflowId, version, input, idempotency, rerun, mayRunCode: mayRunCode(user) })
         .catch((error: unknown) => refused(user, { workflowId, version }, error));
       if (!created.isNew) return { runId: created.id, isNew: false };
       deps.publish(created.events);
-      const { name, document, version: started } = created.workflow;
-      await start(id, [{ workflowId, version: started, document, input }], name);
+      const repeats = rerun?.from ? { rerun: { runId: rerun.runId, from: rerun.from } } : {};
+      const { legTasks } = deps;
+      await start(id, { ...created.workflow, workflowId, input, legTasks, ...repeats });
       return { runId: id, isNew: true };
     },
 
@@ -133,12 +137,11 @@ async function within(ms: number, signal: AbortSignal, ended: Promise<void>): Pr
 function claim(
   user: Principal,
   jobId: string,
-  workflowId: string,
-  key: string,
-  body: { input: Json; version?: number | undefined },
+  { route, key }: { route: string; key: string },
+  body: { input: Json; version?: number | undefined; from?: RerunFrom | undefined },
 ) {
   if (key.length > 200)
     throw new AppError('invalid', `The Idempotency-Key has ${key.length} characters; 200 is the limit.`);
   const bodyHash = createHash('sha256').update(JSON.stringify(body)).digest('hex');
-  return { userId: user.userId, route: `trigger ${workflowId}`, key, bodyHash, jobId };
+  return { userId: user.userId, route, key, bodyHash, jobId };
 }

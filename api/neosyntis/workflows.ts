@@ -10,7 +10,6 @@ import {
   ValidateResult,
   Workflow,
   WorkflowUpdate,
-  WorkflowVersion,
 } from '../../domain/neosyntis/workflows.ts';
 import { IdParams, PageQuery } from '../../domain/wire.ts';
 import { pageReply } from '../http/page.ts';
@@ -26,9 +25,16 @@ export interface WorkflowRouteDeps {
   definitions: Definitions;
   /** Of the secrets that a user's runs can use. */
   secretNames: SecretNames;
+  /** Brings the workflow's schedule in line after a change. */
+  follow(workflowId: string): Promise<void>;
 }
 
-export const createWorkflowRoutes = ({ workflows, definitions, secretNames }: WorkflowRouteDeps): Route[] => [
+export const createWorkflowRoutes = ({
+  workflows,
+  definitions,
+  secretNames,
+  follow,
+}: WorkflowRouteDeps): Route[] => [
   route({
     method: 'GET',
     path: base,
@@ -56,6 +62,7 @@ export const createWorkflowRoutes = ({ workflows, definitions, secretNames }: Wo
       const workflow = await workflows.create(user, {
         ...definition,
         name: body.name,
+        note: body.note,
         description: body.description ?? null,
       });
       const warnings = await secretWarnings(definition.secrets, workflow.owner_id, secretNames);
@@ -83,9 +90,10 @@ export const createWorkflowRoutes = ({ workflows, definitions, secretNames }: Wo
     access: 'neosyntis:workflows:write',
     summary: 'Create a workflow from a whole document',
     description:
-      'An Open Workflow Specification 1.0.3 document as JSON. What is not supported is refused by name; with `validate_only` nothing is saved.',
+      'An Open Workflow Specification 1.0.3 document as JSON or YAML 1.2 (`application/yaml`). What is not supported is refused by name; with `validate_only` nothing is saved.',
     query: Type.Object({ validate_only: Type.Optional(Type.Boolean()) }, { additionalProperties: false }),
     body: ImportedDocument,
+    reads: { 'application/yaml': definitions.readYaml },
     answers: {
       200: { description: 'it can be saved', schema: ValidateResult },
       201: { description: 'the workflow, version 1', schema: SavedWorkflow },
@@ -102,6 +110,7 @@ export const createWorkflowRoutes = ({ workflows, definitions, secretNames }: Wo
         name: (title || name).slice(0, 200),
         description: summary ?? null,
       });
+      await follow(workflow.id);
       return created(withWarnings(workflow, warnings), `${base}/${workflow.id}`);
     },
   }),
@@ -129,7 +138,7 @@ export const createWorkflowRoutes = ({ workflows, definitions, secretNames }: Wo
     answers: { 200: { description: 'the workflow as it is now', schema: SavedWorkflow } },
     errors: ['precondition_failed', 'rate_limited'],
     async handler({ user, params, body, request }) {
-      const { warnings: _answered, ...sent } = body;
+      const { warnings: _answered, note, ...sent } = body;
       let secrets: SecretMention[] = [];
       const workflow = await workflows.update(user, params.id, (current, document) => {
         requireMatch(request.header('If-Match'), etagOf(current));
@@ -137,8 +146,9 @@ export const createWorkflowRoutes = ({ workflows, definitions, secretNames }: Wo
         if (!steps) return changes;
         const definition = definitions.check(user, changes.name ?? current.name, steps, document);
         secrets = definition.secrets;
-        return { ...changes, definition };
+        return { ...changes, definition: { ...definition, note } };
       });
+      await follow(params.id);
       const warnings = await secretWarnings(secrets, workflow.owner_id, secretNames);
       return ok(withWarnings(workflow, warnings), { ETag: etagOf(workflow) });
     },
@@ -154,18 +164,8 @@ export const createWorkflowRoutes = ({ workflows, definitions, secretNames }: Wo
     errors: ['conflict'],
     async handler({ user, params }) {
       await workflows.remove(user, params.id);
+      await follow(params.id);
       return noContent();
     },
-  }),
-  route({
-    method: 'GET',
-    path: `${base}/{id}/versions`,
-    access: 'neosyntis:workflows:read',
-    summary: 'List a workflow’s versions',
-    params: IdParams,
-    answers: {
-      200: { description: 'newest first, as many as 8 MiB hold', schema: Type.Array(WorkflowVersion) },
-    },
-    handler: async ({ user, params }) => ok(await workflows.versions(user, params.id)),
   }),
 ];

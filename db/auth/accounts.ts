@@ -45,6 +45,13 @@ export function createAccountReader(database: Database) {
           [tokenId],
         )
       )[0],
+    /** Of somebody in whose name the platform itself does something. */
+    byUser: async (userId: string): Promise<Account | undefined> =>
+      (
+        await rows<Account>(database.em, `select ${columns} from users u where u.id = ? and u.is_active`, [
+          userId,
+        ])
+      )[0],
     noteUse: async (tokenId: string): Promise<void> => {
       await rows(
         database.em,

@@ -24,18 +24,20 @@ export interface Frame {
 /** What a change is to those who watch; its number is known once it is stored. */
 export function frame(runId: string, change: Change): Omit<Frame, 'seq'> {
   if ('step' in change) {
-    const { startedAt, endedAt, input: _input, output: _output, error, host, ...rest } = change.step;
-    const { approvalId, idempotent, ...step } = rest;
+    const { path, iteration, name, kind, status, attempt, startedAt, endedAt, error, host } = change.step;
+    const { stdoutBytes, stderrBytes, correlationKeys, reused = false, approvalId, idempotent } = change.step;
     return {
       type: 'step',
       step: {
-        ...step,
+        ...{ path, iteration, name, kind, status, attempt, reused },
+        ...(stdoutBytes === undefined ? {} : { stdoutBytes, stderrBytes: stderrBytes ?? 0 }),
         host: host ?? null,
         started_at: startedAt ?? null,
         ended_at: endedAt ?? null,
         error: error ?? null,
         approval_id: approvalId ?? null,
         idempotent: idempotent ?? null,
+        ...(correlationKeys === undefined ? {} : { correlation_keys: correlationKeys }),
       },
     };
   }

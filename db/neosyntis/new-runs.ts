@@ -2,6 +2,8 @@ import type { Principal } from '../../domain/auth/principal.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { StoredEvent } from '../../domain/events.ts';
 import type { Document } from '../../domain/neosyntis/dsl.ts';
+import type { RerunOf } from '../../domain/neosyntis/reuse.ts';
+import type { RunTrigger } from '../../domain/neosyntis/runs.ts';
 import type { Json } from '../../domain/wire.ts';
 import type { Sql } from '../orm.ts';
 import { ownedBy } from '../owned.ts';
@@ -13,13 +15,25 @@ import { runEvents } from './run-events.ts';
 /** A run that somebody wants of a workflow, in its newest version or another one. */
 export interface NewRun {
   id: string;
-  user: Principal;
+  user: Pick<Principal, 'userId' | 'isAdmin'>;
   workflowId: string;
   version: number | undefined;
   /** Whether they may run code on a host. */
   mayRunCode: boolean;
   input: Json;
   idempotency: IdempotencyClaim | undefined;
+  /** What began it, unless somebody did by hand. */
+  trigger?: RunTrigger;
+  rerun?: RerunOf | undefined;
+  parent?: ParentStep | undefined;
+}
+
+/** The step of another run that started a run. */
+export interface ParentStep {
+  runId: string;
+  path: string;
+  iteration: number[];
+  attempt: number;
 }
 
 /** What is to be run. */
@@ -37,7 +51,7 @@ export type CreatedRun =
 /** Reads the version and writes the job, the run and their events in one statement, a transaction by itself. */
 async function write(
   em: Sql,
-  { id, user, workflowId, version, mayRunCode, input }: NewRun,
+  { id, user, workflowId, version, mayRunCode, input, trigger, rerun, parent }: NewRun,
 ): Promise<CreatedRun> {
   const owned = ownedBy(user, 'w.owner_id');
   const events = appending(runEvents({ runId: id, ownerId: null, status: 'pending', progress: 0 }), {
@@ -60,8 +74,10 @@ async function write(
          jsonb_build_object('run_id', run_id, 'workflow_id', id, 'version', version), now(), now()
        from latest
      ), run as (
-       insert into runs (id, workflow_id, version, started_by, input)
-       select run_id, id, version, ?::uuid, ?::json from latest returning id
+       insert into runs (id, workflow_id, version, started_by, input, trigger, rerun_of, rerun_from, rerun_iteration,
+         may_run_code, parent_run_id, parent_path, parent_iteration, parent_attempt)
+       select run_id, id, version, ?::uuid, ?::json, ?::jsonb, ?::uuid, ?::text, ?::int[],
+         ?::boolean, ?::uuid, ?::text, ?::int[], ?::int from latest returning id
      ), ${events.queries}
      select version, name, document, owner_id, seq as last_event from latest, counter`,
     [
@@ -72,6 +88,15 @@ async function write(
       ...owned.params,
       user.userId,
       json(input),
+      trigger === undefined ? null : json(trigger),
+      rerun?.runId ?? null,
+      rerun?.from?.path ?? null,
+      rerun?.from ? `{${rerun.from.iteration.join()}}` : null,
+      mayRunCode,
+      parent?.runId ?? null,
+      parent?.path ?? null,
+      parent ? `{${parent.iteration.join()}}` : null,
+      parent?.attempt ?? null,
       ...events.params,
     ],
   );

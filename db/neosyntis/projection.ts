@@ -5,11 +5,14 @@ import type { Database, Sql } from '../orm.ts';
 import { json, prepared, rows } from '../sql.ts';
 import { appending } from '../system/events.ts';
 import { type Frame, frame } from './frames.ts';
+import { noteLifecycle } from './lifecycle.ts';
 import { runEvents } from './run-events.ts';
 
 export interface Projected {
   frames: Frame[];
   events: StoredEvent[];
+  /** Somebody waits for lifecycle events of it: what they are to be made of is noted. */
+  lifecycle?: true;
   /** The row tells of another execution of the run: nothing was applied. */
   isOther?: true;
 }
@@ -37,8 +40,8 @@ export async function applyProjection(
   return em.fork().transactional(async (tx) => {
     const row = await lock(tx, batch.runId);
     if (!row) return nothing;
-    if (row.execution !== null && execution !== null && row.execution !== execution)
-      return { ...nothing, isOther: true };
+    const tellers: (string | null | undefined)[] = [null, execution, batch.continues];
+    if (execution !== null && !tellers.includes(row.execution)) return { ...nothing, isOther: true };
     if (isEnded(row.status)) return nothing;
     return applyRest(tx, row, batch, execution);
   });
@@ -63,8 +66,8 @@ export async function applyWhole(
 }
 
 /**
- * Makes a run's row and steps what another execution of it says, from its first change on, and open again. Frames and
- * events go on with the next numbers. It does nothing when the row tells of that execution already.
+ * Makes a run's row and steps what another execution of it says, from change `batch.from` on, and open again. Frames
+ * and events go on with the next numbers. It does nothing when the row tells of that execution already.
  */
 export async function rebuildRun(
   { em }: Database,
@@ -74,19 +77,40 @@ export async function rebuildRun(
   return em.fork().transactional(async (tx) => {
     const row = await lock(tx, batch.runId);
     if (!row || row.execution === execution) return nothing;
-    await tx.execute('delete from run_steps where run_id = ?', [batch.runId]);
+    const kept = batch.from - 1;
+    await tx.execute('delete from run_steps where run_id = ? and ordinal > ?', [batch.runId, kept]);
     await tx.execute(
-      'update runs set projected = 0, steps_total = 0, output = null, error = null, execution = null where id = ?',
+      `delete from run_step_attempts a where run_id = ? and not exists (
+         select from run_steps s where s.run_id = a.run_id and s.path = a.path and s.iteration = a.iteration)`,
       [batch.runId],
+    );
+    await tx.execute(
+      `update runs set projected = ?, output = null, error = null, execution = null,
+         steps_total = (select count(*) from run_steps where run_id = id) where id = ?`,
+      [kept, batch.runId],
     );
     await tx.execute("update jobs set status = 'running', progress = 0, ended_at = null where id = ?", [
       batch.runId,
     ]);
-    return applyRest(tx, { ...row, projected: '0', progress: 0, status: 'running' }, batch, execution);
+    return applyRest(
+      tx,
+      { ...row, projected: String(kept), progress: 0, status: 'running' },
+      batch,
+      execution,
+    );
   });
 }
 
 const nothing: Projected = { frames: [], events: [] };
+
+/** The row tells of another execution from now on, which goes on where the one that it told of has ended. */
+export async function continueRun(
+  { em }: Database,
+  runId: string,
+  { from, to }: { from: string; to: string },
+): Promise<void> {
+  await em.execute('update runs set execution = ? where id = ? and execution = ?', [to, runId, from]);
+}
 
 async function lock(tx: Sql, runId: string): Promise<Row | undefined> {
   const [row] = await rows<Row>(
@@ -119,8 +143,8 @@ async function applyRest(
 const OPEN = `{${runStatuses.filter((status) => !isEnded(status))}}`;
 
 /**
- * Applies a batch in one statement, provided that it begins where the row is, which tells of this execution, is open
- * and has no more progress. A batch that says nothing of the run's status is for one that is `status`.
+ * Applies a batch in one statement, provided that it begins where the row is, which tells of this execution (or of the
+ * one that it continues), is open and has no more progress. A batch that says nothing of the run's status is for one that is `status`.
  * @returns nothing when that is not so.
  */
 async function applyNext(
@@ -144,28 +168,62 @@ async function applyNext(
       provided: `exists (select from row${last ? '' : ' where row.progress <> row.reached'})`,
     },
   );
-  const [applied] = await prepared<{ before: string; owner_id: string | null; last_event: string | null }>(
+  const { steps, earlier } = stepRows(batch);
+  const [applied] = await prepared<{
+    before: string;
+    owner_id: string | null;
+    last_event: string | null;
+    lifecycle: boolean;
+  }>(
     em,
     `with row as (
        select r.id, j.seq, j.progress, j.owner_id, ?::real as reached, ?::text as execution
        from runs r join jobs j on j.id = r.id
        where r.id = ?::uuid and r.projected = ?::bigint and j.progress <= ?::real and j.status = any(?::text[])
-         and (r.execution is null or ?::text is null or r.execution = ?::text)
+         and (r.execution is null or ?::text is null or r.execution in (?::text, ?::text))
        for update
      ), steps as (
-       insert into run_steps as s (run_id, path, iteration, ordinal, name, kind, status, attempt, host, started_at,
-         ended_at, input, output, error, approval_id, idempotent)
-       select row.id, x.path, x.iteration::int[], x.ordinal, x.name, x.kind, x.status, x.attempt, x.host, x."startedAt",
-         x."endedAt", x.input, x.output, x.error, x."approvalId", x.idempotent
-       from row, json_to_recordset(?::json) as x(path text, iteration text, ordinal bigint, name text, kind text,
-         status text, attempt int, host text, "startedAt" timestamptz, "endedAt" timestamptz, input json,
-         output json, error jsonb, "approvalId" uuid, idempotent boolean)
+       insert into run_steps as s (run_id, path, iteration, ordinal, begun, ended, name, kind, status, attempt, host,
+         started_at, ended_at, input, input_blob, output, output_blob, directive, context, context_blob, error, reused,
+         queue_ms, wait_ms, approval_id, idempotent)
+       select row.id, x.path, x.iteration::int[], x.ordinal, x.begun, x.ended, x.name, x.kind, x.status, x.attempt,
+         x.host, x."startedAt", x."endedAt", x.input, x."inputBlob", x.output, x."outputBlob", x.directive, x.context,
+         x."contextBlob", x.error, coalesce(x.reused, false), x."queueMs", x."waitMs",
+         x."approvalId", x.idempotent
+       from row, json_to_recordset(?::json) as x(path text, iteration text, ordinal bigint, begun bigint, ended bigint,
+         name text, kind text, status text, attempt int, host text, "startedAt" timestamptz, "endedAt" timestamptz,
+         input json, "inputBlob" text, output json, "outputBlob" text, directive text, context json,
+         "contextBlob" text, error jsonb, reused boolean, "queueMs" bigint, "waitMs" bigint,
+         "approvalId" uuid, idempotent boolean)
        on conflict (run_id, path, iteration) do update set status = excluded.status, attempt = excluded.attempt,
-         host = coalesce(excluded.host, s.host), started_at = coalesce(excluded.started_at, s.started_at),
-         ended_at = excluded.ended_at, input = coalesce(excluded.input, s.input),
-         output = coalesce(excluded.output, s.output), error = excluded.error,
+         begun = case when excluded.attempt = s.attempt then s.begun else excluded.begun end, ended = excluded.ended,
+         host = case when excluded.attempt = s.attempt then coalesce(excluded.host, s.host) else excluded.host end,
+         started_at = coalesce(excluded.started_at, s.started_at), ended_at = excluded.ended_at,
+         input = coalesce(excluded.input, s.input),
+         input_blob = case when excluded.input is null then s.input_blob else excluded.input_blob end,
+         output = excluded.output, output_blob = excluded.output_blob, directive = excluded.directive,
+         context = excluded.context, context_blob = excluded.context_blob, error = excluded.error,
+         reused = excluded.reused,
+         queue_ms = case when excluded.attempt = s.attempt then coalesce(excluded.queue_ms, s.queue_ms)
+           else excluded.queue_ms end,
+         wait_ms = case when excluded.attempt = s.attempt then coalesce(excluded.wait_ms, s.wait_ms)
+           else excluded.wait_ms end,
          approval_id = coalesce(excluded.approval_id, s.approval_id)
        returning (xmax = 0) as is_new
+     ), before as (
+       insert into run_step_attempts (run_id, path, iteration, attempt, status, host, started_at, ended_at, error,
+         queue_ms, wait_ms)
+       select row.id, x.path, x.iteration::int[], x.attempt, x.status, x.host, x."startedAt", x."endedAt", x.error,
+         x."queueMs", x."waitMs"
+       from row, json_to_recordset(?::json) as x(path text, iteration text, attempt int, status text, host text,
+         "startedAt" timestamptz, "endedAt" timestamptz, error jsonb, "queueMs" bigint, "waitMs" bigint)
+       union all
+       select row.id, s.path, s.iteration, s.attempt, s.status, s.host, s.started_at, s.ended_at, s.error,
+         s.queue_ms, s.wait_ms
+       from row, json_to_recordset(?::json) as x(path text, iteration text, first int)
+         join run_steps s on s.path = x.path and s.iteration = x.iteration::int[] and s.attempt < x.first
+       where s.run_id = row.id
+       on conflict do nothing
      ), frames as (
        insert into run_events (run_id, seq, frame)
        select row.id, row.seq + x.n, x.frame || jsonb_build_object('seq', row.seq + x.n)
@@ -179,18 +237,21 @@ async function applyNext(
        update runs set steps_total = steps_total + (select count(*) from steps where is_new), projected = ?::bigint,
          output = ?::json, error = ?::jsonb, execution = coalesce(row.execution, runs.execution)
        from row where runs.id = row.id
-     ), ${news.queries}
-     select row.seq as before, row.owner_id, counter.seq as last_event from row left join counter on true`,
+     ), ${noteLifecycle}, ${news.queries}
+     select row.seq as before, row.owner_id, counter.seq as last_event, exists (select from due) as lifecycle from row left join counter on true`,
     [
       ...[progress, execution],
       ...[runId, from - 1, progress, last ? OPEN : `{${status}}`],
-      ...[execution, execution],
-      json(stepRows(batch)),
+      ...[execution, execution, batch.continues ?? execution],
+      json(steps),
+      json(earlier.told),
+      json(earlier.stored),
       json(frames),
       ...[frames.length, last?.status ?? null, last?.startedAt ?? null, last?.endedAt ?? null],
       from + changes.length - 1,
       ended && last.output !== undefined ? json(last.output) : null,
       ended && last.error !== undefined ? json(last.error) : null,
+      frames.length,
       ...news.params,
     ],
   );
@@ -199,17 +260,49 @@ async function applyNext(
   return {
     frames: frames.map((one, index) => ({ ...one, seq: before + index + 1 }) as Frame),
     events: applied.last_event === null ? [] : news.stored(Number(applied.last_event), applied.owner_id),
+    ...(applied.lifecycle ? { lifecycle: true } : {}),
   };
 }
 
-/** Each step once, as its last change leaves it. */
+/**
+ * Each step once, as its last change leaves it. Of those that began again `earlier` are the attempts that the batch
+ * itself tells, and the steps whose attempts before `first` are in the database.
+ */
 function stepRows({ from, changes }: ProjectionBatch) {
-  const latest = new Map<string, StepChange & { ordinal: number }>();
+  const latest = new Map<string, StepRow>();
+  const told: StepRow[] = [];
+  const stored: { path: string; iteration: string; first: number }[] = [];
   changes.forEach((change, index) => {
     if (!('step' in change)) return;
-    const key = `${change.step.path} ${change.step.iteration.join('.')}`;
+    const { step } = change;
+    const number = from + index;
+    const iteration = `{${step.iteration.join(',')}}`;
+    const key = `${step.path} ${iteration}`;
     const before = latest.get(key);
-    latest.set(key, { ...before, ...change.step, ordinal: before?.ordinal ?? from + index });
+    const sameAttempt = before?.attempt === step.attempt ? before : undefined;
+    if (before && !sameAttempt) told.push(before);
+    if (!before && step.attempt > 1) stored.push({ path: step.path, iteration, first: step.attempt });
+    latest.set(key, {
+      ...inputOf(sameAttempt),
+      ...step,
+      iteration,
+      ordinal: before?.ordinal ?? number,
+      begun: sameAttempt?.begun ?? number,
+      ended: step.endedAt === undefined ? null : number,
+    });
   });
-  return [...latest.values()].map((step) => ({ ...step, iteration: `{${step.iteration.join(',')}}` }));
+  return { steps: [...latest.values()], earlier: { told, stored } };
 }
+
+interface StepRow extends Omit<StepChange, 'iteration'> {
+  iteration: string;
+  ordinal: number;
+  begun: number;
+  ended: number | null;
+}
+
+/** What is told once an attempt; all else a change has whole. */
+const inputOf = ({ input, inputBlob }: Partial<StepRow> = {}) => ({
+  ...(input === undefined ? {} : { input }),
+  ...(inputBlob === undefined ? {} : { inputBlob }),
+});

@@ -1,3 +1,4 @@
+import { EVENTS_KEPT_DAYS } from '../../domain/neosyntis/events.ts';
 import type { Sql } from '../orm.ts';
 import { rows } from '../sql.ts';
 import type { Piece } from '../system/retention.ts';
@@ -68,6 +69,7 @@ export async function pruneRuns(
   if (ids.length === 0) return { rows: 0, more: false };
   await tx.execute("set local idle_in_transaction_session_timeout = '2min'"); // blobs may be far away
   for (const id of ids) await removeBlobs(id);
+  await tx.execute('delete from run_step_attempts where run_id in (?)', [ids]);
   await tx.execute('delete from run_steps where run_id in (?)', [ids]);
   await tx.execute('delete from runs where id in (?)', [ids]);
   await tx.execute('delete from jobs where id in (?)', [ids]);
@@ -87,4 +89,22 @@ export async function pruneWorkflows(tx: Sql, days: number): Promise<Piece> {
   await tx.execute('delete from workflow_versions where workflow_id in (?)', [ids]);
   await tx.execute('delete from workflows where id in (?)', [ids]);
   return { rows: ids.length, more: true };
+}
+
+/** Events that one statement deletes at most. */
+const EVENTS = 1_000;
+
+/** Deletes the oldest events for runs, but none that is still to be delivered. */
+export async function pruneInbox(tx: Sql): Promise<Piece> {
+  const [found] = await rows<{ n: number }>(
+    tx,
+    `with gone as (
+       delete from event_inbox where seq in (
+         select e.seq from event_inbox e where e.received_at < now() - interval '${EVENTS_KEPT_DAYS} days'
+           and not exists (select from event_deliveries d where d.seq = e.seq)
+         order by e.received_at limit ${EVENTS})
+       returning 1)
+     select count(*)::int as n from gone`,
+  );
+  return { rows: found?.n ?? 0, more: found?.n === EVENTS };
 }

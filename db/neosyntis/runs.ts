@@ -6,6 +6,7 @@ import type {
   RunProblem,
   RunStatus,
   RunSummary,
+  RunTrigger,
   Step,
   StepStatus,
   StepSummary,
@@ -34,6 +35,19 @@ export const RunEntity = defineEntity({
     /** Temporal's id of the execution that the row tells of; null before it told anything. */
     execution: p.text().nullable(),
     steps_total: p.integer().default(0),
+    rerun_of: p.uuid().nullable(),
+    rerun_from: p.text().nullable(),
+    rerun_iteration: p.array().$type<number[]>().columnType('integer[]').nullable(),
+    parent_run_id: p.uuid().nullable(),
+    parent_path: p.text().nullable(),
+    parent_iteration: p.array().$type<number[]>().columnType('integer[]').nullable(),
+    parent_attempt: p.integer().nullable(),
+    /** Whether it shall be paused, or resumed; null when nobody asked. */
+    pause_wanted: p.boolean().nullable(),
+    /** Whether who started it might run code on a host then: runs that it starts may not do more. */
+    may_run_code: p.boolean().default(false),
+    /** What began it; null is by hand. */
+    trigger: p.json().$type<RunTrigger>().nullable(),
   },
 });
 
@@ -54,15 +68,53 @@ export const RunStepEntity = defineEntity({
     started_at: p.datetime(3).nullable(),
     ended_at: p.datetime(3).nullable(),
     input: p.json().$type<Json>().nullable(),
+    input_blob: p.text().nullable(),
     output: p.json().$type<Json>().nullable(),
+    output_blob: p.text().nullable(),
     error: p.json().$type<RunProblem>().nullable(),
+    directive: p.text().nullable(),
+    /** A list of what it exported. */
+    context: p.json().$type<[Json]>().nullable(),
+    context_blob: p.text().nullable(),
+    reused: p.boolean().default(false),
+    /** Of the changes with which its latest attempt began and ended. */
+    begun: p.bigint('number').nullable(),
+    ended: p.bigint('number').nullable(),
+    queue_ms: p.bigint('number').nullable(),
+    wait_ms: p.bigint('number').nullable(),
     approval_id: p.uuid().nullable(),
     idempotent: p.boolean().nullable(),
   },
 });
 
-const runColumns = `r.id, r.workflow_id, r.version, j.status, round(j.progress::numeric, 1)::float8 as progress,
-  r.input, r.output, r.error, ${iso('j.created_at')}, ${iso('j.started_at')}, ${iso('j.ended_at')}`;
+/** Attempts of steps before their latest one. */
+export const RunStepAttemptEntity = defineEntity({
+  name: 'RunStepAttempt',
+  tableName: 'run_step_attempts',
+  properties: {
+    run_id: p.uuid().primary(),
+    path: p.text().primary(),
+    iteration: p.array().$type<number[]>().columnType('integer[]').primary(),
+    attempt: p.integer().primary().autoincrement(false),
+    status: p.text().$type<StepStatus>(),
+    host: p.text().nullable(),
+    started_at: p.datetime(3).nullable(),
+    ended_at: p.datetime(3).nullable(),
+    error: p.json().$type<RunProblem>().nullable(),
+    queue_ms: p.bigint('number').nullable(),
+    wait_ms: p.bigint('number').nullable(),
+  },
+});
+
+const began = `coalesce(r.trigger, jsonb_build_object('kind', 'manual',
+  'at', to_char(j.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))) as trigger`;
+
+const runColumns = `r.id, r.workflow_id, r.version, ${began}, j.status, round(j.progress::numeric, 1)::float8 as progress,
+  r.input, r.output, r.error,
+  case when r.rerun_of is not null then json_build_object('run_id', r.rerun_of, 'from', r.rerun_from,
+    'iteration', r.rerun_iteration) end as rerun_of,
+  case when r.parent_run_id is not null then json_build_object('run_id', r.parent_run_id, 'path', r.parent_path,
+    'iteration', r.parent_iteration) end as parent, ${iso('j.created_at')}, ${iso('j.started_at')}, ${iso('j.ended_at')}`;
 
 /** A list has many runs, and each may have large values: there they are as beside a step. */
 const shortened = (column: string) => `case when octet_length(${column}::text) <= ${SHOWN_VALUE_LIMIT_BYTES}
@@ -73,18 +125,18 @@ const listColumns = runColumns
   .replace('r.input', `${shortened('r.input')} as input`)
   .replace('r.output', `${shortened('r.output')} as output`);
 
-const stepColumns = `s.path, s.iteration, s.name, s.kind, s.status, s.attempt, s.host,
-  ${iso('s.started_at')}, ${iso('s.ended_at')}, s.error,
-  s.approval_id, s.idempotent`;
+export const stepColumns = `s.path, s.iteration, s.name, s.kind, s.status, s.attempt, s.reused, s.host,
+  ${iso('s.started_at')}, ${iso('s.ended_at')}, s.error, s.approval_id, s.idempotent`;
 
-const stepNames =
-  'path, iteration, name, kind, status, attempt, host, started_at, ended_at, error, approval_id, idempotent';
+const stepNames = `path, iteration, name, kind, status, attempt, reused, host, started_at, ended_at, error,
+  approval_id, idempotent`;
 
 const tables = 'runs r join jobs j on j.id = r.id';
 
 /** A run's answer and the steps listed in it, at most this many. */
 const STEPS_SHOWN = 1_000;
-const LOG_SHOWN_LENGTH = 64 * 1024;
+const RERUNS_SHOWN = 100;
+export const LOG_SHOWN_LENGTH = 64 * 1024;
 /** Of steps that come after so much data, values and logs are shown by their beginnings and ends only. */
 const DATA_BYTES = 16 * 1024 * 1024;
 const PREVIEW_LENGTH = 1_024;
@@ -113,6 +165,17 @@ export function createRunRepository({ em }: Database) {
         `select ${listColumns} from ${tables} where r.workflow_id = ? and ${owned.where}
          ${page.status ? 'and j.status = ?' : ''} ${where} ${tail}`,
         [workflowId, ...owned.params, ...(page.status ? [page.status] : []), ...params],
+      );
+    },
+
+    /** The runs that steps of a run have started. */
+    async children(user: Principal, runId: string, page: Page): Promise<RunSummary[]> {
+      const owned = ownedBy(user, 'j.owner_id');
+      const { where, params, tail } = pageClause(page, 'r.id');
+      return rows<RunSummary>(
+        em,
+        `select ${listColumns} from ${tables} where r.parent_run_id = ? and ${owned.where} ${where} ${tail}`,
+        [runId, ...owned.params, ...params],
       );
     },
 
@@ -160,8 +223,13 @@ export function createRunRepository({ em }: Database) {
          from bounded order by ordinal`,
         [id],
       );
-      const [total] = await rows<{ n: number }>(em, 'select steps_total as n from runs where id = ?', [id]);
-      return { ...run, steps, steps_total: total?.n ?? steps.length };
+      const [more] = await rows<{ total: number; reruns: string[] }>(
+        em,
+        `select steps_total as total, array(select m.id from runs m where m.rerun_of = r.id order by m.id desc
+           limit ${RERUNS_SHOWN}) as reruns from runs r where r.id = ?`,
+        [id],
+      );
+      return { ...run, reruns: more?.reruns ?? [], steps, steps_total: more?.total ?? steps.length };
     },
 
     async steps(id: string, sql: Sql = em): Promise<StepSummary[]> {

@@ -1,5 +1,6 @@
-import type { Document } from '../../domain/neosyntis/dsl.ts';
+import type { Document, Task } from '../../domain/neosyntis/dsl.ts';
 import { secretsNamed } from '../../domain/neosyntis/sealed.ts';
+import { asItRuns } from '../../domain/neosyntis/use.ts';
 import { walkTasks } from '../../domain/neosyntis/walk.ts';
 import type { Envelope } from '../../domain/system/envelope.ts';
 import type { Json } from '../../domain/wire.ts';
@@ -85,11 +86,17 @@ export function createSecretValues({ em }: Database, envelope: Envelope) {
   };
 }
 
+/** A script is fetched by the platform: the secrets for that are not the host's. */
+const forHost = (task: Task): unknown =>
+  'run' in task && 'script' in task.run
+    ? { ...task, run: { ...task.run, script: { ...task.run.script, source: undefined } } }
+    : task;
+
 /** The secrets that the tasks at these paths name. */
 function namedAt(document: Document, paths: ReadonlySet<string>): Set<string> {
   const names = new Set<string>();
-  walkTasks(document, (path, _name, task) => {
-    if (paths.has(path)) for (const name of secretsNamed(task)) names.add(name);
+  walkTasks(asItRuns(document), (path, _name, task) => {
+    if (paths.has(path)) for (const name of secretsNamed(forHost(task))) names.add(name);
   });
   return names;
 }

@@ -2,12 +2,14 @@ import { defineEntity, p } from '@mikro-orm/postgresql';
 import { v7 as uuidv7 } from 'uuid';
 import type { Principal } from '../../domain/auth/principal.ts';
 import { AppError } from '../../domain/errors.ts';
+import { timingOf } from '../../domain/neosyntis/dsl/schedule.ts';
 import type { Document } from '../../domain/neosyntis/dsl.ts';
-import type { Workflow } from '../../domain/neosyntis/workflows.ts';
+import type { VersionDetails, Workflow, WorkflowVersion } from '../../domain/neosyntis/workflows.ts';
 import type { Json } from '../../domain/wire.ts';
 import type { Database, Sql } from '../orm.ts';
 import { ownedBy } from '../owned.ts';
 import { iso, json, LIST_BYTES, type Page, pageClause, prepared, rows } from '../sql.ts';
+import { wantSchedule } from '../system/schedules.ts';
 
 export const WorkflowEntity = defineEntity({
   name: 'Workflow',
@@ -36,6 +38,7 @@ export const WorkflowVersionEntity = defineEntity({
     uses_code: p.boolean(),
     created_at: p.datetime(3),
     created_by: p.uuid(),
+    note: p.text().nullable(),
   },
 });
 
@@ -44,6 +47,8 @@ export interface CheckedDefinition {
   document: Document;
   steps: Json[];
   usesCode: boolean;
+  /** What is said about this version. */
+  note?: string | null | undefined;
 }
 
 export interface NewWorkflowRow extends CheckedDefinition {
@@ -169,19 +174,35 @@ export function createWorkflowRepository(database: Database) {
             `${open.n} of its runs have not ended; cancel them or wait, then delete it.`,
           );
         await tx.execute('update workflows set deleted_at = now() where id = ?', [id]);
+        await wantSchedule(tx, { kind: 'workflow', subjectId: id, timing: undefined });
       });
     },
 
     async versions(user: Principal, id: string) {
       await repository.get(user, id);
-      return rows<{ version: number; created_at: string; created_by: string; steps: Json[] }>(
+      return rows<WorkflowVersion>(
         em,
-        `select version, ${iso('created_at')}, created_by, steps from (
+        `select version, ${iso('created_at')}, created_by, note, steps from (
            select *, sum(octet_length(steps::text)) over (order by version desc) - octet_length(steps::text) as before
            from workflow_versions where workflow_id = ? order by version desc limit 1000) v
          where before < ${LIST_BYTES} order by version desc`,
         [id],
       );
+    },
+
+    /** One version as it was saved. @throws AppError `not_found` */
+    async details(user: Principal, id: string, version: number): Promise<VersionDetails> {
+      const owned = ownedBy(user, 'w.owner_id');
+      const [found] = await rows<VersionDetails>(
+        em,
+        `select v.version, ${iso('v.created_at')}, v.created_by, v.note, v.steps, v.document
+         from workflows w join workflow_versions v on v.workflow_id = w.id and v.version = ?
+         where w.id = ? and w.deleted_at is null and ${owned.where}`,
+        [version, id, ...owned.params],
+      );
+      if (found) return found;
+      await repository.get(user, id);
+      throw noVersion(id, version);
     },
 
     /** What one version runs. @throws AppError `not_found` */
@@ -201,7 +222,7 @@ export function createWorkflowRepository(database: Database) {
       );
       if (found) return found;
       await repository.get(user, id);
-      throw new AppError('not_found', `Workflow ${id} has no version ${version}.`);
+      throw noVersion(id, version);
     },
   };
   return repository;
@@ -220,10 +241,15 @@ export const workflowOwnership = {
   async reassign(em: Sql, fromUserId: string, toUserId: string): Promise<void> {
     await em.execute('update workflows set owner_id = ? where owner_id = ?', [toUserId, fromUserId]);
     await em.execute('update jobs set owner_id = ? where owner_id = ?', [toUserId, fromUserId]);
+    await em.execute('update event_subscriptions set owner_id = ? where owner_id = ?', [
+      toUserId,
+      fromUserId,
+    ]);
     await em.execute('update events set owner_id = ? where owner_id = ?', [toUserId, fromUserId]);
   },
 };
 
+/** Adds a version, the one that runs from now on: by its schedule, too. */
 async function insertVersion(
   tx: Sql,
   id: string,
@@ -232,10 +258,17 @@ async function insertVersion(
   user: Principal,
 ) {
   await tx.execute(
-    `insert into workflow_versions (workflow_id, version, document, steps, uses_code, created_at, created_by)
-     values (?, ?, ?::json, ?::json, ?, now(), ?)`,
-    [id, version, json(definition.document), json(definition.steps), definition.usesCode, user.userId],
+    `insert into workflow_versions (workflow_id, version, document, steps, uses_code, created_at, created_by, note)
+     values (?, ?, ?::json, ?::json, ?, now(), ?, ?)`,
+    [
+      ...[id, version, json(definition.document), json(definition.steps), definition.usesCode],
+      ...[user.userId, definition.note ?? null],
+    ],
   );
+  await wantSchedule(tx, { kind: 'workflow', subjectId: id, timing: timingOf(definition.document) });
 }
+
+const noVersion = (id: string, version: number | undefined) =>
+  new AppError('not_found', `Workflow ${id} has no version ${version}.`);
 
 const missing = (id: string) => new AppError('not_found', `There is no workflow ${id}.`);

@@ -40,8 +40,23 @@ export interface ScriptStep extends CodeBase {
   code: string;
 }
 
+export interface ContainerStep extends CodeBase {
+  kind: 'container';
+  image: string;
+  /** The author's own; without one it is made of `of`. */
+  name?: string;
+  of: { workflow: string; namespace: string; task: string };
+  /** Given to the container's `sh -c`; without it the image's own command gets the arguments. */
+  command?: string;
+  ports: { container: number; host: number }[];
+  volumes: { folder: string; path: string; readOnly: boolean }[];
+  pull: 'missing' | 'always' | 'never';
+  /** When the container is removed, after it ended by itself; in milliseconds. */
+  removeAfterMs: number | 'never';
+}
+
 /** The input of the activity `runCode`; everything in it but `sealed` is evaluated and literal. */
-export type CodeStep = ShellStep | ScriptStep;
+export type CodeStep = ShellStep | ScriptStep | ContainerStep;
 
 /** The input of the activity `settleCode`: a step that `runCode` was asked for, and never answered. */
 export interface SettledStep {
@@ -55,8 +70,11 @@ export interface SettledStep {
 /** A host that is back, or never was away, takes the question within this time, or not at all. */
 export const SETTLED_WITHIN_MS = 12_000;
 
-/** `exitCode` of a process that a signal ended is 128 + the signal's number, as in a shell. */
-export type CodeResult = { host: string; stdoutBytes: number; stderrBytes: number } & (
+/**
+ * `exitCode` of a process that a signal ended is 128 + the signal's number, as in a shell. `queueMs` is how long the
+ * step was in the host's queue, when that is known.
+ */
+export type CodeResult = { host: string; stdoutBytes: number; stderrBytes: number; queueMs?: number } & (
   | { outcome: 'ok'; output: Json; exitCode: number }
   | { outcome: 'problem'; problem: RunProblem; exitCode?: number }
 );

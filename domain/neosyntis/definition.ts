@@ -3,20 +3,29 @@ import { pointer } from '../pointer.ts';
 import { timeoutProblems } from './dsl/base.ts';
 import { checkTasks, type Findings, maxTasks } from './dsl/check-tasks.ts';
 import { collect, type Expression } from './dsl/collect.ts';
+import { dataSchemaProblems } from './dsl/data-schema.ts';
+import { type CheckTiming, scheduleProblems, withoutRefused } from './dsl/schedule.ts';
 import { refusedUses, type Use } from './dsl/use.ts';
 import { Document, type TaskList } from './dsl.ts';
+import { extensionsOf, listsOf } from './extensions.ts';
 import { isObject } from './json.ts';
 import { onUnknownProblem } from './on-unknown.ts';
 import { plainProblems } from './plain.ts';
 import { schemaProblems } from './schema-problems.ts';
 import { type SecretMention, secretMentions } from './sealed.ts';
 import { normalizeSteps } from './short-form.ts';
-import { asNamed, unnamed, type WrittenOut, writeOut } from './use.ts';
+import { checkUnnamed, functionNameProblems, unlistedSecrets } from './use/check.ts';
+import { asNamed, sentPath, type WrittenOut, writeOut } from './use.ts';
 import type { Verbs } from './verbs.ts';
 
 /** Says for each expression what is wrong with it, in the same order; nothing when it is well. */
 export type CheckExpressions = (
-  expressions: readonly { source: string; variables: readonly string[]; secrets?: boolean }[],
+  expressions: readonly {
+    source: string;
+    variables: readonly string[];
+    secrets?: boolean;
+    pattern?: boolean;
+  }[],
 ) => (string | undefined)[];
 
 export interface CheckOptions {
@@ -41,21 +50,41 @@ export function validateSteps(steps: unknown, options: CheckOptions): Checked<{ 
   const out = writeOut({ do: steps }, options.use, root);
   const { do: list, problems } = normalizeSteps(out.value.do, options);
   const found: Findings = { problems: [...problems], expressions: [], tasks: 0 };
-  checkTasks(list, root, found, atTop(options));
-  const errors = finish(found, options, out).map((problem) => asSent(steps, problem, root));
+  checkTasks(list, root, found, atTop(options, options.use));
+  const errors = finish(found, options, out, options.use).map((problem) => asSent(steps, problem, root));
   if (errors.length > 0) return { ok: false, errors };
   return { ok: true, do: normalizeSteps(steps, options).do as TaskList }; // no problems: it is one
 }
 
 /** Where steps that were checked name secrets: pointers into what was sent, short forms included. */
-export const secretsOfSteps = (steps: unknown, list: TaskList, root: string): SecretMention[] =>
-  secretMentions(list, root).map(({ path, name }) => ({
+export const secretsOfSteps = (steps: unknown, list: TaskList, root: string, use?: Use): SecretMention[] =>
+  secretsIn(list, use, root).map(({ path, name }) => ({
     path: asSent(steps, { path, message: '' }, root).path,
     name,
   }));
 
+/** Where a document that was checked names secrets. */
+export const secretsOfDocument = ({ do: list, use }: Document): SecretMention[] =>
+  secretsIn(list, use, '/do');
+
+function secretsIn(list: TaskList, use: Use | undefined, root: string): SecretMention[] {
+  const { value, origins } = writeOut({ do: list, use }, use, root);
+  const lists = [{ path: root, tasks: value.do }, ...extensionsOf(value.use).flatMap(listsOf)];
+  const all = lists
+    .flatMap(({ path, tasks }) => secretMentions(tasks as TaskList, path)) // checked
+    .map(({ path, name }) => ({ path: sentPath(path, origins), name }));
+  return [...new Map(all.map((mention) => [`${mention.path} ${mention.name}`, mention])).values()];
+}
+
+export interface DocumentCheckOptions extends CheckOptions {
+  checkTiming: CheckTiming;
+}
+
 /** Checks a whole document. */
-export function validateDocument(value: unknown, options: CheckOptions): Checked<{ document: Document }> {
+export function validateDocument(
+  value: unknown,
+  options: DocumentCheckOptions,
+): Checked<{ document: Document }> {
   const { root } = options;
   const broken = plainProblems(value, root);
   if (broken.length > 0) return { ok: false, errors: limited(broken) };
@@ -63,44 +92,56 @@ export function validateDocument(value: unknown, options: CheckOptions): Checked
   const refused = refusedParts(value, root);
   const out = writeOut(value, value.use);
   const found: Findings = {
-    problems: schemaProblems(Document, out.value, root).filter(
+    problems: schemaProblems(Document, asKnown(out.value), root).filter(
       ({ path }) => path !== pointer(root, 'do') && !refused.some((other) => other.path === path),
     ),
     expressions: [],
     tasks: 0,
   };
   found.problems.push(...refused);
-  found.problems.push(...limitProblems(out.value, root));
+  found.problems.push(
+    ...limitProblems(out.value, root),
+    ...scheduleProblems(value, root, options.checkTiming),
+  );
   collect(found.expressions, documentFields(value), root, []);
-  if (Object.hasOwn(value, 'do')) checkTasks(out.value.do, pointer(root, 'do'), found, atTop(options));
-  checkUnnamed(value.use, found, out.origins, options);
-  const errors = finish(found, options, out);
+  if (Object.hasOwn(value, 'do'))
+    checkTasks(out.value.do, pointer(root, 'do'), found, atTop(options, value.use));
+  for (const extension of extensionsOf(out.value.use)) {
+    for (const { path, tasks } of listsOf(extension))
+      if (Array.isArray(tasks)) checkTasks(tasks, path, found, atTop(options, value.use));
+    collect(
+      found.expressions,
+      [{ path: ['when'], value: extension.extension.when, bare: true }],
+      extension.path,
+      [],
+    );
+  }
+  const others = checkUnnamed(value.use, found, out, atTop(options, value.use));
+  found.problems.push(...functionNameProblems(value.use, options.verbs, root));
+  const errors = finish(found, options, out, value.use, others);
   return errors.length > 0 ? { ok: false, errors } : { ok: true, document: value as Document }; // no problems: it is one
 }
 
-const atTop = ({ verbs }: CheckOptions) => ({ verbs, depth: 1, variables: [], parallel: false });
+/** A document without those parts of its schedule that are spoken of by name. */
+const asKnown = (value: Record<string, unknown>) =>
+  Object.hasOwn(value, 'schedule') ? { ...value, schedule: withoutRefused(value.schedule) } : value;
 
-/** What `use` has for nobody is checked in tasks of its own; not its expressions, whose variables those would decide. */
-function checkUnnamed(
-  use: unknown,
-  found: Findings,
-  origins: Map<string, string>,
-  options: CheckOptions,
-): void {
-  const entries = unnamed(use, origins.values());
-  const name = (at: number) => `use-${at}`;
-  const tasks = entries.map(({ task }, at) => ({ [name(at)]: task }));
-  checkTasks(tasks, '/~use', { problems: found.problems, expressions: [], tasks: 0 }, atTop(options));
-  for (const [at, { path, field }] of entries.entries())
-    origins.set(pointer('/~use', at, name(at), ...field), path);
-}
+const atTop = ({ verbs }: CheckOptions, use: unknown) => ({
+  verbs,
+  functions: isObject(use) && isObject(use.functions) ? Object.keys(use.functions) : [],
+  depth: 1,
+  variables: [],
+  parallel: false,
+});
 
 function finish(
   found: Findings,
   options: CheckOptions,
   out: Pick<WrittenOut<unknown>, 'origins' | 'problems'>,
+  use: unknown,
+  others: readonly Expression[] = [],
 ): InputProblem[] {
-  const problems = [...found.problems];
+  const problems = [...found.problems, ...unlistedSecrets([...found.expressions, ...others], use)];
   // Checking ended there: what was found says nothing about the rest.
   if (found.tasks > maxTasks) return [{ path: options.root, message: `has more than ${maxTasks} tasks` }];
   if (problems.length < maxProblems) problems.push(...expressionProblems(found.expressions, options));
@@ -141,10 +182,9 @@ const documentFields = (value: Record<string, unknown>) =>
   });
 
 const limitProblems = (value: Record<string, unknown>, root: string): InputProblem[] => {
-  const found = timeoutProblems(value).map(({ path, message }) => ({
-    path: pointer(root, ...path),
-    message,
-  }));
+  const found = [...timeoutProblems(value), ...dataSchemaProblems(value, ['input', 'output'])].map(
+    ({ path, below = '', message }) => ({ path: pointer(root, ...path) + below, message }),
+  );
   const message = onUnknownProblem(isObject(value.document) ? value.document.metadata : undefined);
   const path = pointer(root, 'document', 'metadata', 'onUnknown');
   return message === undefined ? found : [...found, { path, message }];
@@ -152,21 +192,19 @@ const limitProblems = (value: Record<string, unknown>, root: string): InputProbl
 
 /** Parts of a document that the specification has and we do not, by name. */
 function refusedParts(value: Record<string, unknown>, root: string): InputProblem[] {
-  const top = ['schedule', 'evaluate'].filter((key) => Object.hasOwn(value, key));
-  const { use } = value;
-  const uses = refusedUses.filter((key) => isObject(use) && Object.hasOwn(use, key));
-  const schemas = ['input', 'output'].filter(
-    (key) => isObject(value[key]) && Object.hasOwn(value[key], 'schema'),
+  const { use, evaluate } = value;
+  const ways = Object.entries({ language: 'jq', mode: 'strict' }).filter(
+    ([key, only]) => isObject(evaluate) && Object.hasOwn(evaluate, key) && evaluate[key] !== only,
   );
+  const uses = refusedUses.filter((key) => isObject(use) && Object.hasOwn(use, key));
   return [
-    ...top.map((key) => ({ path: pointer(root, key), message: `\`${key}\` is not supported yet` })),
+    ...ways.map(([key, only]) => ({
+      path: pointer(root, 'evaluate', key),
+      message: `\`evaluate.${key}\` other than \`${only}\` is not supported`,
+    })),
     ...uses.map((key) => ({
       path: pointer(root, 'use', key),
       message: `\`use.${key}\` is not supported yet`,
-    })),
-    ...schemas.map((key) => ({
-      path: pointer(root, key, 'schema'),
-      message: `\`${key}.schema\` is not supported yet`,
     })),
   ];
 }

@@ -2,10 +2,14 @@ import { type Static, Type } from 'typebox';
 import { Input, Output, Timeout, tasks } from './dsl/base.ts';
 import type { CallTask as CallSchema } from './dsl/call.ts';
 import type { DoTask as DoSchema } from './dsl/do.ts';
+import type { EmitTask as EmitSchema } from './dsl/emit.ts';
 import type { ForTask as ForSchema } from './dsl/for.ts';
 import type { ForkTask as ForkSchema } from './dsl/fork.ts';
+import { identifier, semver } from './dsl/identifiers.ts';
+import type { ListenTask as ListenSchema } from './dsl/listen.ts';
 import type { RaiseTask as RaiseSchema } from './dsl/raise.ts';
 import type { RunTask as RunSchema } from './dsl/run.ts';
+import { Schedule } from './dsl/schedule.ts';
 import type { SetTask as SetSchema } from './dsl/set.ts';
 import type { SwitchTask as SwitchSchema } from './dsl/switch.ts';
 import type { TryTask as TrySchema } from './dsl/try.ts';
@@ -19,8 +23,10 @@ import type { WaitTask as WaitSchema } from './dsl/wait.ts';
  */
 export type CallTask = Static<typeof CallSchema>;
 export type DoTask = Static<typeof DoSchema>;
+export type EmitTask = Static<typeof EmitSchema>;
 export type ForTask = Static<typeof ForSchema>;
 export type ForkTask = Static<typeof ForkSchema>;
+export type ListenTask = Static<typeof ListenSchema>;
 export type RaiseTask = Static<typeof RaiseSchema>;
 export type RunTask = Static<typeof RunSchema>;
 export type SetTask = Static<typeof SetSchema>;
@@ -32,8 +38,10 @@ export type WaitTask = Static<typeof WaitSchema>;
 export type Task =
   | CallTask
   | DoTask
+  | EmitTask
   | ForTask
   | ForkTask
+  | ListenTask
   | RaiseTask
   | RunTask
   | SetTask
@@ -47,9 +55,14 @@ export interface TaskItem {
 }
 export type TaskList = TaskItem[];
 
-const identifier = '^[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?$';
-const semver =
-  '^(0|[1-9]\\d*)\\.(0|[1-9]\\d*)\\.(0|[1-9]\\d*)(?:-(?:[0-9a-zA-Z-]+)(?:\\.[0-9a-zA-Z-]+)*)?(?:\\+[0-9a-zA-Z-]+(?:\\.[0-9a-zA-Z-]+)*)?$';
+/** How expressions are evaluated: as they always are here. */
+const Evaluate = Type.Object(
+  {
+    language: Type.Optional(Type.Unknown()),
+    mode: Type.Optional(Type.Unknown()),
+  },
+  { additionalProperties: false },
+);
 
 export const Document = Type.Object(
   {
@@ -69,8 +82,10 @@ export const Document = Type.Object(
     input: Type.Optional(Input),
     do: tasks(),
     use: Type.Optional(Use),
+    evaluate: Type.Optional(Evaluate),
     timeout: Type.Optional(Timeout),
     output: Type.Optional(Output),
+    schedule: Type.Optional(Schedule),
   },
   { additionalProperties: false },
 );

@@ -14,6 +14,7 @@ export function isIdempotent(task: Task): boolean | undefined {
   const verb = verbs.get(task.call);
   if (typeof verb?.idempotent !== 'function') return verb?.idempotent;
   const args = task.with ?? {};
-  // What decides may be an expression still.
-  return isExpression(args.method) ? undefined : verb.idempotent(args as Json); // what stands in a definition is JSON
+  // What decides may be an expression still, or be found out only when the call is made.
+  if (verb.prepares || isExpression(args.method)) return undefined;
+  return verb.idempotent(args as Json, null); // what stands in a definition is JSON
 }

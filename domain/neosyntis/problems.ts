@@ -5,6 +5,7 @@ const standard = {
   configuration: { status: 400, title: 'Configuration error' },
   validation: { status: 400, title: 'Validation error' },
   expression: { status: 400, title: 'Expression error' },
+  authentication: { status: 401, title: 'Authentication error' },
   authorization: { status: 403, title: 'Authorization error' },
   timeout: { status: 408, title: 'Timed out' },
   communication: { status: 500, title: 'Communication error' },

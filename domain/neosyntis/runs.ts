@@ -40,7 +40,8 @@ export const RunProblem = Type.Object(
 );
 export type RunProblem = Static<typeof RunProblem>;
 
-const stepFields = {
+/** What lists and events show of a step. */
+export const stepFields = {
   path: Type.String({ description: 'JSON pointer to the task in the document', examples: ['/do/0/measure'] }),
   iteration: Type.Array(Type.Integer(), {
     description: 'index in each loop around the task, outermost first',
@@ -49,6 +50,7 @@ const stepFields = {
   kind: Type.String({ description: 'the task’s keyword', examples: ['run'] }),
   status: literals(stepStatuses),
   attempt: Type.Integer(),
+  reused: Type.Boolean({ description: 'its outcome is that of the run that this one repeats' }),
   host: nullable(Type.String()),
   started_at: nullable(Time),
   ended_at: nullable(Time),
@@ -67,22 +69,47 @@ const stepFields = {
 export const StepSummary = Type.Object(stepFields, { $id: 'StepSummary' });
 export type StepSummary = Static<typeof StepSummary>;
 
-/** A step with its data; values over 64 KiB are shown by their size and beginning only. */
-export const Step = Type.Object(
-  { ...stepFields, input: AnyJson, output: AnyJson, logs: Type.String({ description: 'the last 64 KiB' }) },
-  { $id: 'Step' },
-);
+/** With a step's data; values over 64 KiB are shown by their size and beginning only. */
+export const stepData = {
+  input: AnyJson,
+  output: AnyJson,
+  logs: Type.String({ description: 'the last 64 KiB' }),
+};
+
+export const Step = Type.Object({ ...stepFields, ...stepData }, { $id: 'Step' });
 export type Step = Static<typeof Step>;
+
+/** What began a run, and when it was to begin: of a schedule that is the nominal time of its tick. */
+export const RunTrigger = Type.Object(
+  {
+    kind: literals(['manual', 'schedule']),
+    at: Time,
+    schedule_id: Type.Optional(Type.String()),
+  },
+  { $id: 'RunTrigger' },
+);
+export type RunTrigger = Static<typeof RunTrigger>;
 
 const runFields = {
   id: Id,
   workflow_id: Id,
   version: Type.Integer(),
+  trigger: RunTrigger,
   status: literals(runStatuses),
   progress: Type.Number({ minimum: 0, maximum: 100 }),
   input: AnyJson,
   output: AnyJson,
   error: nullable(RunProblem),
+  rerun_of: nullable(
+    Type.Object({
+      run_id: Id,
+      from: nullable(
+        Type.String({ description: 'the step from which it was repeated; all of it when null' }),
+      ),
+      iteration: nullable(Type.Array(Type.Integer())),
+    }),
+  ),
+  parent: nullable(Type.Object({ run_id: Id, path: Type.String(), iteration: Type.Array(Type.Integer()) })),
   created_at: Time,
   started_at: nullable(Time),
   ended_at: nullable(Time),
@@ -92,7 +119,12 @@ export const RunSummary = Type.Object(runFields, { $id: 'RunSummary' });
 export type RunSummary = Static<typeof RunSummary>;
 
 export const Run = Type.Object(
-  { ...runFields, steps: Type.Array(Step), steps_total: Type.Integer() },
+  {
+    ...runFields,
+    reruns: Type.Array(Id, { description: 'runs that repeat this one, newest first' }),
+    steps: Type.Array(Step),
+    steps_total: Type.Integer(),
+  },
   { $id: 'Run' },
 );
 export type Run = Static<typeof Run>;
@@ -111,6 +143,23 @@ export const runFilters = {
 export const TriggerRequest = Type.Object(
   { input: Type.Optional(AnyJson), version: Type.Optional(Type.Integer({ minimum: 1 })) },
   { additionalProperties: false, examples: [{ input: { threshold: 80 } }] },
+);
+
+export const RerunRequest = Type.Object(
+  {
+    from: Type.Optional(
+      Type.String({ maxLength: 20_000, description: 'JSON pointer to a step; all of the run without it' }),
+    ),
+    iteration: Type.Optional(
+      Type.Array(Type.Integer({ minimum: 0 }), {
+        maxItems: 100,
+        description: 'which time of a step that ran several times',
+      }),
+    ),
+    version: Type.Optional(Type.Integer({ minimum: 1, description: 'the run’s own without it' })),
+    input: Type.Optional({ ...AnyJson, description: 'the run’s own without it' }),
+  },
+  { additionalProperties: false, examples: [{ from: '/do/3/deliver' }] },
 );
 
 export const RunStarted = Type.Object(
@@ -135,7 +184,7 @@ export const VALUE_LIMIT_BYTES = 8 * 1024 * 1024;
 /** What one expression may give: jq has it in memory several times over. */
 export const EXPRESSION_LIMIT_BYTES = 1024 * 1024;
 
-/** A step's input and output are shown whole up to this size. */
+/** A step's input and output are shown whole up to this size; above it they are kept as blobs of the run. */
 export const SHOWN_VALUE_LIMIT_BYTES = 64 * 1024;
 
 /** Steps that a run keeps a row for; a longer loop's further steps run unrecorded. */

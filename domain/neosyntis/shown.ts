@@ -21,6 +21,9 @@ const strings = new Map<string, Measured>();
 /** UTF-8 length of a value's JSON; workflows have no Buffer. */
 export const byteLength = (value: Json): number => measured(value).bytes;
 
+/** Whether shown() gives the value as it is. */
+export const isShownWhole = (value: Json): boolean => measured(value).bytes <= SHOWN_VALUE_LIMIT_BYTES;
+
 /** A value as people see it beside a step: a large one by its size and beginning. */
 export function shown(value: Json): Json {
   const { bytes, preview } = measured(value);

@@ -27,10 +27,15 @@ function repeats(list: TaskList): boolean {
   const entries = list.map(entryOf);
   const names = entries.map(([name]) => name);
   return entries.some(([, task], at) => {
-    if ('for' in task || ('try' in task && task.catch.retry !== undefined)) return true;
+    if ('for' in task || 'listen' in task || ('try' in task && task.catch.retry !== undefined)) return true;
     const kind = kindOf(task);
     const targets = [task.then, ...(kind.targets?.(task) ?? []).map(({ name }) => name)];
     const leadsBack = targets.some((name) => name !== undefined && names.slice(0, at + 1).includes(name));
-    return leadsBack || kind.children(task).some(({ tasks }) => repeats(tasks));
+    const called = kind.called?.(task);
+    return (
+      leadsBack ||
+      (called !== undefined && repeats([called.item])) ||
+      kind.children(task).some(({ tasks }) => repeats(tasks))
+    );
   });
 }

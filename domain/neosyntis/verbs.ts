@@ -3,8 +3,11 @@ import type { InputProblem } from '../errors.ts';
 import type { Json } from '../wire.ts';
 import { approvalWait } from './verbs/approval-wait.ts';
 import { http } from './verbs/http.ts';
+import { mcp } from './verbs/mcp.ts';
 import { notifyEmail } from './verbs/notify-email.ts';
 import { notifyWebhook } from './verbs/notify-webhook.ts';
+import { openapi } from './verbs/openapi.ts';
+import { scriptSource } from './verbs/script-source.ts';
 
 /** Something that `call` can do. Validation, documentation, the step palette and dispatch all come from this. */
 export interface Verb {
@@ -25,7 +28,12 @@ export interface Verb {
     input: Json,
   ): { args: Record<string, unknown> } | { problem: string };
   /** A call that is not is never repeated by the platform. */
-  idempotent: boolean | ((args: Json) => boolean);
+  idempotent: boolean | ((args: Json, prepared: Json) => boolean);
+  /**
+   * It is called twice: first to find out what it is about to do, which changes nothing and may be repeated, then with
+   * that. So what it does is known before it is done, and whether it may be repeated.
+   */
+  prepares?: true;
   /** How often it is tried when it is idempotent and may succeed later; the pause doubles each time. */
   retry?: { attempts: number; firstPauseMs: number };
   /** The arguments that may hold secrets, when others are kept or shown as they are; all when absent. */
@@ -38,6 +46,12 @@ export interface Verb {
 
 export type Verbs = ReadonlyMap<string, Verb>;
 
-const all: Verb[] = [approvalWait, http, notifyEmail, notifyWebhook];
+const all: Verb[] = [approvalWait, http, mcp, notifyEmail, notifyWebhook, openapi];
 
-export const verbs: Verbs = new Map(all.map((verb): [string, Verb] => [verb.name, verb]));
+const byName = (list: Verb[]): Verbs => new Map(list.map((verb): [string, Verb] => [verb.name, verb]));
+
+/** What a step can call. */
+export const verbs: Verbs = byName(all);
+
+/** These, and what tasks do by an activity of the same kind. */
+export const activityVerbs: Verbs = byName([...all, scriptSource]);

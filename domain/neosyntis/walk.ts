@@ -1,26 +1,34 @@
 import { pointer } from '../pointer.ts';
 import { kindOf } from './dsl/kinds.ts';
-import { entryOf, type Task, type TaskList } from './dsl.ts';
+import { entryOf, type Task, type TaskItem, type TaskList } from './dsl.ts';
+import { extensionsOf, listsOf } from './extensions.ts';
 
 /** What these need of a definition that was checked. */
 export interface Definition {
   do: TaskList;
+  use?: unknown;
 }
 
-/** Visits every task, outer before inner, in the order written; pointers start at the document: `/do/0/fetch`. */
+/** Visits every task, outer before inner, in the order written, then those of extensions; pointers: `/do/0/fetch`. */
 export function walkTasks(
   definition: Definition,
   visit: (path: string, name: string, task: Task) => void,
 ): void {
+  const enter = (item: TaskItem, above: string): void => {
+    const [name, task] = entryOf(item);
+    const own = pointer(above, name);
+    visit(own, name, task);
+    const kind = kindOf(task);
+    const called = kind.called?.(task);
+    if (called) enter(called.item, pointer(own, ...called.path));
+    for (const child of kind.children(task)) walk(child.tasks, pointer(own, ...child.path));
+  };
   const walk = (list: TaskList, path: string): void => {
-    for (const [at, item] of list.entries()) {
-      const [name, task] = entryOf(item);
-      const own = pointer(path, at, name);
-      visit(own, name, task);
-      for (const child of kindOf(task).children(task)) walk(child.tasks, pointer(own, ...child.path));
-    }
+    for (const [at, item] of list.entries()) enter(item, pointer(path, at));
   };
   walk(definition.do, '/do');
+  for (const extension of extensionsOf(definition.use))
+    for (const { path, tasks } of listsOf(extension)) walk(tasks as TaskList, path); // checked
 }
 
 export function countTasks(definition: Definition): number {
@@ -35,7 +43,7 @@ export function countTasks(definition: Definition): number {
 export function usesCode(definition: Definition): boolean {
   let found = false;
   walkTasks(definition, (_path, _name, task) => {
-    found ||= 'run' in task;
+    found ||= 'run' in task && !('workflow' in task.run);
   });
   return found;
 }

@@ -36,11 +36,14 @@ export const SavedWorkflow = Type.Object(
   { $id: 'SavedWorkflow', additionalProperties: false },
 );
 
+const Note = Type.String({ maxLength: 1_000, description: 'what is said about this version' });
+
 export const NewWorkflow = Type.Object(
   {
     name: Workflow.properties.name,
     description: Type.Optional(Workflow.properties.description),
     steps: Steps,
+    note: Type.Optional(Note),
   },
   {
     additionalProperties: false,
@@ -60,10 +63,10 @@ export const ImportedDocument = Type.Record(Type.String(), AnyJson, {
 });
 
 /** `warnings` may come back as they were answered; they change nothing. */
-export const WorkflowUpdate = Type.Partial(SavedWorkflow, {
-  additionalProperties: false,
-  examples: [{ name: 'greet politely' }],
-});
+export const WorkflowUpdate = Type.Object(
+  { ...Type.Partial(SavedWorkflow).properties, note: Type.Optional(Note) },
+  { additionalProperties: false, examples: [{ name: 'greet politely' }] },
+);
 
 export const ValidateRequest = Type.Object(
   { steps: Steps },
@@ -80,7 +83,31 @@ export const ValidateResult = Type.Object(
   { $id: 'ValidateResult' },
 );
 
-export const WorkflowVersion = Type.Object(
-  { version: Type.Integer(), created_at: Time, created_by: Id, steps: Steps },
-  { $id: 'WorkflowVersion' },
+const versionFields = {
+  version: Type.Integer(),
+  created_at: Time,
+  created_by: Id,
+  note: nullable(Type.String()),
+  steps: Steps,
+};
+
+export const WorkflowVersion = Type.Object(versionFields, { $id: 'WorkflowVersion' });
+export type WorkflowVersion = Static<typeof WorkflowVersion>;
+
+/** A whole document; a record, so that any version of the language can be read. */
+const AnyDocument = Type.Record(Type.String(), AnyJson, {
+  description: 'an Open Workflow Specification document',
+});
+
+export const VersionDetails = Type.Object(
+  { ...versionFields, document: AnyDocument },
+  { $id: 'VersionDetails' },
 );
+export type VersionDetails = Static<typeof VersionDetails>;
+
+export const RestoreRequest = Type.Object(
+  { note: Type.Optional(Note) },
+  { additionalProperties: false, examples: [{ note: 'the new one was too slow' }] },
+);
+
+export const definitionFormats = ['json', 'yaml'] as const;

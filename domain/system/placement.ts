@@ -24,6 +24,8 @@ export type Placement =
   | { kind: 'placed'; host: string; generation: number }
   /** Nobody is there now; one may come. */
   | { kind: 'none'; reason: string }
+  /** Nobody could, were they all online. */
+  | { kind: 'unable'; reason: string }
   | { kind: 'refused'; reason: string };
 
 /**
@@ -37,6 +39,14 @@ export function choose(candidates: readonly Candidate[], wanted: Wanted, default
     return {
       kind: 'refused',
       reason: `The run's owner may not run code on ${wanted.host === undefined ? 'any host' : `host ${wanted.host}`}; an administrator can grant it.`,
+    };
+  if (Object.hasOwn(wanted.capabilities, 'container') && allowed.length > 0 && !allowed.some(mayContain))
+    return {
+      kind: 'unable',
+      reason:
+        wanted.host === undefined
+          ? 'No host has docker or podman'
+          : `Host ${wanted.host} has neither docker nor podman`,
     };
   const able = allowed.filter(({ capabilities }) => satisfies(capabilities, wanted.capabilities));
   const [best] = able
@@ -52,6 +62,10 @@ export function choose(candidates: readonly Candidate[], wanted: Wanted, default
     return sessions + (name === defaultHost ? 0 : 0.5);
   }
 }
+
+/** A host that has not said yet what it can do may have an engine. */
+const mayContain = ({ capabilities: { code, container } }: Candidate): boolean =>
+  code !== true || container !== undefined;
 
 /** A number asks for at least so much; a text for the same, or for a version that begins so (`3.11`). */
 export function satisfies(has: Capabilities, wanted: { [name: string]: Json }): boolean {

@@ -9,6 +9,7 @@ const ITEMS = 100;
 export interface News {
   frames(runId: string, frames: readonly object[]): void;
   events(events: readonly object[]): void;
+  lifecycle(events: readonly object[]): void;
   /** Both, as one commit made them. */
   run(runId: string, made: { frames: readonly object[]; events: readonly object[] }): void;
 }
@@ -23,6 +24,7 @@ export function createNews(bus: Pick<Bus, 'publish'>): News {
   return {
     frames,
     events,
+    lifecycle: (items) => publish(topics.lifecycle, items),
     run(runId, made) {
       frames(runId, made.frames);
       events(made.events);

@@ -1,4 +1,5 @@
 import { type Jq, loadJq } from 'jq-wasm';
+import { RE2JS } from 're2js';
 import type { CheckExpressions } from '../../domain/neosyntis/definition.ts';
 import { builtInVariables, expressionRefusal } from '../../domain/neosyntis/expressions.ts';
 import { tokenize } from '../../domain/neosyntis/jq.ts';
@@ -7,6 +8,7 @@ interface Expression {
   source: string;
   variables: readonly string[];
   secrets?: boolean;
+  pattern?: boolean;
 }
 
 /** jq links its library anew for each program (2.5 ms): that many expressions share one. */
@@ -21,11 +23,11 @@ const maxFailures = 100;
 export async function createExpressionCheck(): Promise<CheckExpressions> {
   const jq = await loadJq();
   return (expressions) => {
-    const results = expressions.map(({ source, secrets = false }) =>
-      source === '' ? 'is empty' : expressionRefusal(source, { secrets }),
+    const results = expressions.map(({ source, secrets = false, pattern }) =>
+      pattern ? patternProblem(source) : source === '' ? 'is empty' : expressionRefusal(source, { secrets }),
     );
     const open = expressions.flatMap((expression, at) =>
-      results[at] === undefined ? [{ expression, at }] : [],
+      results[at] === undefined && expression.pattern !== true ? [{ expression, at }] : [],
     );
     let failures = 0;
     const settle = (part: typeof open): void => {
@@ -48,6 +50,18 @@ export async function createExpressionCheck(): Promise<CheckExpressions> {
     for (let at = 0; at < open.length; at += batchSize) settle(open.slice(at, at + batchSize));
     return results;
   };
+}
+
+/** Regular expressions are those of RE2, whose time grows with the text and no faster. */
+function patternProblem(source: string): string | undefined {
+  try {
+    RE2JS.compile(source);
+    return undefined;
+  } catch (error) {
+    const reason =
+      error instanceof Error ? error.message.replace('error parsing regexp: ', '') : String(error);
+    return `is not a valid regular expression (RE2): ${reason}; for text as it stands write an expression: \${ . == "…" }`;
+  }
 }
 
 /** One program of several; each was seen to close all that it opens, so none can reach into the next. */

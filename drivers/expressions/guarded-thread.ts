@@ -1,9 +1,10 @@
 import { parentPort } from 'node:worker_threads';
 import { loadJq } from 'jq-wasm';
-import type { ThreadAnswer, ThreadQuestion } from '../../domain/neosyntis/guarded.ts';
+import type { ExpressionQuestion, ThreadAnswer, ThreadQuestion } from '../../domain/neosyntis/guarded.ts';
 import type { Json } from '../../domain/wire.ts';
+import { mismatches } from './schema.ts';
 
-/** The thread's side of the guarded evaluator: says that it is ready, then answers one expression after another. */
+/** The thread's side of the guarded evaluator: says that it is ready, then answers one question after another. */
 const MEMORY_MB = 256;
 
 /** jq's arguments lie on its stack, which a larger one would run over. */
@@ -11,12 +12,12 @@ const ARGUMENTS_LENGTH = 32 * 1024;
 
 const jq = await loadJq();
 
-parentPort?.on('message', (expression: ThreadQuestion) => {
-  parentPort?.postMessage(evaluate(expression));
+parentPort?.on('message', (question: ThreadQuestion) => {
+  parentPort?.postMessage('schema' in question ? mismatches(question) : evaluate(question));
 });
 parentPort?.postMessage('ready');
 
-function evaluate(question: ThreadQuestion): ThreadAnswer {
+function evaluate(question: ExpressionQuestion): ThreadAnswer {
   const { limitBytes } = question;
   const { source, input, flags } = program(question);
   try {
@@ -37,7 +38,7 @@ function evaluate(question: ThreadQuestion): ThreadAnswer {
 }
 
 /** Variables as arguments, or, when they are large, beside the input, from where the program binds them. */
-function program({ source, input, variables }: ThreadQuestion): {
+function program({ source, input, variables }: ExpressionQuestion): {
   source: string;
   input: string;
   flags: string[];

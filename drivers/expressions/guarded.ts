@@ -1,6 +1,9 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type {
+  CheckResult,
+  ExpressionQuestion,
+  GuardedCheck,
   GuardedExpression,
   GuardedResult,
   ThreadAnswer,
@@ -14,16 +17,18 @@ export interface GuardedEvaluator {
    * for the signal's: who does not wait any more gives up the place in the queue.
    */
   evaluate(expression: GuardedExpression, signal?: AbortSignal): Promise<GuardedResult>;
+  /** Checks a value against a JSON Schema, within the same limits and as safe. */
+  check(check: GuardedCheck, signal?: AbortSignal): Promise<CheckResult>;
   close(): Promise<void>;
 }
 
-/** jq reads a few MiB a second, so that much data has more time. */
+/** jq reads a few MiB a second, so that much data has more time; a check of a schema has the same. */
 const LIMIT_MS = 1_000;
 const LIMIT_MS_PER_MIB = 500;
 const LIMIT_MB = 256;
 
 /**
- * jq in threads of their own, which can be ended from outside: WebAssembly cannot be interrupted. An idle
+ * jq, and checks of schemas, in threads of their own, which can be ended from outside: WebAssembly cannot be interrupted. An idle
  * thread is kept for the next expression; one that was ended is replaced when it is needed.
  */
 export function createGuardedEvaluator({ threads = 2 } = {}): GuardedEvaluator {
@@ -88,21 +93,28 @@ export function createGuardedEvaluator({ threads = 2 } = {}): GuardedEvaluator {
     next()?.(start());
   }
 
+  async function answered(question: ThreadQuestion, signal: AbortSignal | undefined) {
+    const limitMs = limitOf(question);
+    const worker = await acquire(signal);
+    const result = await ask(worker, question, limitMs);
+    if (result === 'ended') {
+      await replace(worker);
+      return { problem: `it took more than ${limitMs} ms or ${LIMIT_MB} MiB, the limits` };
+    }
+    const { fatal, ...answer } = result;
+    if (fatal) await replace(worker);
+    else release(worker);
+    return answer;
+  }
+
   return {
-    async evaluate(expression, signal) {
-      const question = questionOf(expression);
-      const limitMs = limitOf(question);
-      const worker = await acquire(signal);
-      const result = await ask(worker, question, limitMs);
-      if (result === 'ended') {
-        await replace(worker);
-        return { problem: `it took more than ${limitMs} ms or ${LIMIT_MB} MiB, the limits` };
-      }
-      const { fatal, ...answer } = result;
-      if (fatal) await replace(worker);
-      else release(worker);
-      return answer;
-    },
+    // The thread answers each kind of question with the result of that kind.
+    evaluate: async (expression, signal) => (await answered(questionOf(expression), signal)) as GuardedResult,
+    check: async ({ schema, value }, signal) =>
+      (await answered(
+        { schema: JSON.stringify(schema), value: JSON.stringify(value) },
+        signal,
+      )) as CheckResult,
     async close() {
       await Promise.all(idle.splice(0).map((worker) => worker.terminate()));
     },
@@ -124,7 +136,7 @@ async function ask(
   }
 }
 
-const questionOf = ({ source, input, variables }: GuardedExpression): ThreadQuestion => ({
+const questionOf = ({ source, input, variables }: GuardedExpression): ExpressionQuestion => ({
   source,
   input: JSON.stringify(input),
   variables: Object.fromEntries(
@@ -134,7 +146,11 @@ const questionOf = ({ source, input, variables }: GuardedExpression): ThreadQues
 });
 
 /** @returns whole milliseconds: 1,000 for little data. */
-function limitOf({ input, variables }: ThreadQuestion): number {
-  const length = Object.values(variables).reduce((sum, value) => sum + value.length, input.length);
+function limitOf(question: ThreadQuestion): number {
+  const texts =
+    'schema' in question
+      ? [question.schema, question.value]
+      : [question.input, ...Object.values(question.variables)];
+  const length = texts.reduce((sum, text) => sum + text.length, 0);
   return LIMIT_MS + LIMIT_MS_PER_MIB * Math.floor(length / 2 ** 20);
 }

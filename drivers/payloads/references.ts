@@ -59,6 +59,9 @@ export async function retrieve(
   return payloadOf(bytes);
 }
 
+/** What a blob of a workflow is named in it. */
+export const nameOf = (key: string): string => key.slice(key.lastIndexOf('/') + 1);
+
 /** The key in a reference, as Temporal's SDKs write them; undefined for any other payload. */
 export function referencedKey(payload: Payload): string | undefined {
   if (

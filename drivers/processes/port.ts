@@ -11,6 +11,8 @@ export interface ProcessSpec {
   /** Written to the working folder before the start; plain names only. */
   files?: readonly { name: string; text: string }[];
   stdin?: string;
+  /** A program of the host's own, as the host's own user and outside of the containment: never code of users. */
+  asHost?: true;
   timeoutMs: number;
   /** From SIGTERM to SIGKILL. */
   killGraceMs: number;

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { attend, type Ended } from './attend.ts';
 import type { Containment, Mark } from './containment/containment.ts';
+import { createGroupContainment } from './containment/group.ts';
 import { killMarked } from './containment/marks.ts';
 import { buildEnvironment, checkEnvironment, type HostEnvironment } from './environment.ts';
 import { createFolders } from './folders.ts';
@@ -38,18 +39,21 @@ export async function createProcesses(options: ProcessesOptions): Promise<Proces
     PATH: await reachablePath(options.hostEnvironment.PATH, user),
   };
   const running = new Set<string>();
+  /** The host's own programs need what a namespace or `no_new_privs` would take from them. */
+  const outside = createGroupContainment({ prlimit: false, setpriv: false });
   let node: Promise<string> | undefined;
 
   /** The argv with its program's absolute path; this Node is lent where the user cannot reach it. */
   async function resolveArgv({
     argv: [program, ...rest],
     env,
+    asHost,
   }: ProcessSpec): Promise<[string, ...string[]] | undefined> {
     if (program === process.execPath) {
       node ??= lendNode(program, await folders.root(), user);
       return [await node, ...rest];
     }
-    const found = await findProgram(program, env.PATH ?? hostEnvironment.PATH, user);
+    const found = await findProgram(program, env.PATH ?? hostEnvironment.PATH, asHost ? undefined : user);
     return found === undefined ? undefined : [found, ...rest];
   }
 
@@ -58,13 +62,13 @@ export async function createProcesses(options: ProcessesOptions): Promise<Proces
     try {
       const env = buildEnvironment(hostEnvironment, spec, folder);
       const note = (mark: Mark) => records.write(spec.id, mark);
-      const tree = await containment.start({
+      const tree = await (spec.asHost ? outside : containment).start({
         id: spec.id,
         argv,
         env,
         cwd: folder,
         stdio: pipes.stdio,
-        user,
+        user: spec.asHost ? undefined : user,
         note,
       });
       return { tree, pipes };

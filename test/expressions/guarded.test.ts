@@ -21,3 +21,15 @@ test('Who does not wait for an expression any more gives up the place in the que
   expect(await endless).toHaveProperty('problem');
   await expect(evaluate('1', AbortSignal.abort(new Error('before')))).rejects.toThrow('before');
 }, 40_000);
+
+test('A schema that takes for ever, or too deep, is ended and says so; the next one is checked', async () => {
+  const nested = JSON.parse(`${'['.repeat(4_000)}${']'.repeat(4_000)}`);
+  const [endless, deep, fine] = await Promise.all([
+    evaluator.check({ schema: { pattern: '^(a|a)*$' }, value: `${'a'.repeat(60)}!` }),
+    evaluator.check({ schema: { items: { $ref: '#' } }, value: nested }),
+    evaluator.check({ schema: { format: 'email', 'x-unknown': 5 }, value: 'a@b.org' }),
+  ]);
+  expect(endless).toEqual({ problem: expect.stringContaining('it took more than') });
+  expect(deep).toEqual({ problem: 'it is nested too deep' });
+  expect(fine).toEqual({ mismatches: [] });
+}, 40_000);

@@ -99,6 +99,10 @@ export async function createThings(world: World) {
       async (name) => (name === 'sha256' ? createHash('sha256').update('').digest('hex') : run()),
     ],
     [/^\/api\/neosyntis\/secrets\//, secret],
+    [
+      /^\/api\/neosyntis\/workflows\//,
+      async (name) => (name === 'version' ? '1' : (await tokenOf(people.owner)) && workflow()),
+    ],
     [/^\/api\/neosyntis\/(approvals|runs\/.*\/approvals)\//, async (name) => (await approval())[name] ?? ''],
     [/^\/api\/neosyntis\/workflows\//, async () => (await tokenOf(people.owner)) && workflow()],
     [/\/(neosyntis\/runs|myntrix\/jobs)\//, run],

@@ -1,13 +1,25 @@
 import {
   notificationWorkflowId,
   PLATFORM_QUEUE,
+  pacerId,
   RECONCILER_SCHEDULE,
   RETENTION_SCHEDULE,
+  scheduleIdOf,
   workflowTypes,
 } from '../../domain/names.ts';
 import { until } from '../support/client.ts';
 import { expectStatus, type Run } from '../support/world.ts';
-import { DEADLINE_MS, type Here, HOUR, isStatus, isWaiting, shell, start, untilHistory } from './here.ts';
+import {
+  DEADLINE_MS,
+  type Events,
+  type Here,
+  HOUR,
+  isStatus,
+  isWaiting,
+  shell,
+  start,
+  untilHistory,
+} from './here.ts';
 
 /** Its server answers that it should be tried later. */
 export const BUSY_MAILBOX = 'busy@example.org';
@@ -67,6 +79,67 @@ const reset =
     return id;
   };
 
+/** A run that repeats another one from a step in its loop on; one outcome of it is too large for a row. */
+const rerun: Incident = async (here) => {
+  const { world, user } = here;
+  const { token } = user;
+  const steps = [
+    { large: { ...shell('head -c 70000 /dev/zero | tr "\\0" x'), export: { as: 'length' } } },
+    { loop: { for: { in: '[1, 2, 3]' }, do: [{ one: { set: { n: '${ $item + $context }' } } }] } },
+    { stop: { if: '.n == 70003', raise: { error: { type: 'https://example.org/no', status: 500 } } } },
+  ];
+  const first = await start(here, steps, 'rerun');
+  await world.untilRun(user, first, isStatus('failed'), DEADLINE_MS);
+  const body = { from: '/do/1/loop/do/0/one', iteration: [1] };
+  const path = `/api/neosyntis/runs/${first}/rerun`;
+  const { run_id } = await expectStatus(202, world.api('POST', path, { token, body }));
+  await world.untilRun(user, run_id, isStatus('failed'), DEADLINE_MS);
+  return run_id;
+};
+
+/** A run whose steps run other workflows: one that it gets an output of, one that fails, one that it does not wait for. */
+const children: Incident = async (here) => {
+  const { world, user } = here;
+  const save = (name: string, steps: unknown[]) =>
+    world.api('POST', '/api/neosyntis/workflows/import', {
+      token: user.token,
+      body: { document: { dsl: '1.0.3', namespace: 'children', name, version: '0.1.0' }, do: steps },
+    });
+  const run = (name: string, more: object = {}) => ({
+    run: { workflow: { namespace: 'children', name, input: '${ . }' }, ...more },
+  });
+  await expectStatus(201, save('double', [{ double: { set: { n: '${ .n * 2 }' } } }]));
+  const no = { raise: { error: { type: 'https://example.org/no', status: 409 } } };
+  await expectStatus(201, save('fails', [{ no }]));
+  const id = await start(
+    here,
+    [
+      { begin: { set: { n: 4 } } },
+      { double: run('double') },
+      { alone: run('double', { await: false }) },
+      { caught: { try: [{ fails: run('fails') }], catch: { as: 'no', do: [{ set: { set: '${ $no }' } }] } } },
+      { nobody: run('nobody') },
+    ],
+    'children',
+  );
+  await world.untilRun(user, id, isStatus('failed'), DEADLINE_MS);
+  return id;
+};
+
+/** A run that waits for another one, and is cancelled with it. */
+const cancelledChild: Incident = async (here) => {
+  const { world, user } = here;
+  await world.newWorkflow(user, [{ long: HOUR }], 'child that waits');
+  const workflow = { namespace: 'default', name: 'child-that-waits' };
+  const id = await start(here, [{ child: { run: { workflow } } }], 'cancelled-child');
+  await untilHistory(here, id, (events) =>
+    events.some((event) => event.childWorkflowExecutionStartedEventAttributes),
+  );
+  await expectStatus(202, world.api('POST', `/api/neosyntis/runs/${id}/cancel`, { token: user.token }));
+  await world.untilRun(user, id, isStatus('cancelled'), DEADLINE_MS);
+  return id;
+};
+
 /** Mail that a server does not take for now, until its time is over. */
 const mailThatExpires: Incident = async (here) => {
   const { world, user } = here;
@@ -102,6 +175,29 @@ const passOf =
       return undefined;
     };
     return (await until(ask, (id) => id !== undefined, DEADLINE_MS)) as string; // not undefined by now
+  };
+
+/** A workflow that begins by itself. @returns its schedule's id */
+async function scheduled({ world, user }: Here, schedule: object, step: object): Promise<string> {
+  const document = { dsl: '1.0.3', namespace: 'recorded', name: 'scheduled', version: '0.1.0' };
+  const body = { document, schedule, do: [{ step }] };
+  const path = '/api/neosyntis/workflows/import';
+  return scheduleIdOf((await expectStatus(201, world.api('POST', path, { token: user.token, body }))).id);
+}
+
+/** One tick of a schedule that comes seldom. */
+const tick: Incident = async (here) => {
+  const scheduleId = await scheduled(here, { every: 'P1D' }, { set: { a: 1 } });
+  return passOf(workflowTypes.tick, scheduleId)(here);
+};
+
+/** What begins runs one after the other: while it waits for the end of one, or for the time of the next. */
+const pacer =
+  (step: object, isThere: (events: Events) => boolean): Incident =>
+  async (here) => {
+    const id = pacerId(await scheduled(here, { after: 'P1D' }, step));
+    await untilHistory(here, id, isThere);
+    return id;
   };
 
 /** Answers what the step asks that waits, until the run has ended. */
@@ -187,9 +283,12 @@ export const incidents: Record<string, Incident> = {
     call: 'http',
     with: { method: 'GET', endpoint: `${origin}/slow` },
   })),
+  'cancelled-child': cancelledChild,
   'cancelled-fork': cancelled('cancelled-fork', () => ({
     fork: { branches: [{ a: HOUR }, { b: shell('sleep 60') }] },
   })),
+  rerun,
+  children,
   'open-waiting': open('open-waiting', HOUR),
   'open-code': open('open-code', shell('sleep 60')),
   'open-fork': open('open-fork', { fork: { branches: [{ a: HOUR }, { b: { wait: { hours: 2 } } }] } }),
@@ -231,5 +330,12 @@ export const incidents: Record<string, Incident> = {
   'mail-delivered': mailThatArrives,
   'mail-expired': mailThatExpires,
   reconcile: passOf(workflowTypes.reconcile, RECONCILER_SCHEDULE),
+  'schedule-tick': tick,
+  'open-pacer-of-a-run': pacer(HOUR, (events) =>
+    events.some((event) => event.childWorkflowExecutionStartedEventAttributes),
+  ),
+  'open-pacer-between': pacer({ set: { a: 1 } }, (events) =>
+    events.some((event) => event.timerStartedEventAttributes),
+  ),
   retention: passOf(workflowTypes.retention, RETENTION_SCHEDULE),
 };

@@ -6,6 +6,16 @@ import { BUSY_MAILBOX } from './incidents.ts';
 /** The servers of others that recorded runs talk to, on this machine. */
 export async function serveOthers() {
   const http = await serveHttp();
+  http.on('/openapi.json', (_request, response) =>
+    response.end(
+      JSON.stringify({
+        openapi: '3.1.0',
+        paths: {
+          '/things/{id}': { get: { operationId: 'getThing', parameters: [{ name: 'id', in: 'path' }] } },
+        },
+      }),
+    ),
+  );
   const json = { 'content-type': 'application/json' };
   for (const path of ['/things', '/things/1', '/things/a%20b'])
     http.on(path, (_, response) => response.writeHead(200, json).end('{"name":"a thing"}'));

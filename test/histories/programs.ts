@@ -1,5 +1,6 @@
 import { code } from './programs/code.ts';
 import { errors } from './programs/errors.ts';
+import { events } from './programs/events.ts';
 import { forks } from './programs/forks.ts';
 import { inside } from './programs/inside.ts';
 import { outbound } from './programs/outbound.ts';
@@ -10,6 +11,7 @@ export const programs = (origin: string): Program[] => [
   ...inside,
   ...forks,
   ...errors,
+  ...events,
   ...code,
   ...outbound(origin),
 ];

@@ -6,6 +6,7 @@ import { durationMs } from '../../domain/neosyntis/duration.ts';
 import { verbs } from '../../domain/neosyntis/verbs.ts';
 import { countTasks, usesCode, walkTasks } from '../../domain/neosyntis/walk.ts';
 import { createExpressionCheck } from '../../drivers/expressions/check.ts';
+import { cronProblem, zoneProblem } from '../../drivers/schedules/cron.ts';
 import { examples } from './definition.examples.ts';
 import { mutations, valid } from './definition.mutations.ts';
 
@@ -15,7 +16,9 @@ beforeAll(async () => {
 });
 
 const steps = (list: unknown) => validateSteps(list, { root: '/steps', checkExpressions, verbs });
-const document = (value: unknown) => validateDocument(value, { root: '', checkExpressions, verbs });
+const checkTiming = { cron: cronProblem, zone: zoneProblem };
+const document = (value: unknown) =>
+  validateDocument(value, { root: '', checkExpressions, verbs, checkTiming });
 const problemsOf = (result: ReturnType<typeof steps> | ReturnType<typeof document>) =>
   result.ok ? [] : result.errors;
 

@@ -1,4 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
+import { ApplicationFailure } from '@temporalio/common';
+import { maskedFailure } from '../../activities/masked-failure.ts';
 import { createKnownSecrets } from '../../drivers/secrets/known.ts';
 import { createMasker } from '../../drivers/secrets/mask.ts';
 
@@ -101,5 +103,15 @@ describe('What is no secret', () => {
     const startedAt = performance.now();
     expect(many.text(text)).toBe(text);
     expect(performance.now() - startedAt).toBeLessThan(5_000);
+  });
+});
+
+test('A failure without its secrets still says when to try again', () => {
+  const failure = ApplicationFailure.create({ message: `no ${value}`, nextRetryDelay: 3_000, details: [value] });
+  expect(maskedFailure(failure, masker)).toMatchObject({
+    message: 'no ***',
+    details: ['***'],
+    nextRetryDelay: 3_000,
+    nonRetryable: false,
   });
 });

@@ -45,7 +45,7 @@ export function createHosts({ url, api, token }: Platform) {
     return answer.body.token;
   }
 
-  function start(args: string[], dataDir = newFolder()): TestHost {
+  function start(args: string[], dataDir = newFolder(), env: Record<string, string> = {}): TestHost {
     const { PATH, HOME, LANG } = process.env;
     const NODE_COMPILE_CACHE = join(root, 'node_modules/.cache/vareon/compile');
     const child = spawn(
@@ -53,7 +53,7 @@ export function createHosts({ url, api, token }: Platform) {
       [...bound, join(root, 'workers/host.ts'), '--api', url, '--data-dir', dataDir, ...args],
       {
         cwd: root,
-        env: { PATH, HOME, LANG, NODE_COMPILE_CACHE },
+        env: { PATH, HOME, LANG, NODE_COMPILE_CACHE, ...env },
         detached: true,
         stdio: ['ignore', 'pipe', 'pipe'],
       },
@@ -93,9 +93,12 @@ export function createHosts({ url, api, token }: Platform) {
     );
 
   /** Enrols and starts a host, and waits until it is there. */
-  async function join_(name: string, { capabilities = [] as string[], enrolment = {} as object } = {}) {
+  async function join_(
+    name: string,
+    { capabilities = [] as string[], enrolment = {} as object, env = {} as Record<string, string> } = {},
+  ) {
     const flags = capabilities.flatMap((capability) => ['--capability', capability]);
-    const host = start(['--name', name, '--token', await newToken(enrolment), ...flags]);
+    const host = start(['--name', name, '--token', await newToken(enrolment), ...flags], newFolder(), env);
     await Promise.race([
       untilStatus(name, 'online'),
       host.ended.then((how) => {

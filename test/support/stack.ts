@@ -54,9 +54,10 @@ export async function testEnvironment(
     return String(free);
   };
   const { PATH, HOME, LANG, XDG_CACHE_HOME, TEMPORAL_CLI_PATH, LOG_LEVEL = 'info' } = process.env;
-  const { VAREON_CACHED_WORKFLOWS } = process.env;
+  const { VAREON_CACHED_WORKFLOWS, VAREON_LEG_TASKS } = process.env;
   return {
-    ...{ PATH, HOME, LANG, XDG_CACHE_HOME, TEMPORAL_CLI_PATH, LOG_LEVEL, VAREON_CACHED_WORKFLOWS },
+    ...{ PATH, HOME, LANG, XDG_CACHE_HOME, TEMPORAL_CLI_PATH, LOG_LEVEL },
+    ...{ VAREON_CACHED_WORKFLOWS, VAREON_LEG_TASKS },
     VAREON_DATA_DIR: dataDir,
     VAREON_ADMIN_PASSWORD: adminPassword,
     VAREON_PORT: await port(),

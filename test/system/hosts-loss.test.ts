@@ -99,6 +99,13 @@ test.concurrent('A host that is lost in the middle: a step that may move runs ag
     socket.frames.filter(({ type }) => type === 'step').map(({ step }) => [step.status, step.attempt]),
   ).toContainEqual(['running', 2]);
   socket.close();
+  const step = await world.api('GET', `/api/neosyntis/runs/${moving}/step?path=/do/0/step`, {
+    token: world.admin.token,
+  });
+  expect(step.body.attempts).toMatchObject([
+    { attempt: 1, status: 'unknown', host: lost, error: { detail: expect.stringContaining(lost) } },
+    { attempt: 2, status: 'completed', host: other, error: null },
+  ]);
 
   const stayed = await world.untilRun(world.admin, staying, ({ status }) => status === 'waiting', 90_000);
   expect(stayed).toMatchObject({

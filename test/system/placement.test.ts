@@ -37,6 +37,23 @@ describe('A step is placed', () => {
     expect(choose([host('a', { allowed: false })], anything, 'local')).toMatchObject({ kind: 'refused' });
   });
 
+  test('at once not at all when it is a container, and nobody has said to have docker or podman', () => {
+    const wanted = { capabilities: { container: null } };
+    const docker = { code: true, container: 'docker' };
+    expect(choose([host('a'), host('local')], wanted, 'local')).toEqual({
+      kind: 'unable',
+      reason: 'No host has docker or podman',
+    });
+    expect(choose([host('a')], { ...wanted, host: 'a' }, 'local')).toEqual({
+      kind: 'unable',
+      reason: 'Host a has neither docker nor podman',
+    });
+    expect(choose([host('a', { capabilities: {} })], wanted, 'local')).toMatchObject({ kind: 'none' });
+    const away = host('b', { capabilities: docker, online: false });
+    expect(choose([host('a'), away], wanted, 'local')).toMatchObject({ kind: 'none' });
+    expect(choose([host('a'), host('b', { capabilities: docker })], wanted, 'local')).toEqual(placed('b'));
+  });
+
   test('nowhere while nobody is there, which names what was asked for', () => {
     expect(choose([host('a')], { host: 'b', capabilities: { gpu: 'a100', code: null } }, 'local')).toEqual({
       kind: 'none',

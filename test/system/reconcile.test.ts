@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import proto from '@temporalio/proto';
 import { v7 as uuidv7 } from 'uuid';
+import { pacerId, scheduleIdOf } from '../../domain/names.ts';
 import { until } from '../support/client.ts';
 import { enterWorld, type Run, type TestUser, type World } from '../support/world.ts';
 
@@ -17,14 +18,15 @@ afterAll(() => world.close());
 const RIGHT_WITHIN_MS = 30_000;
 
 /** A run that was written and never started: what a crash of the API between its two writes leaves behind. */
-async function written(workflowId: string): Promise<string> {
+async function written(workflowId: string, parent: string | null = null): Promise<string> {
   const id = uuidv7();
   await world.sql(
     `with job as (
        insert into jobs (id, type, name, owner_id, status, details, created_at, updated_at)
        values (?, 'workflow_run', 'test', ?, 'pending', '{}', now(), now()))
-     insert into runs (id, workflow_id, version, started_by, input) values (?, ?, 1, ?, 'null')`,
-    [id, user.id, id, workflowId, user.id],
+     insert into runs (id, workflow_id, version, started_by, input, parent_run_id, parent_path, parent_iteration)
+       values (?, ?, 1, ?, 'null', ?, '/do/0/long', '{}')`,
+    [id, user.id, id, workflowId, user.id, parent],
   );
   return id;
 }
@@ -71,6 +73,19 @@ describe('The reconciler', () => {
     const run = await world.untilRun(user, id, ({ status }) => status === 'completed', RIGHT_WITHIN_MS);
     expect(run.output).toEqual({ done: true });
   });
+
+  test.concurrent('leaves a run that a step wrote to the run of that step, and cancels it when that has ended', async () => {
+    const parent = await trigger([{ long: { wait: { hours: 1 } } }]);
+    const workflowId = await world.newWorkflow(user, [{ a: { set: { done: true } } }]);
+    const child = await written(workflowId, parent);
+    const alone = await written(workflowId);
+    // A pass that starts the one leaves the other.
+    await world.untilRun(user, alone, isStatus('completed'), RIGHT_WITHIN_MS);
+    await world.untilRun(user, child, isStatus('pending'), 1_000);
+    await world.api('POST', `/api/neosyntis/runs/${parent}/cancel`, { token: user.token });
+    const run = await world.untilRun(user, child, isStatus('cancelled'), RIGHT_WITHIN_MS);
+    expect(run).toMatchObject({ steps: [], parent: { run_id: parent } });
+  }, 70_000);
 
   test.concurrent('passes over a run that it cannot set right, and sets right those after it', async () => {
     const workflowId = await world.newWorkflow(user, [{ a: { set: { done: true } } }]);
@@ -131,6 +146,45 @@ describe('The reconciler', () => {
     expect(run.error.detail).toMatch(/does not know this run any more|TERMINATED/);
     expect(run.steps).toMatchObject([{ status: 'unknown' }]);
   });
+
+  test.concurrent('brings schedules back, in line with their rows, and ends those that nobody has', async () => {
+    const scheduled = async (schedule: object) => {
+      const document = { dsl: '1.0.3', namespace: 'test', name: 'scheduled', version: '0.1.0' };
+      const body = { document, do: [{ a: { set: { a: 1 } } }], schedule };
+      return (await world.api('POST', '/api/neosyntis/workflows/import', { token: user.token, body })).body
+        .id;
+    };
+    const { schedule, workflow } = world.temporal;
+    const [gone, other, paced] = await Promise.all([
+      scheduled({ cron: '0 5 1 1 *' }),
+      scheduled({ every: 'P10D' }),
+      scheduled({ after: 'P10D' }),
+    ]);
+    const orphan = uuidv7();
+    const pacer = workflow.getHandle(pacerId(scheduleIdOf(paced)));
+    await schedule.getHandle(scheduleIdOf(gone)).delete();
+    await pacer.terminate('a test');
+    await schedule.create({
+      scheduleId: scheduleIdOf(orphan),
+      spec: { intervals: [{ every: '10 days' }] },
+      action: { type: 'startWorkflow', workflowType: 'nothing', taskQueue: 'nobody' },
+    });
+    // As an API leaves it that is killed between the row and Temporal.
+    await world.sql('update schedules set paused = true where subject_id = ?', [other]);
+    const found = async () => {
+      const state = (id: string) =>
+        schedule
+          .getHandle(scheduleIdOf(id))
+          .describe()
+          .then(
+            ({ state: { paused } }) => (paused ? 'paused' : 'on'),
+            () => 'none',
+          );
+      const [one, two, three] = await Promise.all([gone, other, orphan].map(state));
+      return [one, two, three, (await pacer.describe()).status.name];
+    };
+    await until(found, (all) => all.join() === 'on,paused,none,RUNNING', RIGHT_WITHIN_MS);
+  }, 40_000);
 });
 
 /** Resets a run to the end of one of its workflow tasks, counted from 0 (from the last one when negative). */
@@ -155,6 +209,15 @@ async function reset(workflowId: string, task: number): Promise<void> {
     requestId: uuidv7(),
   });
 }
+
+test.concurrent('A pause that was asked for and never reached the run reaches it', async () => {
+  const id = await trigger([{ rest: { wait: { hours: 1 } } }]);
+  await world.untilRun(user, id, ({ steps }) => steps[0]?.status === 'waiting');
+  await world.sql('update runs set pause_wanted = true where id = ?', [id]);
+  await world.untilRun(user, id, isStatus('paused'), RIGHT_WITHIN_MS);
+  await world.temporal.workflow.getHandle(id).cancel();
+  await world.untilRun(user, id, isStatus('cancelled'));
+});
 
 describe('A run that is reset in Temporal', () => {
   test.concurrent('is open again after it had ended, and ends again with its steps as they went', async () => {

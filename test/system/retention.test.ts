@@ -206,13 +206,25 @@ describe('Retention of what people did', () => {
     expect(left).toEqual([{ id: young }]);
   });
 
-  test('forgets idempotency keys after a day', async () => {
+  test('forgets idempotency keys after a day, and events after a week unless they are to be delivered', async () => {
     const key = (age: string) =>
       world.sql(
         `insert into idempotency_keys (user_id, route, key, body_hash, job_id, created_at)
          values (?, 'r', ?, 'h', ?, now() - ?::interval)`,
         [user.id, age, user.id, age],
       );
+    const event = (id: string, age: string) =>
+      world.sql<{ seq: string }>(
+        `insert into event_inbox (owner_id, source, id, type, event, received_at)
+         values (?, '/test', ?, 't', '{}', now() - ?::interval) returning seq`,
+        [user.id, id, age],
+      );
+    await event('old', '8 days');
+    await event('young', '6 days');
+    const [due] = await event('due', '8 days');
+    const [{ id: runId } = { id: '' }] = await world.sql<{ id: string }>('select id from runs limit 1');
+    const delivery = [runId, due?.seq];
+    await world.sql("insert into event_deliveries values (?, ?, true, now() + interval '1 day')", delivery);
     await key('25 hours');
     await key('23 hours');
     await pass();
@@ -220,6 +232,11 @@ describe('Retention of what people did', () => {
       user.id,
     ]);
     expect(left).toEqual([{ key: '23 hours' }]);
+    const events = await world.sql<{ id: string }>('select id from event_inbox where owner_id = ?', [
+      user.id,
+    ]);
+    await world.sql('delete from event_deliveries where run_id = ? and seq = ?', delivery);
+    expect(events.map(({ id }) => id).sort()).toEqual(['due', 'young']);
   });
 });
 

@@ -7,6 +7,7 @@ import type { HostSettings } from '../../domain/system/host-access.ts';
 import type { Capabilities } from '../../domain/system/hosts.ts';
 import { busClientId } from '../../drivers/bus/credentials.ts';
 import { connectBus } from '../../drivers/bus/mqtt.ts';
+import type { Containers } from '../../drivers/containers/containers.ts';
 import { createPayloads } from '../../drivers/payloads/converter.ts';
 import type { Processes } from '../../drivers/processes/port.ts';
 import type { BlobExchange } from '../../drivers/storage/port.ts';
@@ -20,6 +21,7 @@ export interface SessionOptions {
   credential: string;
   generation: number;
   processes: Processes;
+  containers: Containers | undefined;
   /** Puts secrets into a step. */
   open: StepOpener;
   /** Where large values are. */
@@ -82,6 +84,7 @@ export async function startSession(options: SessionOptions): Promise<Session> {
     await connection.workflowService.describeNamespace({ namespace: settings.temporal.namespace });
     const code = createCodeActivities({
       processes,
+      containers: options.containers,
       hostName: name,
       generation,
       onSuperseded: options.onSuperseded,

@@ -1,46 +1,66 @@
 import {
   ApplicationFailure,
   CancellationScope,
+  continueAsNew,
+  defineSignal,
   isCancellation,
   log,
   proxyActivities,
   proxyLocalActivities,
+  setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { ApprovalActivities } from '../../activities/platform/neosyntis/approvals.ts';
+import type { ChildActivities } from '../../activities/platform/neosyntis/children.ts';
+import type { EventActivities } from '../../activities/platform/neosyntis/events.ts';
+import type { ReuseActivities } from '../../activities/platform/neosyntis/reuse.ts';
 import type { RunActivities } from '../../activities/platform/neosyntis/runs.ts';
 import type { SecretActivities } from '../../activities/platform/neosyntis/secrets.ts';
+import { runSignals } from '../../domain/names.ts';
 import type { Document } from '../../domain/neosyntis/dsl.ts';
+import type { DeliveredEvent } from '../../domain/neosyntis/events.ts';
+import { extensionsOf } from '../../domain/neosyntis/extensions.ts';
 import type { GuardedExpression } from '../../domain/neosyntis/guarded.ts';
 import type { RunChange } from '../../domain/neosyntis/projection.ts';
-import type { RunProblem } from '../../domain/neosyntis/runs.ts';
+import type { RerunFrom } from '../../domain/neosyntis/reuse.ts';
+import type { RunProblem, RunTrigger } from '../../domain/neosyntis/runs.ts';
 import { asItRuns } from '../../domain/neosyntis/use.ts';
 import type { Json } from '../../domain/wire.ts';
 import { createBudget } from './engine/budget.ts';
+import { createChildRunner } from './engine/child.ts';
 import { createCodeRunner } from './engine/code.ts';
 import { dateTime } from './engine/date-time.ts';
 import { createEvaluator } from './engine/evaluator.ts';
+import { type Frame, framed, type Packed, pack, Unwound, unpack, valueIn } from './engine/frames.ts';
+import { createInbox, type InboxState } from './engine/inbox.ts';
 import { jq } from './engine/jq.ts';
+import { createKeeper } from './engine/keeper.ts';
+import { createLeg } from './engine/leg.ts';
 import { runList } from './engine/list.ts';
+import { acceptPauses } from './engine/pause.ts';
 import { createPlacer } from './engine/place.ts';
-import { createPresence } from './engine/presence.ts';
 import { TaskFailure } from './engine/problem.ts';
 import { createQuestions, takeAnswers, type Waits } from './engine/questions.ts';
-import { createRecorder } from './engine/recorder.ts';
+import { createRecorder, type RecorderState } from './engine/recorder.ts';
+import { loadReuse } from './engine/reuse.ts';
+import { createSchemaChecker } from './engine/schemas.ts';
 import type { RunContext } from './engine/scope.ts';
+import { createStanding } from './engine/standing.ts';
 import { runTask } from './engine/task.ts';
 import { timeoutMs, within } from './engine/timeout.ts';
 import { createTurns, type InTurn } from './engine/turns.ts';
 import { createVerbCaller } from './engine/verbs.ts';
 
 /** Bookkeeping: tried until the database is back, however long that takes. */
-const { project } = proxyActivities<RunActivities>({
+const { project, keepValue } = proxyActivities<RunActivities>({
   startToCloseTimeout: '20 seconds',
   retry: { initialInterval: 100, maximumInterval: '5 seconds' },
 });
 
 /** Cheap and idempotent; also tried until the database is back. */
-const local = proxyLocalActivities<RunActivities & SecretActivities & ApprovalActivities>({
+const local = proxyLocalActivities<
+  RunActivities & SecretActivities & EventActivities & ReuseActivities & ChildActivities & ApprovalActivities
+>({
   startToCloseTimeout: '10 seconds',
   retry: { initialInterval: 50, maximumInterval: '1 second' },
 });
@@ -51,72 +71,165 @@ const quick = proxyLocalActivities<RunActivities>({
   retry: { maximumAttempts: 1 },
 });
 
+/** What storage takes. */
+const brief = proxyLocalActivities<RunActivities>({
+  startToCloseTimeout: '5 seconds',
+  retry: { maximumAttempts: 1 },
+});
+
 /** The end goes the long way when the short one fails. */
 const { finish } = proxyLocalActivities<RunActivities>({
   startToCloseTimeout: '10 seconds',
   retry: { initialInterval: 50, maximumInterval: '1 second', maximumAttempts: 5 },
 });
 
+const eventsSignal = defineSignal<[DeliveredEvent[]]>(runSignals.events);
+
 export interface RunInput {
   workflowId: string;
   version: number;
   document: Document;
   input: Json;
+  /** After so many tasks and rounds another execution goes on. */
+  legTasks?: number;
+  /** What began it, unless somebody did by hand. */
+  trigger?: RunTrigger;
+  /** The run whose outcomes count until that step. */
+  rerun?: { runId: string; from: RerunFrom };
+  /** It begins paused. */
+  isPaused?: boolean;
+}
+
+/** What one execution of a run hands to the next. */
+export interface Carried {
+  frame: Packed['frame'];
+  recorder: RecorderState;
+  /** The run's beginning, in ms since 1970. */
+  startedAt: number;
+  executed: number;
+  isPaused: boolean;
+  inbox: InboxState;
+  waits: Waits;
+  /** How often each extension was applied. */
+  applied: [string, number][];
 }
 
 /**
  * One run of a workflow: its Temporal workflow id is the run's id. What people watch is a projection that the
- * run does not wait for, except for its end, which is readable before the run closes.
+ * run does not wait for, except for its end, which is readable before the run closes. A long run goes on in one
+ * execution after the other, each from where the one before stood.
  */
-export async function neosyntisRun({ document, input, workflowId, version }: RunInput): Promise<Json> {
-  const runId = workflowInfo().workflowId;
-  const startedAt = workflowInfo().startTime.toISOString();
-  const waits: Waits = { asked: {}, answers: {} };
+export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundles: Json[][]): Promise<Json> {
+  const { document, input, workflowId, version, legTasks, rerun, trigger } = about;
+  const { workflowId: runId, runId: execution, startTime } = workflowInfo();
+  const begun = new Date(carried?.startedAt ?? startTime);
+  const startedAt = begun.toISOString();
+  const inbox = createInbox(carried?.inbox);
+  // Before anything else: what was sent to the run before it began comes first of all.
+  setHandler(eventsSignal, inbox.receive);
+  const waits: Waits = carried?.waits ?? { asked: {}, answers: {} };
   takeAnswers(waits);
-  const engine = await jq();
   const inTurn = createTurns();
-  const recorder = createRecorder(runId, { quick: inTurn(quick.tell), patient: project });
-  recorder.run({ status: 'running', startedAt });
+  const projectors = {
+    quick: inTurn(quick.tell),
+    patient: project,
+    keep: createKeeper({ quick: inTurn(brief.keepValue), patient: keepValue }),
+  };
+  const recorder = createRecorder(runId, projectors, carried?.recorder);
+  if (!carried) recorder.run({ status: 'running', startedAt });
+  const leg = createLeg({ tasks: legTasks, isPaused: carried?.isPaused ?? false });
+  const tellStatus = (status: 'running' | 'waiting' | 'paused') => {
+    recorder.run({ status, startedAt });
+    recorder.flush();
+  };
+  const standing = createStanding(tellStatus, leg.isPaused);
+  const pause = acceptPauses(leg, () => tellStatus(leg.isPaused() ? 'paused' : standing.status()));
+  if (!carried && about.isPaused) pause();
+  const engine = await jq();
   const budget = createBudget(() => recorder.flush());
   const evaluateGuarded = inTurn(local.evaluateGuarded);
   const guarded = ({ source, input, variables }: GuardedExpression) =>
     evaluateGuarded(source, input, variables);
-  const presence = createPresence(recorder, startedAt);
-  const activities = {
+  const written = asItRuns(document);
+  const approvals = {
     askPeople: inTurn(local.askPeople),
     noteAnswer: inTurn(local.noteAnswer),
     closeApproval: inTurn(local.closeApproval),
   };
+  const checkGuarded = inTurn(local.checkGuarded);
   const run: RunContext = {
     runId,
     recorder,
     evaluator: createEvaluator({ engine, guarded, budget }),
+    checkSchema: createSchemaChecker({
+      check: ({ schema, value }) => checkGuarded(schema as Json, value), // definitions are JSON
+      budget,
+    }),
     budget,
-    visits: new Map(),
+    leg,
+    events: {
+      inbox,
+      emit: inTurn(local.emitEvent),
+      begin: inTurn(local.beginListening),
+      end: inTurn(local.endListening),
+    },
+    standing,
     code: createCodeRunner(createPlacer(inTurn(local.place)), inTurn(local.grantSecrets)),
     callVerb: createVerbCaller(runId, recorder, inTurn),
-    questions: createQuestions({ waits, activities, presence, recorder }),
-    presence,
-    metadata: document.document.metadata,
+    child: createChildRunner(runId, inTurn(local.createChild), budget),
+    questions: createQuestions({ waits, activities: approvals, leg, standing, recorder }),
+    metadata: written.document.metadata,
     context: null,
     constants: {
       workflow: {
         id: runId,
         definition: document as unknown as Json,
         input,
-        startedAt: dateTime(workflowInfo().startTime),
+        startedAt: dateTime(begun),
       }, // a document is JSON
-      runtime: { name: 'vareon', version: '1', metadata: { workflow_id: workflowId, version } },
+      runtime: {
+        name: 'vareon',
+        version: '1',
+        metadata: { workflow_id: workflowId, version, ...scheduled(trigger) },
+      },
     },
-    executed: 0,
+    extensions: extensionsOf(written.use),
+    applied: new Map(carried?.applied),
+    executed: carried?.executed ?? 0,
     tasks: { list: runList, task: runTask },
   };
   try {
-    const written = asItRuns(document);
-    const output = await within(timeoutMs(written), () => runDocument(run, written, input));
-    recorder.finished();
-    await close(run, inTurn, { status: 'completed', startedAt, output });
-    return output;
+    if (rerun)
+      run.reuse = await loadReuse(
+        { reusable: inTurn(local.reusable), reusedValues: inTurn(local.reusedValues) },
+        rerun,
+        budget,
+      );
+    let frame = carried && unpack({ frame: carried.frame, bundles });
+    for (;;) {
+      const ended = await inLegs(() => runDocument(run, written, input, begun.getTime(), frame));
+      if ('output' in ended) {
+        recorder.finished();
+        await close(run, inTurn, { status: 'completed', startedAt, output: ended.output });
+        return ended.output;
+      }
+      const recorded = await recorder.settle();
+      frame = ended.frame;
+      // A run that was cancelled meanwhile goes on here: each branch ends as soon as it is taken up.
+      if (CancellationScope.current().consideredCancelled) continue;
+      const { frame: packed, bundles: values } = pack(frame);
+      const next = {
+        frame: packed,
+        recorder: { ...recorded, continues: execution },
+        startedAt: begun.getTime(),
+        executed: run.executed,
+        isPaused: run.leg.isPaused(),
+        inbox: inbox.state,
+        waits,
+        applied: [...run.applied],
+      };
+      await continueAsNew<typeof neosyntisRun>(about, next, ...values);
+    }
   } catch (error) {
     if (isCancellation(error)) await close(run, inTurn, { status: 'cancelled', startedAt });
     if (!(error instanceof TaskFailure)) throw error;
@@ -126,26 +239,68 @@ export async function neosyntisRun({ document, input, workflowId, version }: Run
   }
 }
 
-async function runDocument(run: RunContext, document: Document, raw: Json): Promise<Json> {
+/** What a run can read of the schedule that began it. */
+const scheduled = (trigger: RunTrigger | undefined) =>
+  trigger?.kind === 'schedule'
+    ? { schedule: { id: trigger.schedule_id ?? '', nominal_time: trigger.at } }
+    : {};
+
+/** What the work puts out, or where it stands when it is to go on in another execution. */
+async function inLegs(work: () => Promise<Json>): Promise<{ output: Json } | { frame: Frame }> {
+  try {
+    return { output: await work() };
+  } catch (error) {
+    if (!(error instanceof Unwound) || !error.frame) throw error;
+    return { frame: error.frame };
+  }
+}
+
+async function runDocument(
+  run: RunContext,
+  document: Document,
+  raw: Json,
+  startedAt: number,
+  frame: Frame | undefined,
+): Promise<Json> {
+  run.context = valueIn(frame, 'context') ?? null;
+  return framed(
+    () => within(timeoutMs(document), () => runWhole(run, document, raw, frame), startedAt),
+    (inside) => ({ ...(inside ?? { state: {} }), values: { ...inside?.values, context: run.context } }),
+  );
+}
+
+async function runWhole(run: RunContext, document: Document, raw: Json, frame: Frame | undefined) {
   const { evaluator, constants } = run;
-  const input =
-    document.input?.from === undefined ? raw : await evaluator.shape(document.input.from, raw, constants);
+  const shaped = async () => {
+    await run.checkSchema(document.input?.schema, raw, 'input');
+    return document.input?.from === undefined ? raw : evaluator.shape(document.input.from, raw, constants);
+  };
+  const input = frame ? (valueIn(frame, 'input') ?? null) : await shaped();
   const whole = {
     pointer: '/do',
     iteration: [],
     attempts: [],
+    around: [],
     variables: {},
     from: 0,
     span: 1,
   };
-  const { output } = await run.tasks.list(run, document.do, input, whole);
-  if (document.output?.as === undefined) return output;
-  return evaluator.shape(document.output.as, output, { ...constants, context: run.context });
+  const { output } = await framed(
+    () => run.tasks.list(run, document.do, input, whole, frame?.inside),
+    (inside) => ({ state: {}, values: { input }, inside }),
+  );
+  const put =
+    document.output?.as === undefined
+      ? output
+      : await evaluator.shape(document.output.as, output, { ...constants, context: run.context });
+  await run.checkSchema(document.output?.schema, put, 'output');
+  return put;
 }
 
 /** Makes the end readable, also while the run is being cancelled. */
 const close = (run: RunContext, inTurn: InTurn, end: RunChange) =>
   CancellationScope.nonCancellable(async () => {
+    run.leg.end();
     run.recorder.run({ ...end, endedAt: new Date().toISOString() });
     const { last, logged } = await run.recorder.drain();
     try {

@@ -1,9 +1,12 @@
 import type { Task } from '../../domain/neosyntis/dsl.ts';
+import { approvalWait } from '../../domain/neosyntis/verbs/approval-wait.ts';
 import type { TaskExecutor } from './engine/scope.ts';
 import { runCall } from './tasks/call.ts';
 import { runDo } from './tasks/do.ts';
+import { runEmit } from './tasks/emit.ts';
 import { runFor } from './tasks/for.ts';
 import { runFork } from './tasks/fork.ts';
+import { runListen } from './tasks/listen.ts';
 import { runRaise } from './tasks/raise.ts';
 import { runRun } from './tasks/run.ts';
 import { runSet } from './tasks/set.ts';
@@ -16,7 +19,9 @@ const kinds = {
   call: runCall,
   for: runFor,
   do: runDo,
+  emit: runEmit,
   fork: runFork,
+  listen: runListen,
   raise: runRaise,
   run: runRun,
   set: runSet,
@@ -31,6 +36,13 @@ const keywords = Object.keys(kinds) as Keyword[]; // the keys of `kinds`
 
 /** Each is called only with the tasks that have its keyword. */
 export const executors = kinds as unknown as Record<Keyword, TaskExecutor>;
+
+const leavable: ReadonlySet<Keyword> = new Set(['for', 'do', 'fork', 'listen', 'try', 'wait']);
+
+/** Whether the task has safe points inside, where a run may go on in another execution. */
+export const isLeavable = (task: Task): boolean =>
+  leavable.has(keywordOf(task)) ||
+  ('call' in task && (task.function !== undefined || task.call === approvalWait.name));
 
 export function keywordOf(task: Task): Keyword {
   const keyword = keywords.find((name) => name in task);

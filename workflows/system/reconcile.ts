@@ -1,14 +1,21 @@
 import { proxyActivities } from '@temporalio/workflow';
 import type { ReconcileActivities } from '../../activities/platform/system/reconcile.ts';
+import type { ScheduleActivities } from '../../activities/platform/system/schedules.ts';
 
 /** The next tick repeats what failed, so a failing pass is tried only a little. */
-const { reconcileRuns, reconcileLogs, reconcileAccounts, expireHosts, sendNotifications } =
-  proxyActivities<ReconcileActivities>({
-    startToCloseTimeout: '30 seconds',
-    // A worker that dies in a pass shall not hold up the next one.
-    heartbeatTimeout: '5 seconds',
-    retry: { maximumAttempts: 2, initialInterval: 500 },
-  });
+const {
+  reconcileRuns,
+  reconcileLogs,
+  reconcileAccounts,
+  reconcileSchedules,
+  expireHosts,
+  sendNotifications,
+} = proxyActivities<ReconcileActivities & Pick<ScheduleActivities, 'reconcileSchedules'>>({
+  startToCloseTimeout: '30 seconds',
+  // A worker that dies in a pass shall not hold up the next one.
+  heartbeatTimeout: '5 seconds',
+  retry: { maximumAttempts: 2, initialInterval: 500 },
+});
 
 /** One pass over what PostgreSQL believes and what Temporal and the hosts know; a schedule starts it. */
 export async function reconcile(): Promise<void> {
@@ -16,6 +23,7 @@ export async function reconcile(): Promise<void> {
     reconcileRuns(),
     reconcileLogs(),
     reconcileAccounts(),
+    reconcileSchedules(),
     expireHosts(),
     sendNotifications(),
   ]);

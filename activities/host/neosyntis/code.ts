@@ -2,6 +2,7 @@ import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activ
 import {
   type CodeResult,
   type CodeStep,
+  type ContainerStep,
   codeFailures,
   type LogChunk,
   type LogRange,
@@ -10,15 +11,25 @@ import {
   SUPERSEDED,
   stepId,
 } from '../../../domain/neosyntis/code.ts';
-import type { OutputPiece, Processes, ProcessResult, ProcessSpec } from '../../../drivers/processes/port.ts';
+import type { Containers } from '../../../drivers/containers/containers.ts';
+import type {
+  OutputPiece,
+  Processes,
+  RunOptions as ProcessOptions,
+  ProcessResult,
+  ProcessSpec,
+} from '../../../drivers/processes/port.ts';
 import type { Masker } from '../../../drivers/secrets/mask.ts';
 import { maskedFailure } from '../../masked-failure.ts';
+import { queuedMs } from '../../queued.ts';
 import { resultOf } from './code-result.ts';
 import { createHolds, type HoldsOptions, type RunOptions } from './holds.ts';
 import type { StepOpener } from './sealed-step.ts';
 
 export interface CodeDeps extends HoldsOptions {
   processes: Processes;
+  /** Nothing on a host without docker and podman. */
+  containers?: Pick<Containers, 'run'> | undefined;
   hostName: string;
   /** Of the lease that this process holds on the host's name. */
   generation?: number;
@@ -47,10 +58,13 @@ const KILL_GRACE_MS = 2_000;
 const OUTPUT_LIMIT_BYTES = 10 * 1024 * 1024;
 const LOG_READ_BYTES = 256 * 1024;
 const PIECE_BYTES = 32 * 1024;
+/** Payloads go by reference from 256 KiB on. JSON has at most six times as many bytes as the text in it. */
+const ALIKE_FROM_BYTES = 240 * 1024;
 
 /** Code of users on this host. Not idempotent: callers set maximumAttempts to 1 and heartbeatTimeout to seconds. */
 export function createCodeActivities({
   processes,
+  containers,
   hostName,
   generation = 0,
   onSuperseded,
@@ -71,7 +85,9 @@ export function createCodeActivities({
   async function runCode(step: CodeStep): Promise<CodeResult> {
     refuseForSuccessor(step);
     if (Context.current().info.attempt > 1) throw ranBefore(step);
-    return answer(step, await holds.begin(step.step, (options) => runNow(step, options)));
+    const queued = queuedMs();
+    const result = answer(step, await holds.begin(step.step, (options) => runNow(step, options)));
+    return isAlike(result) ? result : { ...result, ...queued };
   }
 
   /** @throws when the step was placed with a later holder of this host's name. */
@@ -97,13 +113,24 @@ export function createCodeActivities({
     if ('problem' in opened) return { told: { ...opened.problem, host: hostName } };
     const { masker, release } = opened;
     try {
-      const spec = { ...specOf(opened.step), ...(masker ? { filter: masker.stream } : {}) };
-      return await toldOf(step, await processes.run(spec, { ...options, onOutput }), masker);
+      const around = { ...aroundOf(step), ...(masker ? { filter: masker.stream } : {}) };
+      return await toldOf(step, await start(opened.step, around, { ...options, onOutput }), masker);
     } catch (error) {
       throw masker ? maskedFailure(error, masker) : error;
     } finally {
       release();
     }
+  }
+
+  async function start(
+    step: CodeStep,
+    around: ReturnType<typeof aroundOf>,
+    options: ProcessOptions,
+  ): Promise<ProcessResult> {
+    if (step.kind !== 'container') return processes.run({ ...around, ...insideOf(step) }, options);
+    if (!containers)
+      throw ApplicationFailure.nonRetryable(`Host ${hostName} has no docker or podman any more.`);
+    return containers.run(step, around, options);
   }
 
   async function toldOf(step: CodeStep, result: ProcessResult, masker?: Masker): Promise<Ended> {
@@ -163,6 +190,11 @@ export function createCodeActivities({
   return { runCode, settleCode, readLog, held: holds.count };
 }
 
+/** One that goes by reference is kept once a run, however often it comes: nothing in it may differ each time. */
+const isAlike = (result: CodeResult): boolean =>
+  result.stdoutBytes + result.stderrBytes >= ALIKE_FROM_BYTES / 6 &&
+  Buffer.byteLength(JSON.stringify(result)) >= ALIKE_FROM_BYTES;
+
 /** Its streams were masked as they came; this is for what two of them make together, and for other texts. */
 const masked = (result: CodeResult, masker: Masker): CodeResult =>
   result.outcome === 'ok'
@@ -205,19 +237,24 @@ const chunkOf = (
   at: new Date().toISOString(),
 });
 
-const specOf = (step: CodeStep): ProcessSpec => ({
+const aroundOf = (step: CodeStep) => ({
   id: step.step,
-  ...programOf(step),
-  env: step.environment,
   platformEnv: { VAREON_RUN_ID: step.runId },
-  ...(step.stdin === undefined ? {} : { stdin: step.stdin }),
   timeoutMs: step.timeoutMs,
   killGraceMs: KILL_GRACE_MS,
   outputLimitBytes: OUTPUT_LIMIT_BYTES,
 });
 
+type Program = Exclude<CodeStep, ContainerStep>;
+
+const insideOf = (step: Program): Pick<ProcessSpec, 'argv' | 'files' | 'env' | 'stdin'> => ({
+  ...programOf(step),
+  env: step.environment,
+  ...(step.stdin === undefined ? {} : { stdin: step.stdin }),
+});
+
 /** Code is never put together with values: arguments stay arguments, `$1` in a shell, argv[2] in a script. */
-function programOf(step: CodeStep): Pick<ProcessSpec, 'argv' | 'files'> {
+function programOf(step: Program): Pick<ProcessSpec, 'argv' | 'files'> {
   if (step.kind === 'shell') return { argv: ['/bin/sh', '-c', step.command, 'sh', ...step.arguments] };
   // As .js without a package.json, Node tells by the syntax whether it is a module.
   const [program, file] =

@@ -7,3 +7,17 @@ export function derivedId(runId: string, name: string): string {
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70;
   return stringify(bytes);
 }
+
+/** The namespace of what ticks begin (RFC 9562, 5.5). */
+const TICKS = '6f1d3c1e-7a53-4f5e-9d6b-0c2f4f0a7b11';
+
+/** A UUIDv7 of a tick's nominal time, the same for the same schedule and time. */
+export function tickId(scheduleId: string, nominal: Date): string {
+  const bytes = parse(uuidv5(`${scheduleId} ${nominal.toISOString()}`, TICKS));
+  new DataView(bytes.buffer).setBigUint64(0, (BigInt(nominal.getTime()) << 16n) | lowBits(bytes));
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x70;
+  return stringify(bytes);
+}
+
+/** The 16 bits after the time of a UUIDv7. */
+const lowBits = (bytes: Uint8Array): bigint => BigInt(((bytes[6] ?? 0) << 8) | (bytes[7] ?? 0));

@@ -1,8 +1,9 @@
 import { type Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import { arrayFromPayloads, type Payload } from '@temporalio/common';
-import { type Projected, rebuildRun } from '../../../db/neosyntis/projection.ts';
+import { continueRun, type Projected, rebuildRun } from '../../../db/neosyntis/projection.ts';
+import { createRunIntents } from '../../../db/neosyntis/run-intents.ts';
 import type { Database } from '../../../db/orm.ts';
-import type { Change, ProjectionBatch } from '../../../domain/neosyntis/projection.ts';
+import type { ProjectionBatch } from '../../../domain/neosyntis/projection.ts';
 import type { Logger } from '../../../logs.ts';
 
 export interface Execution {
@@ -38,9 +39,12 @@ function batchOf({
 
 /**
  * Lets a run's row follow a reset in Temporal, which ends one execution and begins another that takes over the history
- * up to a point. The row becomes what that history says, and the run is open again.
+ * up to a point. The row becomes what that history says, with those of the executions that it continues, and the run
+ * is open again.
  */
 export function createResets({ database, client, decode, log }: ResetDeps) {
+  const intents = createRunIntents(database);
+
   /** What Temporal knows under a run's id now: the execution that counts. */
   async function current(runId: string): Promise<Execution | undefined> {
     try {
@@ -52,19 +56,41 @@ export function createResets({ database, client, decode, log }: ResetDeps) {
     }
   }
 
-  /** All changes that an execution has sent, or is sending, as its history has them. */
-  async function told(runId: string, execution: string): Promise<ProjectionBatch> {
-    const { events } = await client.workflow.getHandle(runId, execution).fetchHistory();
-    const changes: Change[] = [];
-    let progress = 0;
-    for (const event of events ?? []) {
-      const payloads = batchOf(event);
-      if (!payloads) continue;
-      const [batch] = await decoded(payloads);
-      changes.splice(batch.from - 1, changes.length, ...batch.changes);
-      progress = batch.progress;
+  /** An execution and those before it which it continues, latest first, as far back as Temporal knows them. */
+  async function* way(workflowId: string, execution: string): AsyncGenerator<string> {
+    for (let runId: string | undefined = execution; runId; runId = await before(workflowId, runId))
+      yield runId;
+  }
+
+  /** The execution that this one continues. */
+  async function before(workflowId: string, runId: string): Promise<string | undefined> {
+    const { history } = await client.workflowService.getWorkflowExecutionHistory({
+      namespace: client.options.namespace,
+      execution: { workflowId, runId },
+      maximumPageSize: 1,
+    });
+    const [started] = history?.events ?? [];
+    return started?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId ?? undefined;
+  }
+
+  /** All changes that a run has sent, or is sending, as the histories have them. */
+  async function told(runId: string, executions: string[]): Promise<ProjectionBatch> {
+    const all: ProjectionBatch = { runId, from: 1, changes: [], progress: 0 };
+    let isFirst = true;
+    for (const execution of executions) {
+      const { events } = await client.workflow.getHandle(runId, execution).fetchHistory();
+      for (const event of events ?? []) {
+        const payloads = batchOf(event);
+        if (!payloads) continue;
+        const [batch] = await decoded(payloads);
+        // What was told before the oldest history that there is stays as it is.
+        if (isFirst) all.from = batch.from;
+        isFirst = false;
+        all.changes.splice(batch.from - all.from, all.changes.length, ...batch.changes);
+        all.progress = batch.progress;
+      }
     }
-    return { runId, from: 1, changes, progress };
+    return all;
   }
 
   async function decoded(payloads: Payload[]): Promise<[ProjectionBatch]> {
@@ -76,10 +102,23 @@ export function createResets({ database, client, decode, log }: ResetDeps) {
 
   return {
     current,
-    /** @returns what to publish. */
+    /**
+     * Makes the row tell of this execution: a long run goes on in one after the other, and there is nothing to do but
+     * to say so; otherwise there was a reset.
+     * @returns what to publish.
+     */
     async follow(runId: string, execution: string): Promise<Projected> {
+      const known = await intents.execution(runId);
+      const executions: string[] = [];
+      for await (const one of way(runId, execution)) {
+        if (one === known) {
+          await continueRun(database, runId, { from: one, to: execution });
+          return { frames: [], events: [] };
+        }
+        executions.unshift(one);
+      }
       log.warn({ runId, execution }, 'the run was reset in Temporal; its row follows');
-      const batch = await told(runId, execution);
+      const batch = await told(runId, executions);
       // The history up to a reset may be older than what the run said first.
       if (batch.changes.length === 0) batch.changes.push({ run: { status: 'running' } });
       return rebuildRun(database, batch, execution);

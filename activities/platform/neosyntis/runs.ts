@@ -3,12 +3,14 @@ import { expectLogs, missingLogs, openLogs } from '../../../db/myntrix/logs.ts';
 import { applyProjection, type Projected } from '../../../db/neosyntis/projection.ts';
 import type { Database } from '../../../db/orm.ts';
 import type { HostGrantRepository } from '../../../db/system/host-grants.ts';
-import type { GuardedExpression, GuardedResult } from '../../../domain/neosyntis/guarded.ts';
+import type { CheckResult, GuardedExpression, GuardedResult } from '../../../domain/neosyntis/guarded.ts';
 import type { ProjectionBatch, StepChange } from '../../../domain/neosyntis/projection.ts';
 import type { Placement, Wanted } from '../../../domain/system/placement.ts';
+import type { Json } from '../../../domain/wire.ts';
 import { createNews } from '../../../drivers/bus/news.ts';
 import type { Bus } from '../../../drivers/bus/port.ts';
 import type { GuardedEvaluator } from '../../../drivers/expressions/guarded.ts';
+import type { Payloads } from '../../../drivers/payloads/converter.ts';
 import { waitUntil } from '../../wait-until.ts';
 import { createLogRequests } from './log-requests.ts';
 import { createPlace } from './place.ts';
@@ -22,6 +24,9 @@ export interface RunActivityDeps {
   resets: Resets;
   /** Runs the steps of those who name no host. */
   defaultHost: string;
+  keep: Payloads['keep'];
+  /** Sends the lifecycle events of a run that are due. */
+  sendLifecycle(runId: string): Promise<void>;
 }
 
 /** How long a run's end waits for the last lines of its steps. */
@@ -36,10 +41,14 @@ export interface PlacedStep {
 
 /** What a run asks of the platform. All are idempotent. */
 export function createRunActivities(deps: RunActivityDeps) {
-  const { database, bus, hostGrants, guarded, resets, defaultHost } = deps;
+  const { database, bus, hostGrants, guarded, resets, defaultHost, keep } = deps;
   const ask = createLogRequests(bus);
   /** Frames go out after the commit; one that is lost is seen by its number and read from the database. */
-  const publish = createNews(bus).run;
+  const news = createNews(bus);
+  function publish(runId: string, made: Projected): void {
+    news.run(runId, made);
+    if (made.lifecycle) void deps.sendLifecycle(runId);
+  }
   const place = createPlace({ hostGrants, defaultHost });
 
   async function project(batch: ProjectionBatch): Promise<void> {
@@ -99,6 +108,15 @@ export function createRunActivities(deps: RunActivityDeps) {
       publish(batch.runId, await applied(batch));
     },
 
+    /** Keeps a value of the run that is too large for a row, and gives its name. */
+    keepValue(value: Json): Promise<string> {
+      const { workflowExecution, namespace } = activityInfo();
+      return keep(value, {
+        namespace: namespace ?? 'default',
+        workflowId: workflowExecution?.workflowId ?? '',
+      });
+    },
+
     /** The host for a step of a run, or why there is none now. */
     async place(runId: string, wanted: Wanted, step?: PlacedStep): Promise<Placement> {
       const placement = await place(runId, wanted);
@@ -114,6 +132,9 @@ export function createRunActivities(deps: RunActivityDeps) {
       variables: GuardedExpression['variables'],
     ): Promise<GuardedResult> =>
       guarded.evaluate({ source, input, variables }, Context.current().cancellationSignal),
+
+    checkGuarded: (schema: Json, value: Json): Promise<CheckResult> =>
+      guarded.check({ schema, value }, Context.current().cancellationSignal),
   };
 }
 

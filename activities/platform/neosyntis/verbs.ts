@@ -2,8 +2,9 @@ import { ApplicationFailure } from '@temporalio/activity';
 import type { ProjectionBatch } from '../../../domain/neosyntis/projection.ts';
 import type { Sealed } from '../../../domain/neosyntis/sealed.ts';
 import { verbProblem } from '../../../domain/neosyntis/verb-arguments.ts';
-import { verbs } from '../../../domain/neosyntis/verbs.ts';
+import { activityVerbs } from '../../../domain/neosyntis/verbs.ts';
 import type { Json } from '../../../domain/wire.ts';
+import { queuedMs } from '../../queued.ts';
 
 export interface VerbCall {
   runId: string;
@@ -18,8 +19,18 @@ export interface VerbCall {
   news?: ProjectionBatch;
   /** Of one attempt; verbs of the outbound queue keep to it. */
   timeoutMs: number;
+  /** It is only to find out what it is about to do. */
+  prepares?: true;
+  /** What it found out. */
+  prepared?: Json;
   /** Expressions on secrets, to be evaluated here. */
   sealed?: Sealed;
+}
+
+/** What a verb put out, and how long this call was in its queue, when that is known. */
+export interface VerbResult {
+  output: Json;
+  queueMs?: number;
 }
 
 /** What a verb does; it is called again after a crash only when the registry says that it is idempotent. */
@@ -38,8 +49,9 @@ export function createVerbActivities(
   { opened, tell }: VerbDeps,
 ) {
   return {
-    async callVerb({ news, ...call }: VerbCall): Promise<Json> {
-      const verb = verbs.get(call.verb);
+    async callVerb({ news, ...call }: VerbCall): Promise<VerbResult> {
+      const queued = queuedMs();
+      const verb = activityVerbs.get(call.verb);
       const implementation = implementations[call.verb];
       if (!verb || !implementation)
         throw ApplicationFailure.nonRetryable(`This worker has no verb "${call.verb}".`, 'configuration');
@@ -50,7 +62,7 @@ export function createVerbActivities(
           if (problem) throw ApplicationFailure.nonRetryable(`${call.verb}: ${problem}`, 'invalid');
           return implementation({ ...plain, args });
         });
-      return meanwhile(() => news && tell(news), work);
+      return { output: await meanwhile(() => news && tell(news), work), ...queued };
     },
   };
 }

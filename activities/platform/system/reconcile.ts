@@ -1,11 +1,12 @@
 import { Context, heartbeat } from '@temporalio/activity';
-import type { Client } from '@temporalio/client';
+import { type Client, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { missingLogs } from '../../../db/myntrix/logs.ts';
 import { unstartedBulks } from '../../../db/neosyntis/bulk.ts';
 import { applyWhole } from '../../../db/neosyntis/projection.ts';
 import { createRunIntents, type OpenRun } from '../../../db/neosyntis/run-intents.ts';
 import type { Database } from '../../../db/orm.ts';
 import type { HostRepository } from '../../../db/system/hosts.ts';
+import { runUpdates } from '../../../domain/names.ts';
 import { standardProblem } from '../../../domain/neosyntis/problems.ts';
 import type { RunChange } from '../../../domain/neosyntis/projection.ts';
 import { createNews } from '../../../drivers/bus/news.ts';
@@ -25,6 +26,8 @@ export interface ReconcileDeps {
   startRun(runId: string): Promise<void>;
   startCancels(jobId: string): Promise<void>;
   reconcileAccounts(): Promise<void>;
+  /** Sends runs the events that they were never sent. */
+  reconcileEvents(): Promise<void>;
   /** Tells people of runs. */
   sendNotifications(): Promise<void>;
   log: Logger;
@@ -36,6 +39,9 @@ const LOGS_WITHIN_MS = 10_000;
 /** A row that was written this long ago and is not known to Temporal was never started. */
 const NEVER_STARTED_AFTER_MS = 3_000;
 const HOST_GONE_AFTER_MS = 12_000;
+
+/** A worker that computes takes an update late; the next pass asks again. */
+const STEERED_WITHIN_MS = 1_000;
 
 const HEARTBEAT_MS = 1_000;
 
@@ -51,12 +57,27 @@ export function createReconcileActivities(deps: ReconcileDeps) {
   /** A run whose row is open and that Temporal does not list as running. */
   async function reconcileOpen(run: OpenRun): Promise<void> {
     const found = await resets.current(run.id);
+    if (found === undefined && run.status === 'pending' && run.parent === 'open') return; // it starts it
+    if (found === undefined && run.status === 'pending' && run.parent === 'ended')
+      return close(run, found, { status: 'cancelled' });
     if (found === undefined && run.status === 'pending') {
       log.warn({ runId: run.id }, 'starting a run that was never started');
       return deps.startRun(run.id);
     }
     const end = await endOf(client, run.id, found);
     if (end) await close(run, found, end);
+  }
+
+  /** Somebody asked for a pause or its end, and the word did not arrive; a run that is so already writes nothing. */
+  async function steer({ id, pauseWanted }: OpenRun): Promise<void> {
+    try {
+      await client.withDeadline(Date.now() + STEERED_WITHIN_MS, () =>
+        client.workflow.getHandle(id).executeUpdate(pauseWanted ? runUpdates.pause : runUpdates.resume),
+      );
+    } catch (error) {
+      if (error instanceof WorkflowNotFoundError || error instanceof WorkflowUpdateFailedError) return;
+      throw error;
+    }
   }
 
   async function close(run: OpenRun, found: Execution | undefined, end: RunChange): Promise<void> {
@@ -115,9 +136,12 @@ export function createReconcileActivities(deps: ReconcileDeps) {
         if (execution === undefined) await separately(run.id, () => reconcileOpen(run));
         else if (run.execution !== null && run.execution !== execution)
           await separately(run.id, () => followReset(run));
+        if (execution !== undefined && isUnsteered(run)) await separately(run.id, () => steer(run));
       }
       for (const run of await intents.endedAmong([...running.keys()], LISTED_FOR_MS))
         if (run.execution !== running.get(run.id)) await separately(run.id, () => followReset(run));
+      // Those that were started just now are sent what waited for them.
+      await deps.reconcileEvents();
     }),
 
     /** Asks hosts again for what their steps printed and never arrived. */
@@ -157,6 +181,9 @@ const beating = (work: () => Promise<void>) => async (): Promise<void> => {
     clearInterval(beat);
   }
 };
+
+const isUnsteered = ({ status, pauseWanted }: OpenRun) =>
+  pauseWanted !== null && pauseWanted !== (status === 'paused');
 
 const isReset = (run: OpenRun, found: Execution | undefined): found is Execution =>
   found !== undefined && run.execution !== null && run.execution !== found.id;

@@ -2,6 +2,7 @@ import { Context } from '@temporalio/activity';
 import {
   pruneFrames,
   pruneFramesOfRuns,
+  pruneInbox,
   pruneRuns,
   pruneWorkflows,
 } from '../../../db/neosyntis/retention.ts';
@@ -38,6 +39,7 @@ export function createRetentionActivities({ database, policy, removeBlobs, log }
   const when = (days: number, ...tasks: Task[]): Task[] => (days > 0 ? tasks : []);
   const tasks: Task[] = [
     { what: 'idempotency_keys', work: pruneIdempotencyKeys },
+    { what: 'inbox', work: pruneInbox },
     ...when(eventsDays, { what: 'events', work: (tx) => pruneEvents(tx, eventsDays) }),
     ...when(auditDays, { what: 'audit', work: (tx) => pruneAudit(tx, auditDays) }),
     ...when(logsDays, { what: 'frames', work: (tx) => pruneFrames(tx, logsDays) }),

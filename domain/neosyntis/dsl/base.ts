@@ -3,6 +3,7 @@ import type { TaskList } from '../dsl.ts';
 import { durationMs } from '../duration.ts';
 import { isObject } from '../json.ts';
 import { secretMentions } from '../sealed.ts';
+import { DataSchema, dataSchemaProblems } from './data-schema.ts';
 import type { ExpressionField, KindProblem } from './kind.ts';
 
 /** A nested list of tasks: its items are checked one by one, each by the schema of its own keyword. */
@@ -18,13 +19,13 @@ const transformation = (description: string) => Type.Union([expression(descripti
 
 /** `input` of a task or of the document. */
 export const Input = Type.Object(
-  { from: Type.Optional(transformation('Shapes the raw input')) },
+  { schema: Type.Optional(DataSchema), from: Type.Optional(transformation('Shapes the raw input')) },
   { additionalProperties: false },
 );
 
 /** `output` of a task or of the document. */
 export const Output = Type.Object(
-  { as: Type.Optional(transformation('Shapes the raw output')) },
+  { schema: Type.Optional(DataSchema), as: Type.Optional(transformation('Shapes the raw output')) },
   { additionalProperties: false },
 );
 
@@ -47,8 +48,9 @@ export function durationProblem(value: unknown): string | undefined {
 /** A time limit. */
 export const Timeout = Type.Object({ after: DurationOrText }, { additionalProperties: false });
 
-const Export = Type.Object(
-  { as: Type.Optional(transformation('The new $context')) },
+/** `export` of a task. */
+export const Export = Type.Object(
+  { schema: Type.Optional(DataSchema), as: Type.Optional(transformation('The new $context')) },
   { additionalProperties: false },
 );
 
@@ -89,11 +91,7 @@ export function refusedFields(task: Record<string, unknown>): KindProblem[] {
         below,
         message: 'uses `$secrets`, which is not available in metadata: it is not evaluated',
       });
-  for (const field of Object.keys(transformations)) {
-    const value = task[field];
-    if (isObject(value) && Object.hasOwn(value, 'schema'))
-      found.push({ path: [field, 'schema'], message: `\`${field}.schema\` is not supported yet` });
-  }
+  found.push(...dataSchemaProblems(task, Object.keys(transformations)));
   return found;
 }
 

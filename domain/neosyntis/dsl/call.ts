@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import type { TaskItem } from '../dsl.ts';
 import { show } from '../json.ts';
 import { nearest } from '../nearest.ts';
 import { secretMentions } from '../sealed.ts';
@@ -7,12 +8,16 @@ import type { Verb } from '../verbs.ts';
 import { base } from './base.ts';
 import type { KindProblem, TaskKind } from './kind.ts';
 import { metadataProblems } from './placing.ts';
+import { standardCalls } from './standard-calls.ts';
 
 export const CallTask = Type.Object(
   {
     ...base,
     call: Type.String({ minLength: 1, maxLength: 200 }),
     with: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
+    function: Type.Optional(
+      Type.Unsafe<TaskItem>(Type.Unknown({ description: 'Of `use`, once it is written out' })),
+    ),
   },
   { additionalProperties: false },
 );
@@ -21,8 +26,13 @@ export const callKind: TaskKind<typeof CallTask> = {
   keyword: 'call',
   schema: CallTask,
   children: () => [],
-  expressions: (task) => [{ path: ['with'], value: task.with, bare: false, secrets: true }],
-  check(task, { verbs }) {
+  called: (task) => task.function && { path: ['function'], item: task.function },
+  // A function's arguments are its input, which is kept.
+  expressions: (task) => [
+    { path: ['with'], value: task.with, bare: false, secrets: task.function === undefined },
+  ],
+  check(task, { verbs, functions = [] }) {
+    if (task.function) return [];
     const verb = verbs.get(task.call);
     if (verb)
       return [
@@ -42,16 +52,21 @@ export const callKind: TaskKind<typeof CallTask> = {
           message: `\`call: ${task.call}\` is not supported yet; supported verbs are ${[...verbs.keys()].join(', ')}`,
         },
       ];
+    const elsewhere = /^https?:\/\//i.test(task.call)
+      ? 'a function by its URL'
+      : /^[^@]+@[^@]+$/.test(task.call)
+        ? "a catalog's function"
+        : undefined;
+    if (elsewhere)
+      return [{ path, message: `${elsewhere} is not supported yet; put it in \`use.functions\`` }];
     return [
       {
         path,
-        message: `${show(task.call)} is not a verb; nearest: ${nearest(task.call, verbs.keys()).join(', ')}`,
+        message: `${show(task.call)} is not a verb${functions.length > 0 ? ' or function' : ''}; nearest: ${nearest(task.call, [...functions, ...verbs.keys()]).join(', ')}`,
       },
     ];
   },
 };
-
-const standardCalls = ['openapi', 'grpc', 'asyncapi', 'a2a', 'mcp'];
 
 /** Some arguments are kept or shown as they are. */
 const misplacedSecrets = ({ name, secretsIn }: Verb, given: Record<string, unknown>): KindProblem[] =>

@@ -23,6 +23,7 @@ export interface Findings {
 
 interface Scope {
   verbs: Verbs;
+  functions?: readonly string[];
   depth: number;
   variables: readonly string[];
   /** Where flow directives may lead. */
@@ -130,10 +131,19 @@ function checkKind(
   }
   checkTargets(kind, task, path, findings, scope, whole);
   collect(findings.expressions, baseExpressions(task), path, scope.variables);
+  const { verbs, functions = [] } = scope;
+  const below = { verbs, functions, depth: scope.depth + 1 };
+  const called = whole ? kind.called?.(task) : undefined;
+  if (called) {
+    findings.tasks += 1;
+    const own = { ...below, variables: [], parallel: false, names: [] };
+    if (below.depth <= maxNesting && findings.tasks <= maxTasks)
+      for (const [name, inner] of Object.entries(called.item))
+        checkTask(inner, pointer(path, ...called.path, name), findings, own);
+  }
   for (const child of childrenOf(kind, task, whole))
     checkTasks(child.tasks, pointer(path, ...child.path), findings, {
-      verbs: scope.verbs,
-      depth: scope.depth + 1,
+      ...below,
       variables: [...scope.variables, ...(child.variables ?? [])],
       parallel: child.parallel ?? false,
     });

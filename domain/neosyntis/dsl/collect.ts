@@ -9,6 +9,8 @@ export interface Expression {
   variables: readonly string[];
   /** Whether it may use `$secrets`. */
   secrets: boolean;
+  /** It is a regular expression. */
+  pattern?: boolean;
 }
 
 /** Adds the expressions of these fields, at any depth of their values. */
@@ -30,7 +32,9 @@ export function collect(
     };
     const path = pointer(root, ...field.path);
     if (field.value === '') continue; // the schemas refuse it
-    if (field.bare && typeof field.value === 'string')
+    if (field.pattern && typeof field.value === 'string')
+      found.push({ path, source: field.value, variables: [], secrets: false, pattern: true });
+    else if (field.bare && typeof field.value === 'string')
       found.push({ path, source: expressionSource(field.value), variables: scope, secrets });
     else visit(field.value, path);
   }

@@ -1,5 +1,5 @@
 import type { Static, TSchema } from 'typebox';
-import type { TaskList } from '../dsl.ts';
+import type { TaskItem, TaskList } from '../dsl.ts';
 import type { Verbs } from '../verbs.ts';
 
 /** Keys and positions below the task. */
@@ -23,6 +23,8 @@ export interface ExpressionField {
   /** Its expressions may use `$secrets`: an activity evaluates them. */
   secrets?: boolean;
   variables?: string[];
+  /** It is a regular expression, not one of jq. */
+  pattern?: boolean;
 }
 
 export interface KindProblem {
@@ -36,6 +38,8 @@ export interface KindProblem {
 
 export interface CheckContext {
   verbs: Verbs;
+  /** Names of functions that a call may have meant. */
+  functions?: readonly string[];
 }
 
 /** One kind of task. A new kind is one more file with one of these, and its line in `kinds.ts`. */
@@ -45,6 +49,8 @@ export interface TaskKind<Schema extends TSchema = TSchema> {
   schema: Schema;
   /** Nested lists of tasks. */
   children(task: Static<Schema>): Children[];
+  /** The function that it calls: its expressions see no variables of the tasks around. */
+  called?(task: Static<Schema>): { path: Path; item: TaskItem } | undefined;
   /** The fields of its own that are evaluated; those that every task has are known. */
   expressions(task: Static<Schema>): ExpressionField[];
   /** Flow directives besides the task's `then`. */

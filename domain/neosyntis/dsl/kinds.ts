@@ -1,9 +1,11 @@
 import type { Task } from '../dsl.ts';
 import { callKind } from './call.ts';
 import { doKind } from './do.ts';
+import { emitKind } from './emit.ts';
 import { forKind } from './for.ts';
 import { forkKind } from './fork.ts';
 import type { TaskKind } from './kind.ts';
+import { listenKind } from './listen.ts';
 import { raiseKind } from './raise.ts';
 import { runKind } from './run.ts';
 import { setKind } from './set.ts';
@@ -14,8 +16,10 @@ import { waitKind } from './wait.ts';
 const list: TaskKind[] = [
   callKind,
   doKind,
+  emitKind,
   forKind,
   forkKind,
+  listenKind,
   raiseKind,
   runKind,
   setKind,
@@ -28,7 +32,7 @@ const list: TaskKind[] = [
 export const kinds: ReadonlyMap<string, TaskKind> = new Map(list.map((kind) => [kind.keyword, kind]));
 
 /** Kinds of task that the specification has and we do not have yet. */
-export const refusedKinds: readonly string[] = ['emit', 'listen'];
+export const refusedKinds: readonly string[] = [];
 
 /** The keywords that say what a task is; `do` belongs to `for` where both are. */
 export function keywordsOf(task: object): string[] {

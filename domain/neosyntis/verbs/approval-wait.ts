@@ -6,6 +6,7 @@ import { DurationOrText, durationProblem } from '../dsl/base.ts';
 import { durationMs } from '../duration.ts';
 import { isExpression } from '../expressions.ts';
 import { isObject, show } from '../json.ts';
+import { jsonSchemaProblems } from '../json-schema.ts';
 import { secretMentions } from '../sealed.ts';
 import type { Verb } from '../verbs.ts';
 import { notifyEmail } from './notify-email.ts';
@@ -68,9 +69,9 @@ function schemaProblems(schema: unknown): InputProblem[] {
   if (typeof schema !== 'boolean' && !isObject(schema))
     return add(`must be a JSON Schema, an object or true or false, found ${show(schema)}`);
   const { length } = JSON.stringify(schema);
-  return length > APPROVAL_LIMIT_BYTES / 2
-    ? add(`has ${length} characters of JSON; ${APPROVAL_LIMIT_BYTES / 2} is the limit`)
-    : [];
+  if (length > APPROVAL_LIMIT_BYTES / 2)
+    return add(`has ${length} characters of JSON; ${APPROVAL_LIMIT_BYTES / 2} is the limit`);
+  return jsonSchemaProblems(schema).map(({ path, message }) => ({ path: `/schema${path}`, message }));
 }
 
 function remindProblems(remind: Record<string, unknown>): InputProblem[] {

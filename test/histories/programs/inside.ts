@@ -3,6 +3,42 @@ import { type Program, raise } from './program.ts';
 /** What runs inside the workflow alone. */
 export const inside: Program[] = [
   {
+    name: 'schemas',
+    document: { input: { schema: { document: { type: 'object' } } } },
+    input: { n: 1 },
+    steps: [
+      {
+        fits: { set: { n: 1 }, output: { schema: { document: { properties: { n: { type: 'number' } } } } } },
+      },
+      {
+        not: { set: { n: 'x' }, output: { schema: { document: { properties: { n: { type: 'number' } } } } } },
+      },
+    ],
+    ends: 'failed',
+  },
+  {
+    name: 'extensions',
+    document: {
+      use: {
+        extensions: [
+          {
+            watch: {
+              extend: 'set',
+              before: [{ see: { wait: { milliseconds: 5 } } }],
+              after: [{ saw: { do: [] } }],
+            },
+          },
+          { mock: { extend: 'call', before: [{ instead: { set: { n: 7 }, then: 'exit' } }] } },
+        ],
+      },
+    },
+    steps: [
+      { one: { set: { n: 1 } } },
+      { two: { call: 'http', with: { method: 'get', endpoint: 'https://example.org/' } } },
+    ],
+    ends: 'completed',
+  },
+  {
     name: 'plain',
     document: { input: { from: '{ n: .n }' }, output: { as: '{ result: ., last: $context.last }' } },
     input: { n: 4 },
@@ -78,6 +114,29 @@ export const inside: Program[] = [
           catch: { as: 'why', do: [{ say: { set: '${ $why.title }' } }] },
         },
       },
+    ],
+    ends: 'completed',
+  },
+  {
+    name: 'functions',
+    document: {
+      use: {
+        functions: {
+          double: { input: { from: '.n' }, set: '${ . * 2 }' },
+          both: {
+            fork: {
+              branches: [
+                { one: { call: 'double', with: { n: '${ .n }' } } },
+                { two: { call: 'double', with: { n: '${ [range(.n)] | add }' } } },
+              ],
+            },
+          },
+        },
+      },
+    },
+    steps: [
+      { loop: { for: { in: '[2, 3]' }, do: [{ all: { call: 'both', with: { n: '${ $item }' } } }] } },
+      { rest: { wait: 'PT0.05S' } },
     ],
     ends: 'completed',
   },

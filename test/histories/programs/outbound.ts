@@ -42,6 +42,28 @@ export const outbound = (origin: string): Program[] => {
       ends: 'completed',
     },
     {
+      name: 'openapi',
+      steps: [
+        {
+          thing: {
+            call: 'openapi',
+            with: {
+              document: { endpoint: `${origin}/openapi.json` },
+              operationId: 'getThing',
+              parameters: { id: 1 },
+            },
+          },
+        },
+        {
+          no: {
+            call: 'mcp',
+            with: { method: 'tools/list', transport: { http: { endpoint: `${origin}/missing` } } },
+          },
+        },
+      ],
+      ends: 'failed',
+    },
+    {
       name: 'outcome-unknown',
       steps: [
         {

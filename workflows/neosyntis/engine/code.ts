@@ -1,6 +1,7 @@
 import { sleep } from '@temporalio/workflow';
 import type { SecretActivities } from '../../../activities/platform/neosyntis/secrets.ts';
 import { type CodeStep, stepId } from '../../../domain/neosyntis/code.ts';
+import { standardProblem } from '../../../domain/neosyntis/problems.ts';
 import type { Wanted } from '../../../domain/system/placement.ts';
 import { type Lost, Refused, runCodeOn } from './code-activity.ts';
 import type { Place } from './place.ts';
@@ -14,8 +15,10 @@ export interface Placing {
   wanted: Wanted;
   /** The step may be given to a host again when one was lost with it. */
   moves: boolean;
-  /** Asked before each further attempt for its number. */
-  again(): number;
+  /** Asked before each further attempt for its number, with what became of the one before. */
+  again(lost: TaskFailure): number;
+  /** Told how long it waited for a host to be there. */
+  waited(ms: number): void;
 }
 
 export type CodeRunner = (step: Without<CodeStep>, placing: Placing) => Promise<Outcome>;
@@ -33,26 +36,29 @@ const REFUSED_PAUSE_MS = 500;
  * it may move, and then within its own time limit.
  */
 export function createCodeRunner(place: Place, grantSecrets: SecretActivities['grantSecrets']): CodeRunner {
-  return async (given, { wanted, moves, again }) => {
+  return async (given, { wanted, moves, again, waited }) => {
     const endsAt = Date.now() + given.timeoutMs;
     let { attempt } = given;
     for (let tries = 1, lost: Lost | undefined; ; tries++) {
       const leftMs = endsAt - Date.now();
       if (lost && (!moves || tries > MOST_ATTEMPTS || leftMs < 1_000)) throw unknown(lost, tries - 1);
-      if (lost) attempt = again();
+      if (lost) attempt = again(lossOf(lost));
       const timeoutMs = lost ? leftMs : given.timeoutMs;
-      const ended = await runOnce({ ...given, timeoutMs, attempt }, wanted, moves);
+      const ended = await runOnce({ ...given, timeoutMs, attempt }, { wanted, moves, waited });
       if (!('lostHost' in ended)) return ended;
       lost = ended;
     }
   };
 
   /** One attempt. A host whose name has another holder by now refuses and runs nothing: the step is placed anew. */
-  async function runOnce(given: Attempt, wanted: Wanted, moves: boolean): Promise<Outcome | Lost> {
+  async function runOnce(
+    given: Attempt,
+    { wanted, moves, waited }: Omit<Placing, 'again'>,
+  ): Promise<Outcome | Lost> {
     const { runId, path, iteration, attempt } = given;
     for (let refusals = 0; ; refusals++) {
       try {
-        return await runOn(await place(runId, wanted, { path, iteration, attempt }), given, moves);
+        return await runOn(await place(runId, wanted, { path, iteration, attempt }, waited), given, moves);
       } catch (error) {
         if (!(error instanceof Refused) || refusals === MOST_REFUSALS) throw error;
         await sleep(REFUSED_PAUSE_MS);
@@ -70,14 +76,24 @@ export function createCodeRunner(place: Place, grantSecrets: SecretActivities['g
     const step = stepId(runId, path, iteration, given.attempt);
     const result = await runCodeOn(host, { ...given, step, generation }, !moves);
     if ('lostHost' in result) return result;
-    const { stdoutBytes, stderrBytes } = result;
-    const logs = { host, stdoutBytes, stderrBytes };
+    const { queueMs, stdoutBytes, stderrBytes } = result;
+    const logs = { host, stdoutBytes, stderrBytes, ...(queueMs === undefined ? {} : { queueMs }) };
     if (result.outcome === 'problem') throw new TaskFailure(result.problem, false, logs);
     return { output: result.output, ...logs };
   }
 }
 
 type Attempt = Without<CodeStep>;
+
+const lossOf = ({ lostHost }: Lost): TaskFailure =>
+  new TaskFailure(
+    standardProblem(
+      'runtime',
+      `Host ${lostHost} stopped while the step ran. Whether it had its effect is unknown.`,
+    ),
+    true,
+    { host: lostHost },
+  );
 
 const unknown = ({ lostHost }: Lost, attempts: number): TaskFailure => {
   const tried = attempts === 1 ? '' : ` It was the last of ${attempts} attempts.`;

@@ -2,7 +2,6 @@ import {
   ActivityFailure,
   ApplicationFailure,
   CancellationScope,
-  condition,
   defineUpdate,
   isCancellation,
   setHandler,
@@ -16,9 +15,10 @@ import {
   NOT_OPEN,
   type Question,
 } from '../../../domain/neosyntis/approvals.ts';
-import type { Presence } from './presence.ts';
+import type { Leg } from './leg.ts';
 import { failure, type TaskFailure } from './problem.ts';
 import type { Recorder } from './recorder.ts';
+import type { Standing } from './standing.ts';
 
 /** Everything that a run remembers of what it asks: plain JSON, to be carried to where the run goes on. */
 export interface Waits {
@@ -63,10 +63,11 @@ export function createQuestions(deps: {
   waits: Waits;
   /** One after the other. */
   activities: ApprovalActivities;
-  presence: Presence;
+  leg: Pick<Leg, 'waitFor'>;
+  standing: Standing;
   recorder: Pick<Recorder, 'flush'>;
 }) {
-  const { waits, activities, presence, recorder } = deps;
+  const { waits, activities, leg, standing, recorder } = deps;
 
   async function write(question: Omit<Question, 'requestedAt'>): Promise<void> {
     if (waits.asked[question.id] !== undefined) return;
@@ -88,15 +89,27 @@ export function createQuestions(deps: {
     delete waits.answers[id];
   }
 
+  /** A safe point all the while: who asks again in the run's next execution waits for the same answer. */
+  async function waitFor(id: string): Promise<Answered> {
+    standing.leave();
+    try {
+      await leg.waitFor(() => waits.answers[id] !== undefined);
+    } finally {
+      standing.enter();
+    }
+    const answered = waits.answers[id];
+    if (!answered) throw new TypeError(`the answer ${id} is gone`);
+    standing.goesOn();
+    return answered;
+  }
+
   /** @throws TaskFailure when the question itself is wrong. */
   async function ask(question: Omit<Question, 'requestedAt'>): Promise<Answered> {
     const { id } = question;
     try {
       await write(question);
       recorder.flush();
-      await condition(() => waits.answers[id] !== undefined);
-      const answered = waits.answers[id];
-      if (!answered) throw new TypeError(`the answer ${id} is gone`);
+      const answered = await waitFor(id);
       await settle(id);
       return answered;
     } catch (error) {
@@ -110,7 +123,7 @@ export function createQuestions(deps: {
   }
 
   return {
-    ask: (question: Omit<Question, 'requestedAt'>) => presence.asking(() => ask(question)),
+    ask,
 
     /** An answer of nobody's, if nobody gave one: the time was up. */
     answer(id: string, answer: Answer): void {

@@ -2,21 +2,31 @@ import { ActivityFailure, CancelledFailure, isCancellation } from '@temporalio/w
 import type { Task } from '../../../domain/neosyntis/dsl.ts';
 import { isIdempotent } from '../../../domain/neosyntis/idempotent.ts';
 import type { StepChange, StepLogs } from '../../../domain/neosyntis/projection.ts';
+import type { Reused } from '../../../domain/neosyntis/reuse.ts';
 import type { RunProblem } from '../../../domain/neosyntis/runs.ts';
-import { shown } from '../../../domain/neosyntis/shown.ts';
+import { isShownWhole, shown } from '../../../domain/neosyntis/shown.ts';
 import type { Json } from '../../../domain/wire.ts';
 import { keywordOf } from '../tasks.ts';
 import { CancelledUnseen, failure, RunExhausted, TaskFailure } from './problem.ts';
+import type { Large } from './recorder.ts';
 import type { Outcome, RunContext, StepScope } from './scope.ts';
+
+/** A step that was begun, for another execution of the run. */
+export interface StepState {
+  step: StepChange;
+  admitted: boolean;
+  /** In ms since 1970. */
+  waitsSince?: number;
+}
 
 /**
  * Tells the recorder how a step goes. A `set` or a `switch` ends in the moment it begins, so it is told once.
  */
-export function recordStep(run: RunContext, name: string, task: Task, scope: StepScope) {
+export function recordStep(run: RunContext, name: string, task: Task, scope: StepScope, begun?: StepState) {
   const keyword = keywordOf(task);
-  const admitted = run.recorder.admit();
+  const admitted = begun?.admitted ?? run.recorder.admit();
   const idempotent = isIdempotent(task);
-  const step: StepChange = {
+  const step: StepChange = begun?.step ?? {
     path: scope.pointer,
     iteration: scope.iteration,
     name,
@@ -26,25 +36,47 @@ export function recordStep(run: RunContext, name: string, task: Task, scope: Ste
     ...(idempotent === undefined ? {} : { idempotent }),
   };
   const now = () => new Date().toISOString();
+  let waitsSince = begun?.waitsSince;
+  let values: Large = {};
   const tell = (change: Partial<StepChange>) => {
     Object.assign(step, change);
-    if (admitted) run.recorder.step({ ...step });
+    if (waitsSince !== undefined) waited(Date.now() - waitsSince);
+    waitsSince = step.status === 'waiting' ? Date.now() : undefined;
+    if (admitted) run.recorder.step({ ...step }, values);
     delete step.input; // told once
+    values = {};
+  };
+  const waited = (ms: number) => {
+    step.waitMs = (step.waitMs ?? 0) + ms;
+  };
+  /** As it is shown; a large one is kept beside that. */
+  const told = (name: keyof Large, value: Json): Json => {
+    if (!isShownWhole(value)) values = { ...values, [name]: value };
+    return shown(value);
   };
   return {
+    state: (): StepState => ({
+      step: { ...step },
+      admitted,
+      ...(waitsSince === undefined ? {} : { waitsSince }),
+    }),
     started(input: Json) {
-      Object.assign(step, { startedAt: now(), input: shown(input) });
+      Object.assign(step, { startedAt: now(), input: told('inputBlob', input) });
       if (keyword !== 'set' && keyword !== 'switch')
         tell({ status: keyword === 'wait' ? 'waiting' : 'running' });
+    },
+    /** A `listen` has begun to. */
+    waits() {
+      tell({ status: 'waiting' });
     },
     /** A `try` waits to run its tasks again. */
     retries(problem: RunProblem) {
       tell({ status: 'waiting', error: problem });
     },
     /** It runs them again. */
-    again(attempt = scope.attempt) {
+    again() {
       delete step.error;
-      tell({ status: 'running', attempt });
+      tell({ status: 'running' });
     },
     /** It waits for a person, by the approval of this id. */
     asks(approvalId: string, unknown?: { problem: RunProblem; logs: StepLogs }) {
@@ -54,18 +86,40 @@ export function recordStep(run: RunContext, name: string, task: Task, scope: Ste
         ...(unknown ? { error: unknown.problem, ...unknown.logs } : {}),
       });
     },
-    /** It is given to a host again. */
-    moves(attempt: number) {
-      tell({ attempt });
+    /** Nobody knows what became of it (it may be lost with its host), and it begins again. */
+    moves(attempt: number, { problem, logs }: TaskFailure) {
+      tell({ status: 'unknown', endedAt: now(), error: problem, ...logs });
+      for (const name of ['endedAt', 'error', 'host', 'waitMs'] as const) delete step[name];
+      tell({ attempt, status: 'running', startedAt: now() });
       run.recorder.flush();
     },
+    /** It waited for so long for a host to be there. */
+    waited,
     skipped(input: Json) {
       const at = now();
-      tell({ status: 'skipped', startedAt: at, endedAt: at, input: shown(input), output: shown(input) });
+      const output = told('outputBlob', input);
+      tell({ status: 'skipped', startedAt: at, endedAt: at, input: told('inputBlob', input), output });
     },
-    completed(output: Json, outcome: Outcome) {
+    /** @param context what it exported, if it did. */
+    completed(output: Json, outcome: Outcome, context?: Json) {
       delete step.error;
-      tell({ status: 'completed', endedAt: now(), output: shown(output), ...logged(outcome) });
+      tell({
+        status: 'completed',
+        endedAt: now(),
+        output: told('outputBlob', output),
+        ...(context === undefined ? {} : { context: [told('contextBlob', context)] }),
+        ...(outcome.directive === undefined ? {} : { directive: outcome.directive }),
+        ...logged(outcome),
+      });
+    },
+    /** It is not done again: what it gave is known from an earlier run. */
+    reused({ status, output, context, directive }: Reused) {
+      const at = now();
+      tell({
+        ...{ status, startedAt: at, endedAt: at, reused: true, output: told('outputBlob', output) },
+        ...(context === undefined ? {} : { context: [told('contextBlob', context[0])] }),
+        ...(directive === undefined ? {} : { directive }),
+      });
     },
     /** @returns the error to go on with: a failure that names the task, or what it was. */
     failed(error: unknown): unknown {
@@ -98,7 +152,9 @@ export type StepRecord = ReturnType<typeof recordStep>;
 /** Of the platform's own work; what went wrong there is in its log and in Temporal. */
 const unexplained = (error: ActivityFailure) => `The platform could not do its part (${error.activityType}).`;
 
-const logged = ({ host, stdoutBytes, stderrBytes }: Outcome) => ({
+const logged = ({ host, queueMs, stdoutBytes, stderrBytes, correlationKeys }: Outcome) => ({
+  ...(correlationKeys === undefined ? {} : { correlationKeys }),
   ...(host === undefined ? {} : { host }),
+  ...(queueMs === undefined ? {} : { queueMs }),
   ...(stdoutBytes === undefined ? {} : { stdoutBytes, stderrBytes: stderrBytes ?? 0 }),
 });

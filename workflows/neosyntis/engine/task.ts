@@ -1,27 +1,34 @@
-import { CancellationScope, CancelledFailure, workflowInfo } from '@temporalio/workflow';
 import type { Task } from '../../../domain/neosyntis/dsl.ts';
 import { standardProblem } from '../../../domain/neosyntis/problems.ts';
+import type { Reused } from '../../../domain/neosyntis/reuse.ts';
 import { VALUE_LIMIT_BYTES } from '../../../domain/neosyntis/runs.ts';
 import { byteLength } from '../../../domain/neosyntis/shown.ts';
 import type { Json } from '../../../domain/wire.ts';
-import { executors, keywordOf } from '../tasks.ts';
+import { executors, isLeavable, keywordOf } from '../tasks.ts';
 import { decidesAtTimeout } from '../verbs/approval-wait.ts';
+import { noteAttempt, numberAttempt } from './attempts.ts';
 import { dateTime } from './date-time.ts';
 import type { Variables } from './evaluator.ts';
+import { runExtended } from './extensions.ts';
+import { type Frame, framed, Unwound, valueIn } from './frames.ts';
 import { untilKnown } from './outcome.ts';
 import { failure, RunExhausted } from './problem.ts';
 import type { Outcome, RunContext, Scope, StepScope, TaskExecutor } from './scope.ts';
-import { recordStep } from './step-record.ts';
+import { recordStep, type StepRecord, type StepState } from './step-record.ts';
 import { timeoutMs, within } from './timeout.ts';
 
-const EXECUTED_LIMIT = 100_000;
+const EXECUTED_LIMIT = 1_000_000;
 
-/** Temporal ends a workflow at 51,200 events, without a word to those who watch. */
-const HISTORY_LIMIT = 45_000;
+/** Of a task that was begun. */
+interface TaskState {
+  step: StepState;
+  /** In ms since 1970. */
+  startedAt: number;
+}
 
 /**
- * One task with its data flow, in the specification's order: `if` on the raw input, `input.from`, the task,
- * `output.as`, then `export.as` on the transformed output.
+ * One task with its data flow, in the specification's order: `if` on the raw input, `input.schema`, `input.from`, the
+ * task, `output.as`, `output.schema`, then `export.as` on the transformed output, and `export.schema`.
  */
 export async function runTask(
   run: RunContext,
@@ -29,86 +36,112 @@ export async function runTask(
   task: Task,
   raw: Json,
   place: Scope,
+  frame?: Frame,
 ): Promise<Outcome> {
-  const scope = visited(run, place);
-  const step = recordStep(run, name, task, scope);
+  const begun = frame?.state as TaskState | undefined; // this function's own
+  const leavable = begun ? () => {} : await run.leg.gate(run.recorder.flush);
+  const scope = attempted(place, begun?.step.step.attempt);
+  const step = recordStep(run, name, task, scope, begun?.step);
+  const startedAt = begun?.startedAt ?? Date.now();
   const about: { [key: string]: Json } = {
     name,
     reference: scope.pointer,
     definition: task as Json, // a definition is JSON
     input: raw,
-    startedAt: dateTime(new Date()),
+    startedAt: dateTime(new Date(startedAt)),
   };
-  let variables: Variables = { ...run.constants, ...scope.variables, context: run.context, task: about };
+  let variables: Variables = {
+    ...run.constants,
+    ...scope.variables,
+    context: run.context,
+    task: scope.extended ?? about,
+  };
   try {
-    limitRun(run);
-    await run.budget.step();
-    // A run of pure tasks has nothing else that notices.
-    if (CancellationScope.current().consideredCancelled)
-      throw new CancelledFailure('cancelled between two tasks');
-    if (task.if !== undefined && !(await run.evaluator.condition(task.if, raw, variables))) {
-      step.skipped(raw);
-      return { output: raw };
+    run.standing.goesOn();
+    if (!begun) {
+      limitRun(run);
+      await run.budget.step();
+      const known = run.reuse && (await run.reuse.take(scope));
+      if (known) return reused(run, step, known, scope);
+      if (task.if !== undefined && !(await run.evaluator.condition(task.if, raw, variables))) {
+        step.skipped(raw);
+        return { output: raw };
+      }
     }
-    const input =
-      task.input?.from === undefined ? raw : await run.evaluator.shape(task.input.from, raw, variables);
+    const input = frame ? (valueIn(frame, 'input') ?? null) : await inputOf(run, task, raw, variables);
     variables = { ...variables, input };
-    step.started(input);
+    if (!begun) step.started(input);
     // Code steps keep their own time limit, so that the process ends with its output's tail at hand.
-    const limitMs = 'run' in task || decidesAtTimeout(task) ? undefined : timeoutMs(task);
-    const outcome = await untilKnown(run, name, task, scope, step, (at) =>
-      within(limitMs, () => execute(run, task, input, at, variables, step)),
+    const isOwn = ('run' in task && !('workflow' in task.run)) || decidesAtTimeout(task);
+    const limitMs = isOwn ? undefined : timeoutMs(task);
+    if (isLeavable(task) || run.extensions.length > 0) leavable();
+    const here = { input, scope, variables };
+    const work = (at: StepScope, inside: Frame | undefined, isAgain: boolean) =>
+      within(
+        limitMs,
+        () => execute(run, task, input, at, variables, step, inside),
+        isAgain ? Date.now() : startedAt,
+      );
+    const attempted = { name, task, scope, step, work, leavable };
+    const settled = (inside: Frame | undefined) => untilKnown(run, attempted, inside);
+    const outcome = await framed(
+      () => runExtended(run, task, about, here, settled, frame?.inside),
+      (inside) => ({
+        state: { step: step.state(), startedAt } satisfies TaskState,
+        values: { input },
+        inside,
+      }),
     );
     // What the tasks inside exported is the context now.
-    variables = { ...variables, context: run.context, task: { ...about, output: outcome.output } };
+    variables = {
+      ...variables,
+      context: run.context,
+      task: scope.extended ?? { ...about, output: outcome.output },
+    };
     const { output, context } = await shapeOutput(run, task, outcome.output, variables);
     if (context !== undefined) run.context = context;
-    step.completed(output, outcome);
+    const done = { ...outcome, output, ...directive(outcome, task) };
+    step.completed(output, done, context);
     run.recorder.progressTo(scope.from + scope.span);
-    return { ...outcome, output, ...directive(outcome, task) };
+    return done;
   } catch (error) {
+    if (error instanceof Unwound) throw error;
     throw step.failed(error);
+  } finally {
+    leavable();
   }
 }
 
-/**
- * A task that a `then` comes back to is told apart by one more number; one that a `try` runs again is the same
- * step, in its next attempt. What a `then` leads back to may have tasks that do so themselves: a number that one of
- * them has already is left out, as the place of a step is what tells its effects from all others of the run.
- */
-function visited(run: RunContext, scope: Scope): StepScope {
-  const { visits } = run;
-  const key = (iteration: number[]) => `${scope.pointer} ${iteration.join('.')} ${scope.attempts.join('.')}`;
-  let { iteration } = scope;
-  for (let visit = count(visits, key(iteration)); visit > 1; visit = count(visits, key(scope.iteration))) {
-    iteration = [...scope.iteration, visit - 1];
-    if (visits.has(key(iteration))) continue;
-    visits.set(key(iteration), 1);
-    break;
-  }
-  const attempts = `${scope.pointer} ${iteration.join('.')} attempts`;
-  const attempt = scope.attempts.length === 0 ? 1 : count(visits, attempts);
+/** The task is not done: it gave this in the run that this one repeats. */
+function reused(run: RunContext, step: StepRecord, known: Reused, scope: Scope): Outcome {
+  step.reused(known);
+  if (known.context) [run.context] = known.context;
+  run.recorder.progressTo(scope.from + scope.span);
+  const { output, directive } = known;
+  return directive === undefined ? { output } : { output, directive };
+}
+
+async function inputOf(run: RunContext, task: Task, raw: Json, variables: Variables): Promise<Json> {
+  await run.checkSchema(task.input?.schema, raw, 'input');
+  return task.input?.from === undefined ? raw : run.evaluator.shape(task.input.from, raw, variables);
+}
+
+/** A task that a `try` runs again is the same step, in its next attempt. */
+function attempted(scope: Scope, known: number | undefined): StepScope {
+  let attempt = known ?? numberAttempt(scope.attempts, scope.pointer);
   const again = () => {
-    if (!visits.has(attempts)) visits.set(attempts, attempt);
-    return count(visits, attempts);
+    noteAttempt(scope.attempts, scope.pointer, ++attempt);
+    return attempt;
   };
-  return { ...scope, iteration, attempt, again };
-}
-
-function count(counts: Map<string, number>, key: string): number {
-  const next = (counts.get(key) ?? 0) + 1;
-  counts.set(key, next);
-  return next;
+  return { ...scope, attempt, again };
 }
 
 function limitRun(run: RunContext) {
-  if (++run.executed > EXECUTED_LIMIT)
-    throw exhausted(`The run executed ${EXECUTED_LIMIT} tasks, the limit; does a loop never end?`);
-  if (workflowInfo().historyLength > HISTORY_LIMIT)
-    throw exhausted(`The run's history passed ${HISTORY_LIMIT} events, the limit; make it several runs.`);
+  if (++run.executed > EXECUTED_LIMIT) {
+    const detail = `The run executed ${EXECUTED_LIMIT} tasks, the limit; does a loop never end?`;
+    throw new RunExhausted(standardProblem('runtime', detail));
+  }
 }
-
-const exhausted = (detail: string) => new RunExhausted(standardProblem('runtime', detail));
 
 const execute: TaskExecutor = (run, task, ...rest) => executors[keywordOf(task)](run, task, ...rest);
 
@@ -116,9 +149,11 @@ async function shapeOutput(run: RunContext, task: Task, raw: Json, variables: Va
   const output =
     task.output?.as === undefined ? raw : await run.evaluator.shape(task.output.as, raw, variables);
   limitValue(output, 'output');
+  await run.checkSchema(task.output?.schema, output, 'output');
   if (task.export?.as === undefined) return { output };
   const context = await run.evaluator.shape(task.export.as, output, { ...variables, output });
   limitValue(context, 'exported context');
+  await run.checkSchema(task.export.schema, context, 'exported context');
   return { output, context };
 }
 

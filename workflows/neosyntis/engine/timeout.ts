@@ -9,10 +9,19 @@ export function timeoutMs({ timeout }: Pick<Task | Document, 'timeout'>): number
   return typeof ms === 'number' ? ms : undefined;
 }
 
-/** Does the work within a time; what is not done then is cancelled, and the error says so. */
-export async function within<T>(ms: number | undefined, work: () => Promise<T>): Promise<T> {
+/**
+ * Does the work within a time; what is not done then is cancelled, and the error says so.
+ * @param startedAt when it was begun, in ms since 1970, when that was before
+ */
+export async function within<T>(
+  ms: number | undefined,
+  work: () => Promise<T>,
+  startedAt: number = Date.now(),
+): Promise<T> {
   if (ms === undefined) return work();
-  const limit = new CancellationScope({ cancellable: true, timeout: ms });
+  const leftMs = startedAt + ms - Date.now();
+  // What was begun in another execution may be late already.
+  const limit = new CancellationScope({ cancellable: true, timeout: Math.max(1, leftMs) });
   try {
     return await limit.run(work);
   } catch (error) {

@@ -8,12 +8,12 @@ import {
   proxyActivities,
   proxyLocalActivities,
 } from '@temporalio/workflow';
-import type { VerbActivities } from '../../../activities/platform/neosyntis/verbs.ts';
+import type { VerbActivities, VerbCall, VerbResult } from '../../../activities/platform/neosyntis/verbs.ts';
 import { OUTBOUND_QUEUE, PLATFORM_QUEUE } from '../../../domain/names.ts';
 import { standardProblem } from '../../../domain/neosyntis/problems.ts';
 import type { Sealed } from '../../../domain/neosyntis/sealed.ts';
 import { VERB_FAILURE, type VerbFailure } from '../../../domain/neosyntis/verb-failure.ts';
-import { type Verb, verbs } from '../../../domain/neosyntis/verbs.ts';
+import { activityVerbs, type Verb } from '../../../domain/neosyntis/verbs.ts';
 import type { Json } from '../../../domain/wire.ts';
 import { CancelledUnseen, failure, TaskFailure } from './problem.ts';
 import type { Recorder } from './recorder.ts';
@@ -24,7 +24,7 @@ export type VerbCaller = (
   name: string,
   args: Json,
   step: StepPlace & { timeoutMs: number | undefined; sealed?: Sealed },
-) => Promise<Json>;
+) => Promise<VerbResult>;
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 
@@ -32,26 +32,36 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 export function createVerbCaller(runId: string, recorder: Recorder, inTurn: InTurn): VerbCaller {
   const callQuickly = inTurn(quick.callVerb);
   return async (name, args, { timeoutMs = DEFAULT_TIMEOUT_MS, ...step }) => {
-    const verb = verbs.get(name);
+    const verb = activityVerbs.get(name);
     // Temporal would look for an activity that nobody has for ever.
     if (!verb) throw failure('configuration', `There is no verb "${name}" in this version.`);
-    const isIdempotent = typeof verb.idempotent === 'function' ? verb.idempotent(args) : verb.idempotent;
     const call = { runId, ...step, verb: name, args, timeoutMs };
+    const prepared = verb.prepares ? (await make(verb, { ...call, prepares: true }, true)).output : undefined;
+    const isIdempotent =
+      typeof verb.idempotent === 'function' ? verb.idempotent(args, prepared ?? null) : verb.idempotent;
+    return make(verb, prepared === undefined ? call : { ...call, prepared }, isIdempotent);
+  };
+
+  async function make(
+    verb: Verb,
+    call: VerbCall & { timeoutMs: number },
+    isIdempotent: boolean,
+  ): Promise<VerbResult> {
     try {
       if (verb.brief) {
         const done = await briefly(() => callQuickly(call));
-        if (done) return done.output;
+        if (done) return done;
       }
       const { callVerb } = proxyActivities<VerbActivities>({
-        ...placeOf(verb, timeoutMs),
+        ...placeOf(verb, call.timeoutMs),
         retry: isIdempotent ? retryOf(verb) : { maximumAttempts: 1 },
       });
       const news = recorder.news();
       return await callVerb(news ? { ...call, news } : call);
     } catch (error) {
-      throw described(error, name, isIdempotent);
+      throw described(error, verb.name, isIdempotent);
     }
-  };
+  }
 }
 
 /** The workflow task stays open meanwhile. */
@@ -61,9 +71,9 @@ const quick = proxyLocalActivities<VerbActivities>({
 });
 
 /** What the verb puts out; nothing when it took too long this time, or something is away. */
-async function briefly(callVerb: () => Promise<Json>): Promise<{ output: Json } | undefined> {
+async function briefly(callVerb: () => Promise<VerbResult>): Promise<VerbResult | undefined> {
   try {
-    return { output: await callVerb() };
+    return await callVerb();
   } catch (error) {
     const isAnswer = error instanceof ActivityFailure && isAnswered(error.cause);
     if (isAnswer || isCancellation(error)) throw error;

@@ -16,6 +16,7 @@ export interface Webhook {
 /** When to remind, in ms after the question was asked; nothing when nobody is to be. */
 export function remindersOf(
   args: Json,
+  sent: number,
 ): { next(): { number: number; afterMs: number } | undefined } | undefined {
   const remind = isObject(args) ? args.remind : undefined;
   if (!isObject(remind)) return undefined;
@@ -23,7 +24,7 @@ export function remindersOf(
   if (every !== undefined && every < REMIND_EVERY_MS)
     throw failure('validation', 'remind.every must be a minute or longer.');
   const first = msOf(remind.after, 'after') ?? every ?? 0;
-  let number = 0;
+  let number = sent;
   return {
     next() {
       if (number >= (every === undefined ? 1 : REMINDERS_LIMIT)) return undefined;

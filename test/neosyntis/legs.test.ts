@@ -1,0 +1,258 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: runtime expressions are strings.
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { isEnded } from '../../domain/neosyntis/runs.ts';
+import { errors } from '../histories/programs/errors.ts';
+import { forks } from '../histories/programs/forks.ts';
+import { inside } from '../histories/programs/inside.ts';
+import { type Program, raise, shell } from '../histories/programs/program.ts';
+import { countLegs, runInLegs } from '../support/legs.ts';
+import { enterWorld, expectStatus, type Run, type TestUser, type World } from '../support/world.ts';
+
+let world: World;
+let user: TestUser;
+beforeAll(async () => {
+  world = await enterWorld();
+  user = await world.newUser('operator', { runsCode: true });
+});
+afterAll(() => world.close());
+
+const isOver = ({ status }: Run) => isEnded(status);
+
+/** Everything that a run may be left in the middle of. */
+const everything: Program = {
+  name: 'everything',
+  input: { n: 0 },
+  document: {
+    input: { from: '{ n: (.n + 1) }' },
+    output: { as: '{ end: ., seen: $context, at: ($workflow.startedAt | type) }' },
+    timeout: { after: { minutes: 10 } },
+  },
+  steps: [
+    { note: { set: { n: '${ .n }' }, export: { as: '{ first: $output.n }' } } },
+    {
+      outer: {
+        for: { each: 'row', in: '[1, 2, 3]' },
+        do: [
+          {
+            inner: {
+              for: { each: 'cell', at: 'at', in: '[$row, $row * 10]' },
+              while: '.n < 1000',
+              do: [
+                {
+                  add: { set: { n: '${ .n + $cell + $at }' }, export: { as: '$context + { last: $cell }' } },
+                },
+                {
+                  twice: {
+                    switch: [{ odd: { when: '.n % 2 == 1', then: 'add' } }, { even: { then: 'exit' } }],
+                  },
+                },
+              ],
+              output: { as: '. + { after: $task.name }' },
+            },
+          },
+        ],
+      },
+    },
+    {
+      tried: {
+        try: [
+          { before: { set: { n: 1 } } },
+          { each: { for: { in: '[1, 2]' }, do: [{ one: { set: { item: '${ $item }' } } }] } },
+          {
+            inTry: { try: [{ a: { set: { a: 1 } } }, { no: raise('inside') }], catch: { retry: retries(1) } },
+          },
+        ],
+        catch: {
+          as: 'wrong',
+          retry: retries(2),
+          do: [{ one: { set: { n: '${ $wrong.detail }' } } }, { two: { set: { n: '${ $wrong.status }' } } }],
+        },
+      },
+    },
+    {
+      side: {
+        fork: {
+          branches: [
+            { a: { do: [{ rest: { wait: { milliseconds: 400 } } }, { done: { set: { a: 1 } } }] } },
+            { b: { for: { in: '[1, 2, 3]' }, do: [{ x: { set: { x: '${ $item }' } } }] } },
+            { c: { do: [{ code: shell('echo c') }, { next: { set: { c: '${ . }' } } }] } },
+            { d: { set: { d: 1 } } },
+            {
+              e: {
+                do: [
+                  { one: { set: { e: 1 } } },
+                  { two: { set: { e: 2 }, then: 'exit' } },
+                  { no: raise('never') },
+                ],
+              },
+            },
+          ],
+        },
+      },
+    },
+    {
+      race: {
+        fork: {
+          compete: true,
+          branches: [
+            {
+              slow: {
+                do: [
+                  { one: { set: { o: 1 } } },
+                  { two: { set: { o: 1 } } },
+                  { rest: { wait: { hours: 1 } } },
+                ],
+              },
+            },
+            { lost: { do: [{ one: { set: { o: 1 } } }, { no: raise('a racer') }] } },
+            { won: { do: [{ rest: { wait: { milliseconds: 900 } } }, { yes: { set: { won: true } } }] } },
+          ],
+        },
+        export: { as: '$context + { won: $output.won }' },
+      },
+    },
+    {
+      late: {
+        try: [
+          {
+            limited: {
+              do: [{ one: { set: { o: 1 } } }, { two: { set: { o: 1 } } }, { rest: { wait: { hours: 1 } } }],
+              timeout: { after: { seconds: 2 } },
+            },
+          },
+        ],
+        catch: { do: [{ caught: { set: { n: 3 } } }, { back: { set: { n: '${ .n + 1 }' } } }] },
+      },
+    },
+    { none: { if: 'false', set: { o: 1 } } },
+    { again: { set: { n: '${ .n + 1 }' } } },
+    { choose: { switch: [{ small: { when: '.n < 7', then: 'again' } }, { other: { then: 'last' } }] } },
+    { never: { set: { o: 1 } } },
+    { last: { do: [{ inLast: { set: { n: '${ .n }', guarded: '${ [range(3)] | add }' } } }] } },
+  ],
+  ends: 'completed',
+};
+
+function retries(count: number) {
+  return { delay: { milliseconds: 30 }, limit: { attempt: { count } } };
+}
+
+/** A document takes no short forms: those steps are left out. */
+async function start({ name, document = {}, steps, input = null }: Program): Promise<string> {
+  const dsl = { dsl: '1.0.3', namespace: 'test', name, version: '1.0.0' };
+  const { token } = user;
+  const { id } = await expectStatus(
+    201,
+    world.api('POST', '/api/neosyntis/workflows/import', {
+      token,
+      body: { document: dsl, ...document, do: steps.filter((step) => typeof step !== 'string') },
+    }),
+  );
+  const { run_id } = await expectStatus(
+    202,
+    world.api('POST', `/api/neosyntis/workflows/${id}/trigger`, { token, body: { input } }),
+  );
+  return run_id;
+}
+
+/** What two runs of a workflow have in common, steps in the order of their places. */
+const course = ({ status, output, error, steps_total, steps }: Run) => ({
+  ...{ status, output, error, steps_total },
+  steps: steps
+    .map((step: Run) => ({
+      place: `${step.path} ${step.iteration.join('.')}`,
+      ...{ attempt: step.attempt, status: step.status, input: step.input, output: step.output },
+      ...{ error: step.error, kind: step.kind },
+    }))
+    .sort((one: Run, other: Run) => (one.place < other.place ? -1 : 1)),
+});
+
+async function compare(program: Program): Promise<void> {
+  const whole = await start(program);
+  const { status, ...run } = await world.untilRun(user, whole, isOver);
+  expect([program.name, status]).toEqual([program.name, program.ends]);
+  const parts = await runInLegs(world, whole, 2);
+  const inLegs = await world.untilRun(user, parts, isOver, 120_000);
+  expect(course(inLegs)).toEqual(course({ status, ...run }));
+}
+
+describe('A run that goes on in one of Temporal’s executions after the other', () => {
+  test.concurrent('does and shows what it would in one, with no gap for who watches', async () => {
+    const whole = await start(everything);
+    const one = await world.untilRun(user, whole, isOver);
+    expect(one).toMatchObject({ status: 'completed', output: { seen: { first: 1, last: 30, won: true } } });
+    const parts = await runInLegs(world, whole, 3);
+    const socket = await world.watch(user, `/ws/neosyntis/runs/${parts}?after=0`);
+    const other = await world.untilRun(user, parts, isOver, 120_000);
+    expect(course(other)).toEqual(course(one));
+    expect(await countLegs(world, parts)).toBeGreaterThan(10);
+    expect(await countLegs(world, whole)).toBe(1);
+    const { seq } = await socket.next(({ type, run }) => type === 'run' && isEnded(run.status), 60_000);
+    expect(socket.frames.map((frame) => frame.seq)).toEqual(Array.from({ length: seq }, (_, at) => at + 1));
+    socket.close();
+  });
+
+  const some = ['plain', 'backwards', 'fork', 'fork-that-fails', 'try-retry', 'task-timeout', 'run-timeout'];
+  const programs = [...inside, ...forks, ...errors].filter(({ name }) => some.includes(name));
+
+  test.concurrent.each(programs.map((program) => [program.name, program] as const))(
+    'runs %s as in one',
+    async (_name, program) => compare(program),
+  );
+
+  test.concurrent('is told whole again when it is reset, from where each of its executions told it', async () => {
+    const add = [{ add: { set: { n: '${ .n + 1 }' } } }];
+    const loop = { loop: { for: { in: '[1, 2, 3, 4, 5]' }, do: add } };
+    const steps = [loop, { rest: { wait: { milliseconds: 300 } } }, { last: { set: { n: '${ .n }' } } }];
+    const whole = await start({ name: 'reset', steps, input: { n: 0 }, ends: 'completed' });
+    const parts = await runInLegs(world, whole, 3);
+    const before = await world.untilRun(user, parts, isOver);
+    const handle = world.temporal.workflow.getHandle(parts);
+    const { runId } = await handle.describe();
+    const { events } = await handle.fetchHistory();
+    const ended = events?.find(
+      ({ workflowTaskCompletedEventAttributes }) => workflowTaskCompletedEventAttributes,
+    );
+    await world.temporal.workflowService.resetWorkflowExecution({
+      namespace: world.temporal.options.namespace,
+      workflowExecution: { workflowId: parts, runId },
+      reason: 'a test',
+      workflowTaskFinishEventId: ended?.eventId ?? null,
+      requestId: runId,
+    });
+    const again = await world.untilRun(
+      user,
+      parts,
+      (run) => isOver(run) && run.ended_at !== before.ended_at,
+      120_000,
+    );
+    expect(course(again)).toEqual(course(before));
+    expect(course(again)).toEqual(course(await world.untilRun(user, whole, isOver)));
+  });
+
+  test.concurrent('is cancelled in all its branches', async () => {
+    const endless = [{ a: { set: { n: '${ (.n // 0) + 1 }' } } }, { b: { set: '${ . }', then: 'a' } }];
+    const branches = [
+      { spins: { do: endless } },
+      { rests: { wait: { hours: 1 } } },
+      { also: { do: endless } },
+    ];
+    const whole = await start({
+      name: 'cancelled',
+      steps: [{ f: { fork: { branches } } }],
+      input: {},
+      ends: 'failed',
+    });
+    const parts = await runInLegs(world, whole, 5);
+    for (const id of [whole, parts]) {
+      await world.untilRun(user, id, ({ steps_total }) => steps_total > 60);
+      const { token } = user;
+      await expectStatus(202, world.api('POST', `/api/neosyntis/runs/${id}/cancel`, { token }));
+      const run = await world.untilRun(user, id, isOver);
+      expect(run.status).toBe('cancelled');
+      const open = run.steps.filter(({ name }: Run) => ['f', 'spins', 'rests', 'also'].includes(name));
+      expect(open.map((step: Run) => step.status)).toEqual(Array(4).fill('cancelled'));
+    }
+    expect(await countLegs(world, parts)).toBeGreaterThan(5);
+  });
+});
