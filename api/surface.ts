@@ -50,6 +50,7 @@ import { createJobRoutes } from './myntrix/jobs.ts';
 import { createAnswers } from './neosyntis/answers.ts';
 import { createApprovalRoutes } from './neosyntis/approvals.ts';
 import { createBulkRoutes } from './neosyntis/bulk.ts';
+import { createBulkRerunRoutes } from './neosyntis/bulk-rerun.ts';
 import { createCancel } from './neosyntis/cancel.ts';
 import { createDefinitions } from './neosyntis/definitions.ts';
 import { createEventRoutes } from './neosyntis/events.ts';
@@ -111,6 +112,7 @@ export function createSurface(deps: SurfaceDeps) {
   const runs = createRunRepository(database);
   const steps = createStepRepository(database);
   const approvals = createApprovalRepository(database);
+  const bulk = createBulkRepository(database);
   const jobs = createJobRepository(database);
   const hosts = createHostRepository(database);
   const enrolments = createEnrolmentRepository(database);
@@ -187,6 +189,7 @@ export function createSurface(deps: SurfaceDeps) {
     ...createRunRoutes({ workflows, runs, trigger, cancel, pause }),
     ...createEventRoutes({ store: createEventStore(database), temporal, log }),
     ...createRerunRoutes({ workflows, runs, steps, reuse: createReuseRepository(database), trigger }),
+    ...createBulkRerunRoutes({ bulk, runs, trigger, audit: writeAudit }),
     ...createStepRoutes({
       steps,
       timelines: createTimelineRepository(database),
@@ -197,7 +200,7 @@ export function createSurface(deps: SurfaceDeps) {
       answers: createAnswers({ approvals, temporal, guarded: createGuardedEvaluator() }),
     }),
     ...createNotificationRoutes({ notifications: createNotificationRepository(database, envelope) }),
-    ...createBulkRoutes({ bulk: createBulkRepository(database), temporal, publish, audit: writeAudit, log }),
+    ...createBulkRoutes({ bulk, temporal, publish, audit: writeAudit, log }),
     ...createJobRoutes({ jobs, cancel }),
     ...createStatusRoutes({
       version: VERSION,

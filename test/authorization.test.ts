@@ -229,6 +229,7 @@ const table: Record<string, Row> = {
   ],
   'GET /api/neosyntis/runs': [[401, 200, 200, 200, 200]],
   'POST /api/neosyntis/runs/cancel': [[401, 403, 202, 202, 202], () => ({ body: { ids: [uuidv7()] } })],
+  'POST /api/neosyntis/runs/rerun': [[401, 403, 202, 202, 202], () => ({ body: { ids: [uuidv7()] } })],
   'GET /api/neosyntis/runs/{run_id}': [[401, 404, 200, 404, 200], ownRun('/api/neosyntis/runs')],
   'GET /api/neosyntis/runs/{run_id}/steps': [[401, 404, 200, 404, 200], anyRun('/steps')],
   'GET /api/neosyntis/runs/{run_id}/step': [[401, 404, 200, 404, 200], anyRun('/step?path=/do/0/a')],

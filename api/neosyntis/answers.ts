@@ -1,4 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
+  ServiceError,
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
   WorkflowUpdateRPCTimeoutOrCancelledError,
@@ -24,6 +26,13 @@ import type { Temporal } from '../temporal/client.ts';
 
 /** The run must take it: a worker that is away, or busy with the run, has this long. */
 const TAKEN_WITHIN_MS = 10_000;
+
+/** What the run says that it does not wait for, while the row says that it does. */
+const MOST_TRIES = 4;
+const TRY_AGAIN_MS = 300;
+
+/** Who waits for so long for a thread that checks has no place in the queue any more. */
+const CHECKED_WITHIN_MS = 10_000;
 
 export interface AnswerDeps {
   approvals: ApprovalRepository;
@@ -58,13 +67,9 @@ export function createAnswers({ approvals, temporal, guarded }: AnswerDeps) {
       );
     } catch (error) {
       if (error instanceof WorkflowNotFoundError || isNotOpen(error)) return undefined;
-      if (!(error instanceof WorkflowUpdateRPCTimeoutOrCancelledError)) throw error;
-      throw new AppError(
-        'unavailable',
-        'The run did not take the answer in time; send the same again.',
-        { retryAfterSeconds: 5 },
-        { cause: error },
-      );
+      if (!(error instanceof WorkflowUpdateRPCTimeoutOrCancelledError || error instanceof ServiceError))
+        throw error;
+      throw notNow(error);
     }
   }
 
@@ -79,12 +84,26 @@ export function createAnswers({ approvals, temporal, guarded }: AnswerDeps) {
         throw new AppError('forbidden', `${user.username} is not among those who may answer this.`);
       await requireFit(guarded, approval, answer);
       if (approval.status !== 'open') return sameOr(approval, answer);
-      const taken = await give(user, approval, answer);
-      if (taken) await approvals.decided(approval.id, taken);
-      return sameOr(await approvals.get(user, approval.id), answer);
+      for (let tries = 1; ; tries++) {
+        const taken = await give(user, approval, answer);
+        if (taken) await approvals.decided(approval.id, taken);
+        const now = await approvals.get(user, approval.id);
+        if (now.status !== 'open') return sameOr(now, answer);
+        // A run that is between two of its executions takes it in the next one.
+        if (tries === MOST_TRIES) throw notNow();
+        await delay(TRY_AGAIN_MS);
+      }
     },
   };
 }
+
+const notNow = (cause?: unknown): AppError =>
+  new AppError(
+    'unavailable',
+    'The run did not take the answer in time; send the same again.',
+    { retryAfterSeconds: 5 },
+    { cause },
+  );
 
 export type Answers = ReturnType<typeof createAnswers>;
 
@@ -102,7 +121,16 @@ async function requireFit(guarded: AnswerDeps['guarded'], approval: Approval, an
   const { schema } = approval;
   // Who rejects need not fill in the form.
   if (schema === null || (answer.approved !== true && answer.data === undefined)) return;
-  const result = await guarded.check({ schema, value: answer.data ?? null });
+  const result = await guarded
+    .check({ schema, value: answer.data ?? null }, AbortSignal.timeout(CHECKED_WITHIN_MS))
+    .catch((error: unknown) => {
+      throw new AppError(
+        'unavailable',
+        'Too many answers are being checked just now; send the same again.',
+        { retryAfterSeconds: 5 },
+        { cause: error },
+      );
+    });
   if ('problem' in result)
     throw invalid([{ path: '/data', message: `cannot be checked against the schema: ${result.problem}` }]);
   if (result.mismatches.length > 0)

@@ -73,6 +73,9 @@ export class Approvals extends Migration {
               case when new.status = 'waiting' then n.after_seconds else 0 end)
             from runs r join workflow_notifications n on n.id = r.workflow_id
             where r.id = new.id and new.status = any(n.kinds)
+              -- A run that waits for events only asks nobody.
+              and (new.status <> 'waiting' or exists (select 1 from approvals a
+                where a.run_id = new.id and a.closed_at is null and a.decided_at is null))
           on conflict do nothing;
         end if;
         return null;

@@ -29,28 +29,40 @@ export function createBulkRepository({ em }: Database) {
       filter: BulkFilter,
     ): Promise<{ ids: string[]; more: boolean; events: StoredEvent[] }> =>
       em.fork().transactional(async (tx) => {
-        const { ids: wanted, ...rest } = filter;
-        // A filter alone never reaches other people's runs, whoever asks.
-        const isNamed = wanted !== undefined || rest.workflow_id !== undefined;
-        const { where, params } = runsWhere(isNamed ? user : { ...user, isAdmin: false }, rest);
-        const found = await rows<{ id: string }>(
-          tx,
-          `select r.id from runs r join jobs j on j.id = r.id
-           where ${where} and j.status not in ('completed', 'failed', 'cancelled')
-             and ${wanted ? 'r.id = any(?::uuid[])' : 'true'}
-           order by r.id limit ${BULK_LIMIT + 1}`,
-          [...params, ...(wanted ? [`{${wanted.join()}}`] : [])],
-        );
-        const ids = found.slice(0, BULK_LIMIT).map(({ id }) => id);
+        const { ids, more } = await select(tx, user, filter, { ended: false, limit: BULK_LIMIT });
         await tx.execute(
           `insert into jobs (id, type, name, owner_id, status, details, created_at, updated_at)
            values (?, '${BULK_JOB}', 'cancel runs', ?, 'pending', ?::jsonb, now(), now())`,
           [jobId, user.userId, json({ run_ids: ids })],
         );
         const events = await told(tx, { id: jobId, ownerId: user.userId, status: 'pending', progress: 0 });
-        return { ids, more: found.length > BULK_LIMIT, events };
+        return { ids, more, events };
       }),
+
+    /** Those of the user's ended runs that are meant, oldest first. */
+    ended: (user: Principal, filter: BulkFilter, limit: number) =>
+      select(em, user, filter, { ended: true, limit }),
   };
+}
+
+async function select(
+  sql: Sql,
+  user: Principal,
+  { ids: wanted, ...rest }: BulkFilter,
+  { ended, limit }: { ended: boolean; limit: number },
+): Promise<{ ids: string[]; more: boolean }> {
+  // A filter alone never reaches other people's runs, whoever asks.
+  const isNamed = wanted !== undefined || rest.workflow_id !== undefined;
+  const { where, params } = runsWhere(isNamed ? user : { ...user, isAdmin: false }, rest);
+  const found = await rows<{ id: string }>(
+    sql,
+    `select r.id from runs r join jobs j on j.id = r.id
+     where ${where} and j.status ${ended ? '' : 'not'} in ('completed', 'failed', 'cancelled')
+       and ${wanted ? 'r.id = any(?::uuid[])' : 'true'}
+     order by r.id limit ${limit + 1}`,
+    [...params, ...(wanted ? [`{${wanted.join()}}`] : [])],
+  );
+  return { ids: found.slice(0, limit).map(({ id }) => id), more: found.length > limit };
 }
 
 /** The runs that a job is to cancel; nothing when it has ended. */

@@ -13,6 +13,22 @@ export const BulkRequest = Type.Object(
   { additionalProperties: false, minProperties: 1, examples: [{ status: 'waiting', name: 'nightly' }] },
 );
 
+/** Runs that one request runs again at most: each is a row and a start before the answer comes. */
+export const RERUNS_LIMIT = 100;
+
+export const BulkRerun = Type.Object(
+  {
+    started: Type.Array(Type.Object({ rerun_of: Id, run_id: Id }), { description: 'oldest first' }),
+    refused: Type.Array(Type.Object({ rerun_of: Id, code: Type.String(), detail: Type.String() }), {
+      description: 'of these no run was started, and why',
+    }),
+    more: Type.Boolean({
+      description: 'there are more than one request takes: name them, or say `created_after`',
+    }),
+  },
+  { $id: 'BulkRerun' },
+);
+
 export const BulkStarted = Type.Object(
   {
     job_id: Id,

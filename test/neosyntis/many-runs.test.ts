@@ -86,7 +86,7 @@ test('A run that fails, or waits for somebody for too long, is told of once of e
   expect(sent).toHaveLength(2);
 });
 
-test('Runs of all workflows are listed by filters, and those that are open are cancelled in bulk, each in the audit log', async () => {
+test('Runs of all workflows are listed by filters, and those that are open are cancelled in bulk, those that ended run again, each in the audit log', async () => {
   const name = `bulk ${Date.now()}`;
   const [open, done] = [
     await world.newWorkflow(user, [{ long: { wait: { hours: 1 } } }], name),
@@ -130,5 +130,26 @@ test('Runs of all workflows are listed by filters, and those that are open are c
     ids.slice(0, 2).map((id) => `/api/neosyntis/runs/${id}/cancel`),
   ]);
   expect(audited).toHaveLength(2);
-  await expectStatus(202, call('POST', '/api/neosyntis/runs/cancel', { ids: ids.slice(2) }));
+
+  const again = (by: TestUser, body: object) =>
+    expectStatus(
+      202,
+      world.api('POST', '/api/neosyntis/runs/rerun', {
+        ...{ token: by.token, body },
+        headers: { 'Idempotency-Key': name },
+      }),
+    );
+  expect(await again(stranger, { ids })).toEqual({ started: [], refused: [], more: false });
+  const repeated = await again(user, { name, status: 'completed' });
+  expect(repeated).toMatchObject({ started: [{ rerun_of: other }], refused: [], more: false });
+  const [{ run_id: repeat }] = repeated.started;
+  expect(await world.untilRun(user, repeat, ({ status }) => status === 'completed')).toMatchObject({
+    rerun_of: { run_id: other, from: null },
+  });
+  const twice = await again(user, { ids: [...ids, other] });
+  const ended = [...ids.slice(0, 2), other];
+  expect(twice.started.map(({ rerun_of }: Run) => rerun_of)).toEqual(ended);
+  expect(twice.started.at(-1).run_id).toBe(repeat);
+  const left = twice.started.slice(0, 2).map(({ run_id }: Run) => run_id);
+  await expectStatus(202, call('POST', '/api/neosyntis/runs/cancel', { ids: [...ids.slice(2), ...left] }));
 });

@@ -55,7 +55,8 @@ export const waitForApproval: TaskExecutor<CallTask> = async (run, task, input, 
   try {
     const { answer, by, at } = await answered;
     const { approved = false, data = null, comment = null } = answer;
-    return { output: { approved, by, at, data, comment } };
+    // Nobody else carries it out, so that it is in no queue.
+    return { output: { approved, by, at, data, comment }, queueMs: 0 };
   } finally {
     ended.cancel();
     await beside;
