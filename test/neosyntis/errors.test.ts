@@ -389,11 +389,11 @@ describe('a whole document', () => {
   });
 
   test('with problems is refused at their places; `validate_only` saves nothing', async () => {
-    const bad = await send(imported({ timeout: { after: 'soon' }, use: { functions: {} } }));
+    const bad = await send(imported({ timeout: { after: 'soon' }, use: { catalogs: {} } }));
     expect(bad.status).toBe(422);
     expect(bad.body.errors.map(({ path }: { path: string }) => path).sort()).toEqual([
       '/timeout/after',
-      '/use/functions',
+      '/use/catalogs',
     ]);
     const checked = await send(
       imported({ document: { ...imported({}).document, name: 'only-checked' } }),
