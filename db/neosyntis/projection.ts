@@ -67,16 +67,16 @@ export async function applyWhole(
 
 /**
  * Makes a run's row and steps what another execution of it says, from change `batch.from` on, and open again. Frames
- * and events go on with the next numbers. It does nothing when the row tells of that execution already.
+ * and events go on with the next numbers. It does nothing when the row tells of another execution than `from` by now.
  */
 export async function rebuildRun(
   { em }: Database,
   batch: ProjectionBatch,
-  execution: string,
+  { from, to: execution }: { from: string | null; to: string },
 ): Promise<Projected> {
   return em.fork().transactional(async (tx) => {
     const row = await lock(tx, batch.runId);
-    if (!row || row.execution === execution) return nothing;
+    if (!row || row.execution !== from || from === execution) return nothing;
     const kept = batch.from - 1;
     await tx.execute('delete from run_steps where run_id = ? and ordinal > ?', [batch.runId, kept]);
     await tx.execute(

@@ -1,13 +1,17 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: runtime expressions are strings.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createResets } from '../../activities/platform/neosyntis/resets.ts';
+import { openDatabase } from '../../db/orm.ts';
 import { isEnded } from '../../domain/neosyntis/runs.ts';
+import { createLogger } from '../../logs.ts';
 import { errors } from '../histories/programs/errors.ts';
 import { forks } from '../histories/programs/forks.ts';
 import { inside } from '../histories/programs/inside.ts';
 import { type Program, raise, shell } from '../histories/programs/program.ts';
 import { until } from '../support/client.ts';
 import { type Served, serveHttp } from '../support/http-server.ts';
-import { countLegs, runInLegs } from '../support/legs.ts';
+import { countLegs, firstLeg, runInLegs } from '../support/legs.ts';
+import { testStack } from '../support/stack.ts';
 import { enterWorld, expectStatus, type Run, type TestUser, type World } from '../support/world.ts';
 
 let world: World;
@@ -194,6 +198,14 @@ describe('A run that goes on in one of Temporal’s executions after the other',
     expect(course(other)).toEqual(course(one));
     expect(await countLegs(world, parts)).toBeGreaterThan(10);
     expect(await countLegs(world, whole)).toBe(1);
+    // What was seen of Temporal may be old when it is acted upon.
+    const log = createLogger('test', 'silent');
+    const database = await openDatabase({ databaseUrl: testStack().databaseUrl, poolSize: 2, log });
+    const { temporal: client } = world;
+    const resets = createResets({ database, client, decode: async (payloads) => payloads, log });
+    expect(await resets.follow(parts, await firstLeg(world, parts))).toEqual({ frames: [], events: [] });
+    await database.close();
+    expect(await world.untilRun(user, parts, () => true)).toEqual(other);
     const { seq } = await socket.next(({ type, run }) => type === 'run' && isEnded(run.status), 60_000);
     expect(socket.frames.map((frame) => frame.seq)).toEqual(Array.from({ length: seq }, (_, at) => at + 1));
     socket.close();
