@@ -1,7 +1,10 @@
 import type { Config } from '../config.ts';
 import { createJobRepository } from '../db/myntrix/jobs.ts';
+import { createApprovalRepository } from '../db/neosyntis/approvals.ts';
+import { createBulkRepository } from '../db/neosyntis/bulk.ts';
 import { createEventStore } from '../db/neosyntis/events.ts';
 import { createGraphRepository } from '../db/neosyntis/graph.ts';
+import { createNotificationRepository } from '../db/neosyntis/notifications.ts';
 import { createReuseRepository } from '../db/neosyntis/reuse.ts';
 import { createRunIntents } from '../db/neosyntis/run-intents.ts';
 import { createRunRepository } from '../db/neosyntis/runs.ts';
@@ -26,6 +29,7 @@ import { mailWorkflowId, PLATFORM_QUEUE, workflowTypes } from '../domain/names.t
 import type { CheckExpressions } from '../domain/neosyntis/definition.ts';
 import { createNews } from '../drivers/bus/news.ts';
 import type { Bus } from '../drivers/bus/port.ts';
+import { createGuardedEvaluator } from '../drivers/expressions/guarded.ts';
 import { createPayloadCodec } from '../drivers/payloads/codec.ts';
 import { createPayloadDecoder } from '../drivers/payloads/decoder.ts';
 import { createKeptValues } from '../drivers/payloads/kept-values.ts';
@@ -44,10 +48,15 @@ import type { createEventStream } from './live/events.ts';
 import type { RunEnds } from './live/run-ends.ts';
 import type { createRunStreams } from './live/runs.ts';
 import { createJobRoutes } from './myntrix/jobs.ts';
+import { createAnswers } from './neosyntis/answers.ts';
+import { createApprovalRoutes } from './neosyntis/approvals.ts';
+import { createBulkRoutes } from './neosyntis/bulk.ts';
+import { createBulkRerunRoutes } from './neosyntis/bulk-rerun.ts';
 import { createCancel } from './neosyntis/cancel.ts';
 import { createDefinitions } from './neosyntis/definitions.ts';
 import { createEventRoutes } from './neosyntis/events.ts';
 import { createGraphRoutes } from './neosyntis/graph.ts';
+import { createNotificationRoutes } from './neosyntis/notifications.ts';
 import { createPause } from './neosyntis/pause.ts';
 import { createRerunRoutes } from './neosyntis/reruns.ts';
 import { createRunSocket } from './neosyntis/run-socket.ts';
@@ -104,6 +113,8 @@ export function createSurface(deps: SurfaceDeps) {
   const workflows = createWorkflowRepository(database);
   const runs = createRunRepository(database);
   const steps = createStepRepository(database);
+  const approvals = createApprovalRepository(database);
+  const bulk = createBulkRepository(database);
   const jobs = createJobRepository(database);
   const hosts = createHostRepository(database);
   const enrolments = createEnrolmentRepository(database);
@@ -181,11 +192,18 @@ export function createSurface(deps: SurfaceDeps) {
     ...createRunRoutes({ workflows, runs, trigger, cancel, pause }),
     ...createEventRoutes({ store: createEventStore(database), temporal, log }),
     ...createRerunRoutes({ workflows, runs, steps, reuse: createReuseRepository(database), trigger }),
+    ...createBulkRerunRoutes({ bulk, runs, trigger, audit: writeAudit }),
     ...createStepRoutes({
       steps,
       timelines: createTimelineRepository(database),
       kept: createKeptValues(blobs, createPayloadCodec(keys.payload, { seals: false })),
     }),
+    ...createApprovalRoutes({
+      approvals,
+      answers: createAnswers({ approvals, temporal, guarded: createGuardedEvaluator() }),
+    }),
+    ...createNotificationRoutes({ notifications: createNotificationRepository(database, envelope) }),
+    ...createBulkRoutes({ bulk, temporal, publish, audit: writeAudit, log }),
     ...createJobRoutes({ jobs, cancel }),
     ...createStatusRoutes({
       version: VERSION,

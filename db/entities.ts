@@ -5,10 +5,12 @@ import { UserEntity } from './auth/users.ts';
 import { WsTicketEntity } from './auth/ws-tickets.ts';
 import { JobEntity } from './myntrix/jobs.ts';
 import { JobLogEntity, LogStreamEntity } from './myntrix/logs.ts';
+import { ApprovalEntity } from './neosyntis/approvals.ts';
 import { EventSubscriptionEntity } from './neosyntis/event-subscriptions.ts';
 import { EventDeliveryEntity, InboxEventEntity } from './neosyntis/events.ts';
 import { RunEventEntity } from './neosyntis/frames.ts';
 import { LifecycleDueEntity } from './neosyntis/lifecycle.ts';
+import { NotificationsEntity, RunNotificationEntity } from './neosyntis/notifications.ts';
 import { RunEntity, RunStepAttemptEntity, RunStepEntity } from './neosyntis/runs.ts';
 import { SecretEntity } from './neosyntis/secrets.ts';
 import { WorkflowEntity, WorkflowVersionEntity } from './neosyntis/workflows.ts';
@@ -54,4 +56,7 @@ export const entities = [
   EventSubscriptionEntity,
   LifecycleDueEntity,
   ScheduleEntity,
+  ApprovalEntity,
+  NotificationsEntity,
+  RunNotificationEntity,
 ] as const;

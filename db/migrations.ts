@@ -9,6 +9,7 @@ import { RunPauses } from './migrations/0008-run-pauses.ts';
 import { Events } from './migrations/0009-events.ts';
 import { VersionNotes } from './migrations/0010-version-notes.ts';
 import { StepsAndReruns } from './migrations/0011-steps-and-reruns.ts';
+import { Approvals } from './migrations/0012-approvals.ts';
 import { Schedules } from './migrations/0013-schedules.ts';
 
 /** Every migration in order. One that has been released is never changed; a new one follows it. */
@@ -24,5 +25,6 @@ export const migrations = [
   { name: '0009-events', class: Events },
   { name: '0010-version-notes', class: VersionNotes },
   { name: '0011-steps-and-reruns', class: StepsAndReruns },
+  { name: '0012-approvals', class: Approvals },
   { name: '0013-schedules', class: Schedules },
 ] as const;

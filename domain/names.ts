@@ -17,6 +17,8 @@ export const workflowTypes = {
   retention: 'retention',
   tick: 'scheduleTick',
   pacer: 'schedulePacer',
+  notifyOfRun: 'notifyOfRun',
+  cancelRuns: 'cancelRuns',
 } as const;
 
 /** Signals that a run takes. */
@@ -27,6 +29,9 @@ export const runUpdates = { pause: 'pause', resume: 'resume' } as const;
 
 /** Why a run's workflow refuses one: it is so already, or it is about to end. */
 export const refusals = { already: 'already', ending: 'ending' } as const;
+
+export const notificationWorkflowId = (runId: string, kind: string): string =>
+  `notification-${kind}-${runId}`;
 
 export const mailWorkflowId = (mailId: string): string => `mail-${mailId}`;
 

@@ -43,6 +43,21 @@ const anyRun = (suffix: string) => async (): Promise<Sent> => {
   return { path: `/api/neosyntis/runs/${(await readRun).id}${suffix}` };
 };
 
+/** What a run of the owner asks; by itself, or as what the step asks. */
+const ownApproval =
+  (body?: unknown, by: 'id' | 'path' = 'id') =>
+  async (): Promise<Sent> => {
+    const { token } = owner();
+    const id = await world.newWorkflow(owner(), [{ ask: { call: 'approval.wait' } }]);
+    const { run_id } = (await world.api('POST', `${path}/${id}/trigger`, { token })).body;
+    const run = await world.untilRun(owner(), run_id, ({ status }) => status === 'waiting');
+    const question =
+      by === 'id'
+        ? `/api/neosyntis/approvals/${run.steps[0].approval_id}`
+        : `/api/neosyntis/runs/${run_id}/approvals/${encodeURIComponent('/do/0/ask')}`;
+    return { path: question, body };
+  };
+
 const newSecretName = () => `s${uuidv7().replaceAll('-', '')}`;
 
 const ownSecret = (body?: unknown) => async (): Promise<Sent> => {
@@ -208,6 +223,14 @@ const table: Record<string, Row> = {
   [`POST ${path}/{id}/trigger`]: [[401, 403, 202, 404, 202], ownWorkflow('/trigger')],
   [`GET ${path}/{id}/status`]: [[401, 404, 200, 404, 200], ownWorkflow('/status')],
   [`GET ${path}/{id}/runs`]: [[401, 404, 200, 404, 200], ownWorkflow('/runs')],
+  [`GET ${path}/{id}/notifications`]: [[401, 404, 200, 404, 200], ownWorkflow('/notifications')],
+  [`PUT ${path}/{id}/notifications`]: [
+    [401, 403, 200, 404, 200],
+    ownWorkflow('/notifications', { on: ['failed'], email: ['ops@example.org'] }),
+  ],
+  'GET /api/neosyntis/runs': [[401, 200, 200, 200, 200]],
+  'POST /api/neosyntis/runs/cancel': [[401, 403, 202, 202, 202], () => ({ body: { ids: [uuidv7()] } })],
+  'POST /api/neosyntis/runs/rerun': [[401, 403, 202, 202, 202], () => ({ body: { ids: [uuidv7()] } })],
   'GET /api/neosyntis/runs/{run_id}': [[401, 404, 200, 404, 200], ownRun('/api/neosyntis/runs')],
   'GET /api/neosyntis/runs/{run_id}/steps': [[401, 404, 200, 404, 200], anyRun('/steps')],
   'GET /api/neosyntis/runs/{run_id}/step': [[401, 404, 200, 404, 200], anyRun('/step?path=/do/0/a')],
@@ -240,6 +263,13 @@ const table: Record<string, Row> = {
   'POST /api/neosyntis/runs/{run_id}/resume': [
     [401, 403, 409, 404, 409],
     ownRun('/api/neosyntis/runs', '/resume'),
+  ],
+  'GET /api/neosyntis/approvals': [[401, 200, 200, 200, 200]],
+  'GET /api/neosyntis/approvals/{id}': [[401, 404, 200, 404, 200], ownApproval()],
+  'POST /api/neosyntis/approvals/{id}': [[401, 404, 200, 404, 200], ownApproval({ approved: true })],
+  'POST /api/neosyntis/runs/{run_id}/approvals/{path}': [
+    [401, 404, 200, 404, 200],
+    ownApproval({ approved: true }, 'path'),
   ],
   'GET /api/neosyntis/secrets': [[401, 403, 200, 200, 200]],
   'POST /api/neosyntis/secrets': [

@@ -31,7 +31,7 @@ const ended = (runId: string) =>
   );
 
 describe('kill -9 of the platform worker', () => {
-  test('in the middle of requests repeats a GET, and leaves a POST unknown', async () => {
+  test('in the middle of requests repeats a GET, and asks what became of a POST; the answer outlives a kill in the next moment', async () => {
     const seen: string[] = [];
     const served = await serveHttp();
     served.on('/slow', ({ method }, response) => {
@@ -47,13 +47,22 @@ describe('kill -9 of the platform worker', () => {
       60_000,
     );
     await platform.kill('platform');
-    const [get, post] = await Promise.all(runIds.map(ended));
-    expect(get).toMatchObject({ status: 'completed', output: 'second' });
-    expect(post).toMatchObject({
-      status: 'failed',
-      error: { instance: '/do/0/ask', detail: expect.stringMatching(/unknown/) },
-      steps: [{ status: 'unknown' }],
+    const [get, post] = runIds;
+    const asking = await until(
+      async () => (await platform.ask('GET', `/api/neosyntis/runs/${post}`))?.body,
+      (run) => run?.status === 'waiting',
+      60_000,
+    );
+    expect(asking.steps).toMatchObject([
+      { status: 'waiting', error: { instance: '/do/0/ask', detail: expect.stringMatching(/unknown/) } },
+    ]);
+    const answer = await platform.ask('POST', `/api/neosyntis/approvals/${asking.steps[0].approval_id}`, {
+      body: { outcome: 'done', output: 'it did' },
     });
+    expect(answer?.status).toBe(200);
+    await platform.kill('platform');
+    expect(await ended(get ?? '')).toMatchObject({ status: 'completed', output: 'second' });
+    expect(await ended(post ?? '')).toMatchObject({ status: 'completed', output: 'it did' });
     expect(seen.sort()).toEqual(['GET', 'GET', 'POST']);
     await served.close();
   });

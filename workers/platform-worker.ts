@@ -1,5 +1,7 @@
 import { Client, Connection } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
+import { createApprovalActivities } from '../activities/platform/neosyntis/approvals.ts';
+import { createBulkActivities } from '../activities/platform/neosyntis/bulk.ts';
 import { createChildActivities } from '../activities/platform/neosyntis/children.ts';
 import {
   createEventActivities,
@@ -9,6 +11,7 @@ import {
 } from '../activities/platform/neosyntis/events.ts';
 import { createHttp } from '../activities/platform/neosyntis/http.ts';
 import { createMcp } from '../activities/platform/neosyntis/mcp.ts';
+import { createNotificationActivities } from '../activities/platform/neosyntis/notifications.ts';
 import { createNotifyEmail } from '../activities/platform/neosyntis/notify-email.ts';
 import { createNotifyWebhook } from '../activities/platform/neosyntis/notify-webhook.ts';
 import { createOpenApi } from '../activities/platform/neosyntis/openapi.ts';
@@ -139,14 +142,23 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
   });
   const ownerOf = createRunOwners(database);
   const authenticator = createAuthenticator({ client: outbound, ownerOf, known });
+  const notifyWebhook = createNotifyWebhook(outbound);
+  const { sendNotifications, notifyByWebhook } = createNotificationActivities({
+    database,
+    outbox,
+    envelope,
+    notifyWebhook,
+    startMail: starter.startMail,
+    startWebhook: starter.startWebhook,
+  });
   const verbActivities = createVerbActivities(
     {
       http: createHttp(authenticator),
       mcp: createMcp(authenticator, VERSION),
       openapi: createOpenApi({ authenticator, ownerOf }),
       'notify.email': createNotifyEmail({ database, outbox, startMail: starter.startMail }),
-      'notify.webhook': createNotifyWebhook(outbound),
       'run.script.source': createScriptSource(authenticator),
+      'notify.webhook': notifyWebhook,
       ...verbs,
     },
     { opened: createOpener({ secrets: secretValues, guarded, known }), tell: runActivities.project },
@@ -173,6 +185,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
         reuse: createReuseRepository(database),
         kept: createKeptValues(blobs, openingCodec),
       }),
+      ...createApprovalActivities({ database, bus }),
       ...createSecretActivities({ values: secretValues }),
       ...createMailActivities({ outbox, transport }),
       ...createReconcileActivities({
@@ -182,6 +195,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
         client,
         resets,
         ...starter,
+        sendNotifications,
         reconcileEvents: createEventReconciler({ store, lifecycle, deliver, sendLifecycle }),
         log,
       }),
@@ -195,6 +209,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
         publish: createNews(bus).events,
         log,
       }),
+      ...createBulkActivities({ database, bus, client }),
       ...createRetentionActivities({
         database,
         policy: retentionPolicy(config),
@@ -211,7 +226,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
   const working = worker.run();
   const outboundWorker = await startOutboundWorker(
     { connection, namespace: config.TEMPORAL_NAMESPACE, dataConverter },
-    verbActivities,
+    { ...verbActivities, notifyByWebhook },
   );
   const collector = await collectFromHosts({ bus, database, hosts, log });
   await ensureSchedule(client, reconcilerSchedule);

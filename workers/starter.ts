@@ -8,7 +8,8 @@ import { createRunIntents } from '../db/neosyntis/run-intents.ts';
 import { pruneGrants } from '../db/neosyntis/secret-values.ts';
 import type { Database } from '../db/orm.ts';
 import { expireOutbox, listUndelivered, type QueuedMail } from '../db/system/outbox.ts';
-import { mailWorkflowId, PLATFORM_QUEUE, workflowTypes } from '../domain/names.ts';
+import { mailWorkflowId, notificationWorkflowId, PLATFORM_QUEUE, workflowTypes } from '../domain/names.ts';
+import type { DueNotification } from '../domain/neosyntis/notifications.ts';
 import { runStart } from '../domain/neosyntis/start.ts';
 
 export interface StarterDeps {
@@ -42,6 +43,13 @@ export function createStarter({ database, client, sendsMail, legTasks }: Starter
       if (!sendsMail) return;
       const workflowId = mailWorkflowId(mail.mailId);
       await start(workflowTypes.deliverMail, { workflowId, taskQueue: PLATFORM_QUEUE, args: [mail] });
+    },
+    async startWebhook(due: DueNotification): Promise<void> {
+      const workflowId = notificationWorkflowId(due.runId, due.kind);
+      await start(workflowTypes.notifyOfRun, { workflowId, taskQueue: PLATFORM_QUEUE, args: [due] });
+    },
+    async startCancels(jobId: string): Promise<void> {
+      await start(workflowTypes.cancelRuns, { workflowId: jobId, taskQueue: PLATFORM_QUEUE, args: [jobId] });
     },
     async reconcileAccounts(): Promise<void> {
       await expireOutbox(database, new Date());

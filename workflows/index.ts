@@ -1,4 +1,6 @@
 /** Every workflow type, for the bundle. */
+export { cancelRuns } from './neosyntis/bulk.ts';
+export { notifyOfRun } from './neosyntis/notifications.ts';
 export { neosyntisRun } from './neosyntis/runs.ts';
 export { deliverMail } from './system/mail.ts';
 export { reconcile } from './system/reconcile.ts';

@@ -8,6 +8,7 @@ import {
   RunStarted,
   type RunSummary,
   RunSummary as RunSummarySchema,
+  runFilters,
   runStatuses,
   StepSummary,
   TriggerRequest,
@@ -107,6 +108,15 @@ export const createRunRoutes = ({ workflows, runs, trigger, cancel, pause }: Run
       const workflow = await workflows.get(user, params.id);
       return pageReply(await runs.list(user, workflow.id, query), query, request);
     },
+  }),
+  route({
+    method: 'GET',
+    path: runPath,
+    access: 'neosyntis:workflows:read',
+    summary: 'List runs of all workflows',
+    query: Type.Object({ ...PageQuery, ...runFilters }, { additionalProperties: false }),
+    answers: { 200: { description: 'newest first', schema: Type.Array(RunSummarySchema) } },
+    handler: async ({ user, query, request }) => pageReply(await runs.all(user, query), query, request),
   }),
   route({
     method: 'GET',

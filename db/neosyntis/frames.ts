@@ -25,7 +25,7 @@ export interface Frame {
 export function frame(runId: string, change: Change): Omit<Frame, 'seq'> {
   if ('step' in change) {
     const { path, iteration, name, kind, status, attempt, startedAt, endedAt, error, host } = change.step;
-    const { stdoutBytes, stderrBytes, correlationKeys, reused = false } = change.step;
+    const { stdoutBytes, stderrBytes, correlationKeys, reused = false, approvalId, idempotent } = change.step;
     return {
       type: 'step',
       step: {
@@ -35,6 +35,8 @@ export function frame(runId: string, change: Change): Omit<Frame, 'seq'> {
         started_at: startedAt ?? null,
         ended_at: endedAt ?? null,
         error: error ?? null,
+        approval_id: approvalId ?? null,
+        idempotent: idempotent ?? null,
         ...(correlationKeys === undefined ? {} : { correlation_keys: correlationKeys }),
       },
     };

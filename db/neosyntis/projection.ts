@@ -67,16 +67,16 @@ export async function applyWhole(
 
 /**
  * Makes a run's row and steps what another execution of it says, from change `batch.from` on, and open again. Frames
- * and events go on with the next numbers. It does nothing when the row tells of that execution already.
+ * and events go on with the next numbers. It does nothing when the row tells of another execution than `from` by now.
  */
 export async function rebuildRun(
   { em }: Database,
   batch: ProjectionBatch,
-  execution: string,
+  { from, to: execution }: { from: string | null; to: string },
 ): Promise<Projected> {
   return em.fork().transactional(async (tx) => {
     const row = await lock(tx, batch.runId);
-    if (!row || row.execution === execution) return nothing;
+    if (!row || row.execution !== from || from === execution) return nothing;
     const kept = batch.from - 1;
     await tx.execute('delete from run_steps where run_id = ? and ordinal > ?', [batch.runId, kept]);
     await tx.execute(
@@ -185,14 +185,16 @@ async function applyNext(
      ), steps as (
        insert into run_steps as s (run_id, path, iteration, ordinal, begun, ended, name, kind, status, attempt, host,
          started_at, ended_at, input, input_blob, output, output_blob, directive, context, context_blob, error, reused,
-         queue_ms, wait_ms)
+         queue_ms, wait_ms, approval_id, idempotent)
        select row.id, x.path, x.iteration::int[], x.ordinal, x.begun, x.ended, x.name, x.kind, x.status, x.attempt,
          x.host, x."startedAt", x."endedAt", x.input, x."inputBlob", x.output, x."outputBlob", x.directive, x.context,
-         x."contextBlob", x.error, coalesce(x.reused, false), x."queueMs", x."waitMs"
+         x."contextBlob", x.error, coalesce(x.reused, false), x."queueMs", x."waitMs",
+         x."approvalId", x.idempotent
        from row, json_to_recordset(?::json) as x(path text, iteration text, ordinal bigint, begun bigint, ended bigint,
          name text, kind text, status text, attempt int, host text, "startedAt" timestamptz, "endedAt" timestamptz,
          input json, "inputBlob" text, output json, "outputBlob" text, directive text, context json,
-         "contextBlob" text, error jsonb, reused boolean, "queueMs" bigint, "waitMs" bigint)
+         "contextBlob" text, error jsonb, reused boolean, "queueMs" bigint, "waitMs" bigint,
+         "approvalId" uuid, idempotent boolean)
        on conflict (run_id, path, iteration) do update set status = excluded.status, attempt = excluded.attempt,
          begun = case when excluded.attempt = s.attempt then s.begun else excluded.begun end, ended = excluded.ended,
          host = case when excluded.attempt = s.attempt then coalesce(excluded.host, s.host) else excluded.host end,
@@ -205,7 +207,8 @@ async function applyNext(
          queue_ms = case when excluded.attempt = s.attempt then coalesce(excluded.queue_ms, s.queue_ms)
            else excluded.queue_ms end,
          wait_ms = case when excluded.attempt = s.attempt then coalesce(excluded.wait_ms, s.wait_ms)
-           else excluded.wait_ms end
+           else excluded.wait_ms end,
+         approval_id = coalesce(excluded.approval_id, s.approval_id)
        returning (xmax = 0) as is_new
      ), before as (
        insert into run_step_attempts (run_id, path, iteration, attempt, status, host, started_at, ended_at, error,

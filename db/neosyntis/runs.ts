@@ -17,6 +17,7 @@ import type { Database, Sql } from '../orm.ts';
 import { ownedBy } from '../owned.ts';
 import { iso, type Page, pageClause, prepared, rows } from '../sql.ts';
 import { createRun, type NewRun } from './new-runs.ts';
+import { type RunFilter, runsWhere } from './run-filter.ts';
 
 export const RunEntity = defineEntity({
   name: 'Run',
@@ -81,6 +82,8 @@ export const RunStepEntity = defineEntity({
     ended: p.bigint('number').nullable(),
     queue_ms: p.bigint('number').nullable(),
     wait_ms: p.bigint('number').nullable(),
+    approval_id: p.uuid().nullable(),
+    idempotent: p.boolean().nullable(),
   },
 });
 
@@ -123,9 +126,10 @@ const listColumns = runColumns
   .replace('r.output', `${shortened('r.output')} as output`);
 
 export const stepColumns = `s.path, s.iteration, s.name, s.kind, s.status, s.attempt, s.reused, s.host,
-  ${iso('s.started_at')}, ${iso('s.ended_at')}, s.error`;
+  ${iso('s.started_at')}, ${iso('s.ended_at')}, s.error, s.approval_id, s.idempotent`;
 
-const stepNames = 'path, iteration, name, kind, status, attempt, reused, host, started_at, ended_at, error';
+const stepNames = `path, iteration, name, kind, status, attempt, reused, host, started_at, ended_at, error,
+  approval_id, idempotent`;
 
 const tables = 'runs r join jobs j on j.id = r.id';
 
@@ -172,6 +176,17 @@ export function createRunRepository({ em }: Database) {
         em,
         `select ${listColumns} from ${tables} where r.parent_run_id = ? and ${owned.where} ${where} ${tail}`,
         [runId, ...owned.params, ...params],
+      );
+    },
+
+    /** Of all workflows. */
+    async all(user: Principal, filter: Page & RunFilter): Promise<RunSummary[]> {
+      const selected = runsWhere(user, filter);
+      const { where, params, tail } = pageClause(filter, 'r.id');
+      return rows<RunSummary>(
+        em,
+        `select ${listColumns} from ${tables} where ${selected.where} ${where} ${tail}`,
+        [...selected.params, ...params],
       );
     },
 

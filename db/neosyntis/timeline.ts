@@ -5,7 +5,7 @@ import { iso, rows } from '../sql.ts';
 /** Tasks that hold others: their time is that of the tasks in them. */
 const HOLDERS = "('do', 'for', 'fork', 'try')";
 /** What the run does by itself, and asks nobody for. */
-const OWN = "('set', 'switch', 'wait', 'raise', 'do', 'for', 'fork', 'try')";
+const OWN = "('set', 'switch', 'wait', 'listen', 'raise', 'do', 'for', 'fork', 'try')";
 
 const span = (from: string, to: string) => `round(extract(epoch from ${to} - ${from}) * 1000)::float8`;
 

@@ -1,5 +1,6 @@
 import type { Envelope } from '../../domain/system/envelope.ts';
 import { locks } from '../locks.ts';
+import { notificationsPlace } from '../neosyntis/notifications.ts';
 import { secretPlace } from '../neosyntis/secrets.ts';
 import type { Database } from '../orm.ts';
 import { rows } from '../sql.ts';
@@ -12,6 +13,7 @@ import { mailPlace } from './outbox.ts';
 export const sealedTables: readonly { table: string; place: (id: string) => string }[] = [
   { table: 'secrets', place: secretPlace },
   { table: 'outbox_mails', place: mailPlace },
+  { table: 'workflow_notifications', place: notificationsPlace },
 ];
 
 const BATCH = 100;

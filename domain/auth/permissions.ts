@@ -14,6 +14,7 @@ export const permissions = [
   'neosyntis:workflows:write',
   'neosyntis:workflows:run',
   'neosyntis:workflows:execute_code',
+  'neosyntis:approvals:answer',
   'neosyntis:secrets:read',
   'neosyntis:secrets:write',
   'myntrix:jobs:read',
@@ -31,13 +32,17 @@ export const grantable = ['neosyntis:workflows:execute_code'] as const satisfies
 
 export type Grant = (typeof grantable)[number];
 
-const viewer: readonly Permission[] = [
+/** What an account may do that nobody has shown to be somebody's. */
+const unverified: readonly Permission[] = [
   'system:status:read',
   'system:events:read',
   'system:hosts:read',
   'neosyntis:workflows:read',
   'myntrix:jobs:read',
 ];
+
+/** Whoever is named as an approver may answer, and nobody else. */
+const viewer: readonly Permission[] = [...unverified, 'neosyntis:approvals:answer'];
 
 const operator: readonly Permission[] = [
   ...viewer,
@@ -52,7 +57,7 @@ const operator: readonly Permission[] = [
 const byRole: Record<Role, readonly Permission[]> = { viewer, operator, admin: permissions };
 
 /**
- * What an account may do. An account whose e-mail address is not verified may do what a viewer may do,
+ * What an account may do. An account whose e-mail address is not verified may read what a viewer may read,
  * whatever its role: a role is given to a person, and who that is has not been shown yet.
  */
 export function permissionsOf(account: {
@@ -62,7 +67,7 @@ export function permissionsOf(account: {
   /** Code on some hosts needs the same permission as code on all; which ones is looked at when a step is placed. */
   has_host_grant?: boolean;
 }): ReadonlySet<Permission> {
-  if (!account.is_verified) return new Set(viewer);
+  if (!account.is_verified) return new Set(unverified);
   return new Set<Permission>([
     ...byRole[account.role],
     ...account.granted_permissions,

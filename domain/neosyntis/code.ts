@@ -122,7 +122,7 @@ export const stepId = (runId: string, path: string, iteration: number[], attempt
   `${runId}-${fnv1a(`${path} ${iteration.join(' ')}`)}${attempt > 1 ? `-${attempt}` : ''}`;
 
 /** FNV-1a, 64 bit, over UTF-16 code units: draft-eastlake-fnv, section 2. Needs nothing that workflows lack. */
-function fnv1a(text: string): string {
+export function fnv1a(text: string): string {
   let hash = 0xcbf29ce484222325n;
   for (let index = 0; index < text.length; index += 1)
     hash = BigInt.asUintN(64, (hash ^ BigInt(text.charCodeAt(index))) * 0x100000001b3n);

@@ -9,6 +9,7 @@ import { refusedUses, type Use } from './dsl/use.ts';
 import { Document, type TaskList } from './dsl.ts';
 import { extensionsOf, listsOf } from './extensions.ts';
 import { isObject } from './json.ts';
+import { onUnknownProblem } from './on-unknown.ts';
 import { plainProblems } from './plain.ts';
 import { schemaProblems } from './schema-problems.ts';
 import { type SecretMention, secretMentions } from './sealed.ts';
@@ -180,10 +181,14 @@ const documentFields = (value: Record<string, unknown>) =>
     return isObject(part) ? [{ path: [field, key], value: part[key], bare: true }] : [];
   });
 
-const limitProblems = (value: Record<string, unknown>, root: string): InputProblem[] =>
-  [...timeoutProblems(value), ...dataSchemaProblems(value, ['input', 'output'])].map(
+const limitProblems = (value: Record<string, unknown>, root: string): InputProblem[] => {
+  const found = [...timeoutProblems(value), ...dataSchemaProblems(value, ['input', 'output'])].map(
     ({ path, below = '', message }) => ({ path: pointer(root, ...path) + below, message }),
   );
+  const message = onUnknownProblem(isObject(value.document) ? value.document.metadata : undefined);
+  const path = pointer(root, 'document', 'metadata', 'onUnknown');
+  return message === undefined ? found : [...found, { path, message }];
+};
 
 /** Parts of a document that the specification has and we do not, by name. */
 function refusedParts(value: Record<string, unknown>, root: string): InputProblem[] {

@@ -39,6 +39,10 @@ export interface StepChange extends StepLogs, StepBlobs {
   reused?: true;
   /** Of a `listen`: what its events were correlated by. */
   correlationKeys?: { [name: string]: Json };
+  /** What it asks of a person, or asked last. */
+  approvalId?: string;
+  /** Of what has effects outside of the run: whether having them twice is as having them once. */
+  idempotent?: boolean;
 }
 
 export interface RunChange {

@@ -55,6 +55,14 @@ export const stepFields = {
   started_at: nullable(Time),
   ended_at: nullable(Time),
   error: nullable(RunProblem),
+  approval_id: nullable(
+    Type.String({ format: 'uuid', description: 'what it asks of a person, or asked last' }),
+  ),
+  idempotent: nullable(
+    Type.Boolean({
+      description: 'whether running it twice is as running it once; null: it has no effect outside',
+    }),
+  ),
 };
 
 /** A step as lists and events show it. */
@@ -120,6 +128,17 @@ export const Run = Type.Object(
   { $id: 'Run' },
 );
 export type Run = Static<typeof Run>;
+
+/** Which runs are meant, in lists and in what is done to many. */
+export const runFilters = {
+  workflow_id: Type.Optional(Id),
+  status: Type.Optional(literals(runStatuses)),
+  created_after: Type.Optional(Time),
+  created_before: Type.Optional(Time),
+  name: Type.Optional(
+    Type.String({ minLength: 1, maxLength: 200, description: 'a part of the workflow’s name' }),
+  ),
+};
 
 export const TriggerRequest = Type.Object(
   { input: Type.Optional(AnyJson), version: Type.Optional(Type.Integer({ minimum: 1 })) },

@@ -1,4 +1,6 @@
+import { Value } from 'typebox/value';
 import type { InputProblem } from '../errors.ts';
+import type { Json } from '../wire.ts';
 import { isExpression } from './expressions.ts';
 import { schemaProblems } from './schema-problems.ts';
 import type { Verb } from './verbs.ts';
@@ -18,4 +20,13 @@ export function argumentProblems(verb: Verb, args: Record<string, unknown>): Inp
   );
   if (refused.length > 0 || broken.length > 0) return [...refused, ...broken];
   return verb.check?.(args) ?? [];
+}
+
+/** What is wrong with a verb's arguments once they are evaluated: the first thing, in words. */
+export function verbProblem(verb: Verb, args: Json): string | undefined {
+  const [broken] = Value.Errors(verb.with, args);
+  if (broken) return `${broken.instancePath || 'with'} ${broken.message}`;
+  const checked = args as Record<string, Json>; // the schema of every verb is an object
+  const [problem] = [...(verb.refuse?.(checked) ?? []), ...(verb.check?.(checked) ?? [])];
+  return problem && `${problem.path} ${problem.message}`;
 }

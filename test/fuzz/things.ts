@@ -25,6 +25,8 @@ export async function createThings(world: World) {
   const loggedInAt = new Map<TestUser, number>([...users].map((user) => [user, Date.now()]));
   const kept = new Map<string, Promise<string>>();
 
+  let asking: Promise<{ [name: string]: string }> | undefined;
+
   const keep = (key: string, make: () => Promise<string>): Promise<string> => {
     const known = kept.get(key);
     if (known) return known;
@@ -79,6 +81,17 @@ export async function createThings(world: World) {
       )
     ).name;
 
+  const approval = () => {
+    asking ??= (async () => {
+      const user = { ...people.owner, token: await tokenOf(people.owner) };
+      const id = await world.newWorkflow(user, [{ ask: { call: 'approval.wait' } }]);
+      const { run_id } = await post(`/api/neosyntis/workflows/${id}/trigger`, {}, user.token, 202);
+      const run = await world.untilRun(user, run_id, ({ status }) => status === 'waiting');
+      return { run_id, id: String(run.steps[0].approval_id), path: encodeURIComponent('/do/0/ask') };
+    })();
+    return asking;
+  };
+
   /** The kind of id that a path's parameter holds, and how one is made. */
   const makers: [path: RegExp, make: (name: string) => Promise<string>][] = [
     [
@@ -90,6 +103,8 @@ export async function createThings(world: World) {
       /^\/api\/neosyntis\/workflows\//,
       async (name) => (name === 'version' ? '1' : (await tokenOf(people.owner)) && workflow()),
     ],
+    [/^\/api\/neosyntis\/(approvals|runs\/.*\/approvals)\//, async (name) => (await approval())[name] ?? ''],
+    [/^\/api\/neosyntis\/workflows\//, async () => (await tokenOf(people.owner)) && workflow()],
     [/\/(neosyntis\/runs|myntrix\/jobs)\//, run],
     [/^\/api\/users\//, async () => (await world.newUser('viewer')).id],
     [/^\/api\/api-tokens\//, async () => (await apiToken()).id],
@@ -177,6 +192,10 @@ export async function createThings(world: World) {
       for (const key of ['username', 'enrolment', 'refresh', 'verification', 'reset', 'account'])
         kept.delete(`stand ${key}`);
       if (/^(DELETE|PUT)/.test(operation) || operation.endsWith('/cancel')) kept.delete(`id ${operation}`);
+      if (operation.startsWith('POST') && operation.includes('/approvals/')) {
+        asking = undefined;
+        for (const key of [...kept.keys()].filter((key) => key.includes('/approvals/'))) kept.delete(key);
+      }
       if (ownLogin.has(operation)) kept.delete(`login ${operation} ${request.who}`);
       if (
         request.who === 'owner' &&

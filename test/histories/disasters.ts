@@ -1,4 +1,5 @@
 import pg from 'pg';
+import { expectStatus } from '../support/world.ts';
 import { DEADLINE_MS, type Events, type Here, isStatus, shell, start, untilHistory } from './here.ts';
 
 /** Kinds of run that others would notice: each happens when nothing else runs. @returns ids by kind */
@@ -50,6 +51,12 @@ const hostLost: Disaster = async (here) => {
   for (const id of [stays, moved])
     await world.untilRun(user, id, ({ steps }) => steps[0]?.logs === 'begun\n', DEADLINE_MS);
   stack.part('host').kill('SIGKILL');
+  const asking = await world.untilRun(user, stays, isStatus('waiting'), DEADLINE_MS);
+  const question = `/api/neosyntis/approvals/${asking.steps[0].approval_id}`;
+  await expectStatus(
+    200,
+    world.api('POST', question, { token: user.token, body: { outcome: 'fail', comment: 'a recording' } }),
+  );
   await world.untilRun(user, stays, isStatus('failed'), DEADLINE_MS);
   await world.untilRun(user, moved, isStatus('completed'), DEADLINE_MS);
   return { 'host-lost': stays, 'host-lost-moved': moved };

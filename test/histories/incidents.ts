@@ -1,4 +1,5 @@
 import {
+  notificationWorkflowId,
   PLATFORM_QUEUE,
   pacerId,
   RECONCILER_SCHEDULE,
@@ -199,6 +200,81 @@ const pacer =
     return id;
   };
 
+/** Answers what the step asks that waits, until the run has ended. */
+const answered =
+  (name: string, steps: (here: Here) => unknown[], answers: object[]): Incident =>
+  async (here) => {
+    const { world, user } = here;
+    const { token } = user;
+    const id = await start(here, steps(here), name);
+    const seen = new Set<string>();
+    for (const body of answers) {
+      const isAsking = (one: Run) =>
+        one.approval_id && one.status === 'waiting' && !seen.has(one.approval_id);
+      const run = await world.untilRun(user, id, ({ steps }) => steps.some(isAsking), DEADLINE_MS);
+      const { approval_id } = run.steps.find(isAsking);
+      seen.add(approval_id);
+      await expectStatus(200, world.api('POST', `/api/neosyntis/approvals/${approval_id}`, { token, body }));
+    }
+    await world.untilRun(user, id, isStatus('completed'), DEADLINE_MS);
+    return id;
+  };
+
+/** A server that breaks the connection once it has the request. */
+const broken = (origin: string, more: object = {}) => ({
+  call: 'http',
+  with: { method: 'POST', endpoint: `${origin}/broken`, body: {} },
+  ...more,
+});
+
+/** A run that is cancelled while it waits for a person. */
+const cancelledAsking =
+  (name: string, step: (here: Here) => object): Incident =>
+  async (here) => {
+    const { world, user } = here;
+    const id = await start(here, [{ long: step(here) }], name);
+    await world.untilRun(user, id, isStatus('waiting'), DEADLINE_MS);
+    await expectStatus(202, world.api('POST', `/api/neosyntis/runs/${id}/cancel`, { token: user.token }));
+    await world.untilRun(user, id, isStatus('cancelled'), DEADLINE_MS);
+    return id;
+  };
+
+/** A run that fails, of which a webhook is told. */
+const toldOf: Incident = async (here) => {
+  const { world, user, origin } = here;
+  const { token } = user;
+  const id = await world.newWorkflow(user, [{ stop: { wait: '${ 1 }' } }]);
+  const body = { on: ['failed'], webhook: { url: `${origin}/hook` } };
+  await expectStatus(200, world.api('PUT', `/api/neosyntis/workflows/${id}/notifications`, { token, body }));
+  const { run_id } = await expectStatus(
+    202,
+    world.api('POST', `/api/neosyntis/workflows/${id}/trigger`, { token }),
+  );
+  await world.untilRun(user, run_id, isStatus('failed'), DEADLINE_MS);
+  await world.temporal.schedule.getHandle(RECONCILER_SCHEDULE).trigger();
+  const workflowId = notificationWorkflowId(run_id, 'failed');
+  const look = () =>
+    world.temporal.workflow
+      .getHandle(workflowId)
+      .describe()
+      .catch(() => undefined);
+  await until(look, (found) => found?.status.name === 'COMPLETED', DEADLINE_MS);
+  return workflowId;
+};
+
+/** Many runs that are cancelled at once. */
+const manyCancelled: Incident = async (here) => {
+  const { world, user } = here;
+  const id = await start(here, [{ long: HOUR }], 'cancelled-in-bulk');
+  const body = { ids: [id] };
+  const { job_id } = await expectStatus(
+    202,
+    world.api('POST', '/api/neosyntis/runs/cancel', { token: user.token, body }),
+  );
+  await world.temporal.workflow.getHandle(job_id).result();
+  return job_id;
+};
+
 /** What does not disturb other runs. */
 export const incidents: Record<string, Incident> = {
   'cancelled-waiting': cancelled('cancelled-waiting', () => HOUR),
@@ -221,7 +297,36 @@ export const incidents: Record<string, Incident> = {
     [{ first: { set: { n: 1 } } }, { pause: { wait: { milliseconds: 200 } } }, { last: { set: { n: 2 } } }],
     'completed',
   ),
-  'reset-code': reset('reset-code', [{ code: shell('echo once') }], 'failed'),
+  'reset-code': reset('reset-code', [{ code: shell('echo once', { onUnknown: 'fail' }) }], 'failed'),
+  'approval-answered': answered(
+    'approval-answered',
+    () => [
+      {
+        ask: {
+          call: 'approval.wait',
+          with: { title: 'Now?', remind: { after: 'PT0S', every: 'PT1H', by: { email: 'ada@example.org' } } },
+        },
+      },
+      { sides: { fork: { branches: [{ a: { call: 'approval.wait' } }, { b: { wait: 'PT0.2S' } }] } } },
+    ],
+    [{ approved: true, data: { n: 1 } }, { approved: false }],
+  ),
+  'outcome-answered': answered(
+    'outcome-answered',
+    ({ origin }) => [
+      { first: broken(origin) },
+      { then: { try: [{ second: broken(origin) }], catch: { do: [{ let: { set: { go: true } } }] } } },
+    ],
+    [{ outcome: 'not_done' }, { outcome: 'done', output: 1 }, { outcome: 'fail' }],
+  ),
+  'cancelled-approval': cancelledAsking('cancelled-approval', () => ({ call: 'approval.wait' })),
+  'cancelled-outcome': cancelledAsking('cancelled-outcome', ({ origin }) => broken(origin)),
+  'open-approval': open('open-approval', {
+    ...{ call: 'approval.wait', with: { title: 'Some day?' } },
+    timeout: { after: 'PT2H' },
+  }),
+  'told-of-run': toldOf,
+  'cancel-runs': manyCancelled,
   'mail-delivered': mailThatArrives,
   'mail-expired': mailThatExpires,
   reconcile: passOf(workflowTypes.reconcile, RECONCILER_SCHEDULE),

@@ -20,6 +20,7 @@ export async function serveOthers() {
   for (const path of ['/things', '/things/1', '/things/a%20b'])
     http.on(path, (_, response) => response.writeHead(200, json).end('{"name":"a thing"}'));
   http.on('/slow', () => {}); // it never answers
+  http.on('/broken', ({ socket }) => socket.destroy());
   let hooks = 0;
   http.on('/hook', (_, response) => response.writeHead(hooks++ === 0 ? 503 : 200).end());
 

@@ -106,6 +106,7 @@ async function apiToken(api: Client): Promise<string> {
         'neosyntis:workflows:read',
         'neosyntis:workflows:write',
         'neosyntis:workflows:run',
+        'neosyntis:approvals:answer',
         'neosyntis:workflows:execute_code',
         'myntrix:jobs:write',
       ],

@@ -233,6 +233,25 @@ export const valid = () => ({
     {
       hears: { listen: { to: { any: [], until: { all: [{ with: { id: 'a' } }, { with: { id: 'b' } }] } } } },
     },
+    {
+      permit: {
+        call: 'approval.wait',
+        with: {
+          title: '${ "Release \\(.name)?" }',
+          message: 'Look first.',
+          approvers: ['ada', 'role:operator', '${ .who }'],
+          schema: { type: 'object', required: ['rooms'] },
+          remind: {
+            after: 'PT1H',
+            every: { hours: 4 },
+            by: { email: ['a@example.org'], webhook: { url: 'https://example.org/hook' } },
+          },
+          onTimeout: 'reject',
+        },
+        timeout: { after: 'P1D' },
+        metadata: { onUnknown: 'ask' },
+      },
+    },
   ],
   output: { as: '.result' },
 });
@@ -734,4 +753,21 @@ export const mutations: [path: string, value: unknown, says: RegExp, problemAt?:
     /unknown key `until`/,
     '/do/21/hears/listen/to/until/until',
   ],
+  ['/do/22/permit/with/titel', 'x', /unknown key `titel`/],
+  ['/do/22/permit/with/approvers', [], /1 items/],
+  ['/do/22/permit/with/approvers', 'ada', /must be an array/],
+  ['/do/22/permit/with/schema', 'object', /must be a JSON Schema/],
+  ['/do/22/permit/with/schema/required', 'rooms', /must be a list of strings/],
+  ['/do/22/permit/with/remind/by', {}, /1 propert/],
+  ['/do/22/permit/with/remind/by/email', 'nobody', /pattern/],
+  ['/do/22/permit/with/remind/by/email', '${ $secrets.login }', /kept in clear there/],
+  ['/do/22/permit/with/remind/by/webhook/url', 'file:///etc/passwd', /has the scheme file/],
+  ['/do/22/permit/with/remind', { by: { email: 'a@example.org' } }, /needs `after`, `every` or both/],
+  ['/do/22/permit/with/remind/after', 'soon', /not an ISO 8601 duration/],
+  ['/do/22/permit/with/remind/every', 'PT1S', /a minute or longer/],
+  ['/do/22/permit/with/onTimeout', 'maybe', /must be one of "approve", "reject"/],
+  ['/do/22/permit/with/title', '${ $secrets.key }', /keeps in clear there/],
+  ['/do/22/permit/metadata/onUnknown', 'guess', /must be ask, fail, retry/],
+  ['/do/5/shell/metadata', { onUnknown: 1 }, /must be ask, fail, retry/, '/do/5/shell/metadata/onUnknown'],
+  ['/document/metadata', { onUnknown: 'x' }, /must be ask, fail, retry/, '/document/metadata/onUnknown'],
 ];

@@ -209,7 +209,13 @@ describe('call: http', () => {
     expect(await world.run(user, [get('/broken')])).toMatchObject({ status: 'completed', output: 'at last' });
     expect(seen).toEqual(['GET', 'GET']);
     const run = await world.run(user, [
-      call({ method: 'POST', endpoint: `${served.origin}/broken`, body: {} }),
+      {
+        ask: {
+          call: 'http',
+          with: { method: 'POST', endpoint: `${served.origin}/broken`, body: {} },
+          metadata: { onUnknown: 'fail' },
+        },
+      },
     ]);
     expect(seen).toEqual(['GET', 'GET', 'POST']);
     expect(run).toMatchObject({

@@ -1,20 +1,31 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: runtime expressions are strings.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { createResets } from '../../activities/platform/neosyntis/resets.ts';
+import { openDatabase } from '../../db/orm.ts';
 import { isEnded } from '../../domain/neosyntis/runs.ts';
+import { createLogger } from '../../logs.ts';
 import { errors } from '../histories/programs/errors.ts';
 import { forks } from '../histories/programs/forks.ts';
 import { inside } from '../histories/programs/inside.ts';
 import { type Program, raise, shell } from '../histories/programs/program.ts';
-import { countLegs, runInLegs } from '../support/legs.ts';
+import { until } from '../support/client.ts';
+import { type Served, serveHttp } from '../support/http-server.ts';
+import { countLegs, firstLeg, runInLegs } from '../support/legs.ts';
+import { testStack } from '../support/stack.ts';
 import { enterWorld, expectStatus, type Run, type TestUser, type World } from '../support/world.ts';
 
 let world: World;
 let user: TestUser;
+let served: Served;
 beforeAll(async () => {
+  served = await serveHttp();
   world = await enterWorld();
   user = await world.newUser('operator', { runsCode: true });
 });
-afterAll(() => world.close());
+afterAll(async () => {
+  await served.close();
+  await world.close();
+});
 
 const isOver = ({ status }: Run) => isEnded(status);
 
@@ -201,6 +212,14 @@ describe('A run that goes on in one of Temporal’s executions after the other',
     expect(course(other)).toEqual(course(one));
     expect(await countLegs(world, parts)).toBeGreaterThan(10);
     expect(await countLegs(world, whole)).toBe(1);
+    // What was seen of Temporal may be old when it is acted upon.
+    const log = createLogger('test', 'silent');
+    const database = await openDatabase({ databaseUrl: testStack().databaseUrl, poolSize: 2, log });
+    const { temporal: client } = world;
+    const resets = createResets({ database, client, decode: async (payloads) => payloads, log });
+    expect(await resets.follow(parts, await firstLeg(world, parts))).toEqual({ frames: [], events: [] });
+    await database.close();
+    expect(await world.untilRun(user, parts, () => true)).toEqual(other);
     const { seq } = await socket.next(({ type, run }) => type === 'run' && isEnded(run.status), 60_000);
     expect(socket.frames.map((frame) => frame.seq)).toEqual(Array.from({ length: seq }, (_, at) => at + 1));
     socket.close();
@@ -280,6 +299,64 @@ describe('A run that goes on in one of Temporal’s executions after the other',
     );
     expect(course(again)).toEqual(course(before));
     expect(course(again)).toEqual(course(await world.untilRun(user, whole, isOver)));
+  });
+
+  test.concurrent('goes on asking people, once each, and takes their answers in a later one', async () => {
+    served.on('/broken', ({ socket }) => void socket.destroy());
+    const ask = { title: 'Go?', remind: { after: 'PT1H', by: { email: 'ada@example.org' } } };
+    const loop = { for: { in: '[range(12)]' }, do: [{ add: { set: { n: '${ $item }' } } }] };
+    const branches = [
+      { ask: { call: 'approval.wait', with: ask, output: { as: '.approved' } } },
+      { send: { call: 'http', with: { method: 'POST', endpoint: `${served.origin}/broken` } } },
+      {
+        rest: {
+          do: [
+            { hear: { listen: { to: { one: { with: { type: 'go' } } } }, output: { as: 'length' } } },
+            { loop },
+          ],
+        },
+      },
+    ];
+    const whole = await start({ name: 'asks', steps: [{ f: { fork: { branches } } }], ends: 'completed' });
+    const parts = await runInLegs(world, whole, 3);
+    const { token } = user;
+    const asked = (id: string, count: number) =>
+      until(
+        async () =>
+          (await world.api('GET', `/api/neosyntis/approvals?run_id=${id}`, { token })).body as Run[],
+        ({ length }) => length === count,
+        60_000,
+      );
+    const answer = (id: string, body: object) =>
+      expectStatus(200, world.api('POST', `/api/neosyntis/approvals/${id}`, { token, body }));
+    const runs: Run[] = [];
+    for (const id of [whole, parts]) {
+      const questions = await asked(id, 2);
+      const before = await countLegs(world, id);
+      expect(before).toBeLessThan(4);
+      const body = { specversion: '1.0', id: '1', source: '/test', type: 'go' };
+      await expectStatus(202, world.api('POST', `/api/neosyntis/runs/${id}/events`, { token, body }));
+      await world.untilRun(
+        user,
+        id,
+        ({ status, steps_total }) => status === 'waiting' && steps_total === 18,
+        60_000,
+      );
+      if (id === parts) expect(await countLegs(world, id)).toBeGreaterThan(before + 1);
+      const idOf = (kind: string) => questions.find((one) => one.kind === kind)?.id;
+      await answer(idOf('outcome'), { outcome: 'not_done' });
+      const again = (await asked(id, 3)).find((one) => one.attempt === 2);
+      await answer(again?.id, { outcome: 'done', output: 7 });
+      await answer(idOf('approval'), { approved: true });
+      const run = await world.untilRun(user, id, isOver);
+      expect(run).toMatchObject({ status: 'completed', output: [true, 7, { n: 11 }] });
+      runs.push(run);
+      const detail = `/api/neosyntis/runs/${id}/step?path=${encodeURIComponent('/do/0/f/fork/branches/1/send')}`;
+      const { attempts } = await expectStatus(200, world.api('GET', detail, { token }));
+      expect(attempts).toMatchObject([{ status: 'unknown' }, { status: 'completed', error: null }]);
+      expect((await asked(id, 3)).map(({ status }) => status)).toEqual(Array(3).fill('answered'));
+    }
+    expect(course(runs[1] as Run)).toEqual(course(runs[0] as Run));
   });
 
   test.concurrent('is cancelled in all its branches', async () => {

@@ -34,6 +34,18 @@ export async function runInLegs(world: World, runId: string, legTasks: number): 
   return id;
 }
 
+/** Temporal's id of the first execution of a run that has gone on in others. */
+export async function firstLeg({ temporal }: World, workflowId: string): Promise<string> {
+  const { runId } = await temporal.workflow.getHandle(workflowId).describe();
+  const { history } = await temporal.workflowService.getWorkflowExecutionHistory({
+    namespace: temporal.options.namespace,
+    execution: { workflowId, runId },
+    maximumPageSize: 1,
+  });
+  const started = history?.events?.[0]?.workflowExecutionStartedEventAttributes;
+  return started?.firstExecutionRunId ?? '';
+}
+
 /** How many executions Temporal needed for a run, the first included. */
 export async function countLegs(world: World, workflowId: string): Promise<number> {
   let { runId } = await world.temporal.workflow.getHandle(workflowId).describe();

@@ -27,7 +27,7 @@ afterAll(async () => {
 /** Triggers a run of one step, which notes each time that it is run. */
 async function trigger(step: string, then: string): Promise<string> {
   const command = `echo ran >> ${join(notes, step)}; ${then}`;
-  const steps = [{ step: { run: { shell: { command } }, metadata: { host: name } } }];
+  const steps = [{ step: { run: { shell: { command } }, metadata: { host: name, onUnknown: 'fail' } } }];
   const id = await world.newWorkflow(world.admin, steps);
   const path = `/api/neosyntis/workflows/${id}/trigger`;
   return (await world.api('POST', path, { token: world.admin.token })).body.run_id;

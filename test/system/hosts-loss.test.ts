@@ -44,7 +44,7 @@ const running = (word: string) =>
   });
 
 // Both wait for most of their time, on hosts of their own.
-test.concurrent('A host that is lost in the middle: a step that may move runs again elsewhere, another is unknown, and all see the host go', async () => {
+test.concurrent('A host that is lost in the middle: a step that may move runs again elsewhere, of another a person says what became of it, and all see the host go', async () => {
   // The first attempt never ends; the second finds what the first left, as an idempotent step may.
   const flag = `/tmp/vareon-moved-${unique}`;
   const command = `echo try; if mkdir ${flag} 2>/dev/null; then sleep 600; fi; rmdir ${flag}; echo done`;
@@ -107,18 +107,34 @@ test.concurrent('A host that is lost in the middle: a step that may move runs ag
     { attempt: 2, status: 'completed', host: other, error: null },
   ]);
 
-  const stayed = await world.untilRun(world.admin, staying, ({ status }) => status === 'failed', 90_000);
+  const stayed = await world.untilRun(world.admin, staying, ({ status }) => status === 'waiting', 90_000);
   expect(stayed).toMatchObject({
-    error: { detail: expect.stringMatching(/unknown/) },
-    steps: [{ status: 'unknown', attempt: 1, host: lost }],
+    steps: [
+      { status: 'waiting', attempt: 1, host: lost, error: { detail: expect.stringMatching(/unknown/) } },
+    ],
   });
+  const question = `/api/neosyntis/approvals/${stayed.steps[0].approval_id}`;
+  const { token } = world.admin;
+  expect((await world.api('GET', question, { token })).body).toMatchObject({
+    ...{ kind: 'outcome', status: 'open', may_answer: true },
+    known: { host: lost, output_tail: 'try\n', reason: expect.stringContaining(lost) },
+  });
+  const answer = await world.api('POST', question, { token, body: { outcome: 'done', output: 'I looked' } });
+  expect(answer.status).toBe(200);
+  const said = await world.untilRun(world.admin, staying, ({ status }) => status === 'completed', 60_000);
+  expect(said).toMatchObject({ output: 'I looked', steps: [{ status: 'completed', error: null }] });
 });
 
 test.concurrent('A host that freezes is seen offline, and online when it goes on; its step was given up, and its processes end', async () => {
   const [, , name] = names;
   const word = `8${Date.now()}.5`;
   const runId = await trigger([
-    { step: { run: { shell: { command: `echo begun; sleep ${word}` } }, metadata: { host: name } } },
+    {
+      step: {
+        run: { shell: { command: `echo begun; sleep ${word}` } },
+        metadata: { host: name, onUnknown: 'fail' },
+      },
+    },
   ]);
   await world.untilRun(world.admin, runId, (run) => run.steps[0]?.logs === 'begun\n');
   started.get(name)?.signal('SIGSTOP');

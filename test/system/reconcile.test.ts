@@ -272,7 +272,9 @@ describe('A run that is reset in Temporal', () => {
   });
 
   test.concurrent('that would run a code step again is told that its host ran it before', async () => {
-    const id = await trigger([{ code: { run: { shell: { command: 'echo once' } } } }]);
+    const id = await trigger([
+      { code: { run: { shell: { command: 'echo once' } }, metadata: { onUnknown: 'fail' } } },
+    ]);
     await world.untilRun(user, id, isStatus('completed'));
     await reset(id, 0);
     const run = await world.untilRun(user, id, isStatus('failed'), RIGHT_WITHIN_MS);

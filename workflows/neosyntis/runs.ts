@@ -10,6 +10,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { ApprovalActivities } from '../../activities/platform/neosyntis/approvals.ts';
 import type { ChildActivities } from '../../activities/platform/neosyntis/children.ts';
 import type { EventActivities } from '../../activities/platform/neosyntis/events.ts';
 import type { ReuseActivities } from '../../activities/platform/neosyntis/reuse.ts';
@@ -39,6 +40,7 @@ import { runList } from './engine/list.ts';
 import { acceptPauses } from './engine/pause.ts';
 import { createPlacer } from './engine/place.ts';
 import { TaskFailure } from './engine/problem.ts';
+import { createQuestions, takeAnswers, type Waits } from './engine/questions.ts';
 import { createRecorder, type RecorderState } from './engine/recorder.ts';
 import { loadReuse } from './engine/reuse.ts';
 import { createSchemaChecker } from './engine/schemas.ts';
@@ -57,7 +59,7 @@ const { project, keepValue } = proxyActivities<RunActivities>({
 
 /** Cheap and idempotent; also tried until the database is back. */
 const local = proxyLocalActivities<
-  RunActivities & SecretActivities & EventActivities & ReuseActivities & ChildActivities
+  RunActivities & SecretActivities & EventActivities & ReuseActivities & ChildActivities & ApprovalActivities
 >({
   startToCloseTimeout: '10 seconds',
   retry: { initialInterval: 50, maximumInterval: '1 second' },
@@ -107,6 +109,7 @@ export interface Carried {
   executed: number;
   isPaused: boolean;
   inbox: InboxState;
+  waits: Waits;
   /** How often each extension was applied. */
   applied: [string, number][];
 }
@@ -124,6 +127,8 @@ export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundle
   const inbox = createInbox(carried?.inbox);
   // Before anything else: what was sent to the run before it began comes first of all.
   setHandler(eventsSignal, inbox.receive);
+  const waits: Waits = carried?.waits ?? { asked: {}, answers: {} };
+  takeAnswers(waits);
   const inTurn = createTurns();
   const projectors = {
     quick: inTurn(quick.tell),
@@ -146,6 +151,11 @@ export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundle
   const guarded = ({ source, input, variables }: GuardedExpression) =>
     evaluateGuarded(source, input, variables);
   const written = asItRuns(document);
+  const approvals = {
+    askPeople: inTurn(local.askPeople),
+    noteAnswer: inTurn(local.noteAnswer),
+    closeApproval: inTurn(local.closeApproval),
+  };
   const checkGuarded = inTurn(local.checkGuarded);
   const run: RunContext = {
     runId,
@@ -167,6 +177,8 @@ export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundle
     code: createCodeRunner(createPlacer(inTurn(local.place)), inTurn(local.grantSecrets)),
     callVerb: createVerbCaller(runId, recorder, inTurn),
     child: createChildRunner(runId, inTurn(local.createChild), budget),
+    questions: createQuestions({ waits, activities: approvals, leg, standing, recorder }),
+    metadata: written.document.metadata,
     context: null,
     constants: {
       workflow: {
@@ -213,6 +225,7 @@ export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundle
         executed: run.executed,
         isPaused: run.leg.isPaused(),
         inbox: inbox.state,
+        waits,
         applied: [...run.applied],
       };
       await continueAsNew<typeof neosyntisRun>(about, next, ...values);

@@ -1,4 +1,5 @@
 import type { Task } from '../../domain/neosyntis/dsl.ts';
+import { approvalWait } from '../../domain/neosyntis/verbs/approval-wait.ts';
 import type { TaskExecutor } from './engine/scope.ts';
 import { runCall } from './tasks/call.ts';
 import { runDo } from './tasks/do.ts';
@@ -40,7 +41,8 @@ const leavable: ReadonlySet<Keyword> = new Set(['for', 'do', 'fork', 'listen', '
 
 /** Whether the task has safe points inside, where a run may go on in another execution. */
 export const isLeavable = (task: Task): boolean =>
-  leavable.has(keywordOf(task)) || ('call' in task && task.function !== undefined);
+  leavable.has(keywordOf(task)) ||
+  ('call' in task && (task.function !== undefined || task.call === approvalWait.name));
 
 export function keywordOf(task: Task): Keyword {
   const keyword = keywords.find((name) => name in task);

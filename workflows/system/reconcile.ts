@@ -3,9 +3,14 @@ import type { ReconcileActivities } from '../../activities/platform/system/recon
 import type { ScheduleActivities } from '../../activities/platform/system/schedules.ts';
 
 /** The next tick repeats what failed, so a failing pass is tried only a little. */
-const { reconcileRuns, reconcileLogs, reconcileAccounts, reconcileSchedules, expireHosts } = proxyActivities<
-  ReconcileActivities & Pick<ScheduleActivities, 'reconcileSchedules'>
->({
+const {
+  reconcileRuns,
+  reconcileLogs,
+  reconcileAccounts,
+  reconcileSchedules,
+  expireHosts,
+  sendNotifications,
+} = proxyActivities<ReconcileActivities & Pick<ScheduleActivities, 'reconcileSchedules'>>({
   startToCloseTimeout: '30 seconds',
   // A worker that dies in a pass shall not hold up the next one.
   heartbeatTimeout: '5 seconds',
@@ -20,6 +25,7 @@ export async function reconcile(): Promise<void> {
     reconcileAccounts(),
     reconcileSchedules(),
     expireHosts(),
+    sendNotifications(),
   ]);
   for (const pass of passes) if (pass.status === 'rejected') throw pass.reason;
 }

@@ -73,6 +73,12 @@ export function createResets({ database, client, decode, log }: ResetDeps) {
     return started?.workflowExecutionStartedEventAttributes?.continuedExecutionRunId ?? undefined;
   }
 
+  /** Whether the row is ahead of what was seen of Temporal: the run has gone on in a later execution meanwhile. */
+  async function continues(runId: string, known: string, execution: string): Promise<boolean> {
+    for await (const one of way(runId, known)) if (one === execution) return true;
+    return false;
+  }
+
   /** All changes that a run has sent, or is sending, as the histories have them. */
   async function told(runId: string, executions: string[]): Promise<ProjectionBatch> {
     const all: ProjectionBatch = { runId, from: 1, changes: [], progress: 0 };
@@ -117,11 +123,12 @@ export function createResets({ database, client, decode, log }: ResetDeps) {
         }
         executions.unshift(one);
       }
+      if (known !== null && (await continues(runId, known, execution))) return { frames: [], events: [] };
       log.warn({ runId, execution }, 'the run was reset in Temporal; its row follows');
       const batch = await told(runId, executions);
       // The history up to a reset may be older than what the run said first.
       if (batch.changes.length === 0) batch.changes.push({ run: { status: 'running' } });
-      return rebuildRun(database, batch, execution);
+      return rebuildRun(database, batch, { from: known, to: execution });
     },
   };
 }

@@ -1,8 +1,8 @@
 import { ApplicationFailure } from '@temporalio/activity';
-import { Value } from 'typebox/value';
 import type { ProjectionBatch } from '../../../domain/neosyntis/projection.ts';
 import type { Sealed } from '../../../domain/neosyntis/sealed.ts';
-import { activityVerbs, type Verb } from '../../../domain/neosyntis/verbs.ts';
+import { verbProblem } from '../../../domain/neosyntis/verb-arguments.ts';
+import { activityVerbs } from '../../../domain/neosyntis/verbs.ts';
 import type { Json } from '../../../domain/wire.ts';
 import { queuedMs } from '../../queued.ts';
 
@@ -58,7 +58,7 @@ export function createVerbActivities(
       const { sealed: _unread, ...plain } = call;
       const work = () =>
         opened(call, async (args) => {
-          const problem = firstProblem(verb, args);
+          const problem = verbProblem(verb, args);
           if (problem) throw ApplicationFailure.nonRetryable(`${call.verb}: ${problem}`, 'invalid');
           return implementation({ ...plain, args });
         });
@@ -79,14 +79,6 @@ async function meanwhile<T>(tell: () => Promise<void> | undefined, work: () => P
   } finally {
     clearTimeout(timer);
   }
-}
-
-function firstProblem(verb: Verb, args: Json): string | undefined {
-  const [broken] = Value.Errors(verb.with, args);
-  if (broken) return `${broken.instancePath || 'with'} ${broken.message}`;
-  const checked = args as Record<string, Json>; // the schema of every verb is an object
-  const [problem] = [...(verb.refuse?.(checked) ?? []), ...(verb.check?.(checked) ?? [])];
-  return problem && `${problem.path} ${problem.message}`;
 }
 
 export type VerbActivities = ReturnType<typeof createVerbActivities>;

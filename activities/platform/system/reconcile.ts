@@ -1,6 +1,7 @@
 import { Context, heartbeat } from '@temporalio/activity';
 import { type Client, WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { missingLogs } from '../../../db/myntrix/logs.ts';
+import { unstartedBulks } from '../../../db/neosyntis/bulk.ts';
 import { applyWhole } from '../../../db/neosyntis/projection.ts';
 import { createRunIntents, type OpenRun } from '../../../db/neosyntis/run-intents.ts';
 import type { Database } from '../../../db/orm.ts';
@@ -23,9 +24,12 @@ export interface ReconcileDeps {
   client: Client;
   resets: Resets;
   startRun(runId: string): Promise<void>;
+  startCancels(jobId: string): Promise<void>;
   reconcileAccounts(): Promise<void>;
   /** Sends runs the events that they were never sent. */
   reconcileEvents(): Promise<void>;
+  /** Tells people of runs. */
+  sendNotifications(): Promise<void>;
   log: Logger;
 }
 
@@ -123,6 +127,8 @@ export function createReconcileActivities(deps: ReconcileDeps) {
      * that were reset there.
      */
     reconcileRuns: beating(async () => {
+      for (const jobId of await unstartedBulks(database, NEVER_STARTED_AFTER_MS))
+        await separately(jobId, () => deps.startCancels(jobId));
       const open = await intents.open(NEVER_STARTED_AFTER_MS);
       const running = await runningExecutions(client);
       for (const run of open) {
@@ -153,6 +159,8 @@ export function createReconcileActivities(deps: ReconcileDeps) {
     }),
 
     reconcileAccounts: beating(() => deps.reconcileAccounts()),
+
+    sendNotifications: beating(() => deps.sendNotifications()),
 
     /** Hosts that have not been heard of for too long are offline, whatever their last will said. */
     expireHosts: beating(async () => {

@@ -7,6 +7,7 @@ import { argumentProblems } from '../verb-arguments.ts';
 import type { Verb } from '../verbs.ts';
 import { base } from './base.ts';
 import type { KindProblem, TaskKind } from './kind.ts';
+import { metadataProblems } from './placing.ts';
 import { standardCalls } from './standard-calls.ts';
 
 export const CallTask = Type.Object(
@@ -35,6 +36,7 @@ export const callKind: TaskKind<typeof CallTask> = {
     const verb = verbs.get(task.call);
     if (verb)
       return [
+        ...metadataProblems(task.metadata),
         ...misplacedSecrets(verb, task.with ?? {}),
         ...argumentProblems(verb, task.with ?? {}).map(({ path, message }) => ({
           path: task.with === undefined ? [] : ['with'],

@@ -1,6 +1,7 @@
 import type { Json } from '../../wire.ts';
 import { isExpression } from '../expressions.ts';
 import { isObject, show } from '../json.ts';
+import { onUnknownProblem } from '../on-unknown.ts';
 import type { ExpressionField, KindProblem } from './kind.ts';
 
 /** What `metadata` of a task that runs on a host may say of where it runs; everything else in it is free. */
@@ -36,7 +37,13 @@ export function placingProblems(metadata: Record<string, unknown> = {}): KindPro
       'onHostLoss',
       'may be move only beside `idempotent: true`: the step then may have had its effect on the lost host, and has it again',
     );
-  return found;
+  return [...found, ...metadataProblems(metadata)];
+}
+
+/** What is wrong with the part of `metadata` that every step with an effect outside may have. */
+export function metadataProblems(metadata: unknown): KindProblem[] {
+  const message = onUnknownProblem(metadata);
+  return message === undefined ? [] : [{ path: ['metadata', 'onUnknown'], message }];
 }
 
 /** Where a step runs may be computed; whether it may run twice may not. */

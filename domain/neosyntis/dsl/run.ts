@@ -6,7 +6,7 @@ import { base } from './base.ts';
 import { Container, containerProblems } from './container.ts';
 import { ExternalResource, endpointProblems, refusedAtEndpoint } from './endpoint.ts';
 import type { KindProblem, TaskKind } from './kind.ts';
-import { placingExpressions, placingProblems } from './placing.ts';
+import { metadataProblems, placingExpressions, placingProblems } from './placing.ts';
 import { RunWorkflow } from './run-workflow.ts';
 
 const text = (maxLength: number) => Type.String({ maxLength });
@@ -95,7 +95,7 @@ export const runKind: TaskKind<typeof RunTask> = {
     ];
   },
   check({ run, metadata }) {
-    if ('workflow' in run) return [];
+    if ('workflow' in run) return metadataProblems(metadata);
     if ('container' in run) return [...containerProblems(run.container), ...placingProblems(metadata)];
     const [path, code] =
       'shell' in run

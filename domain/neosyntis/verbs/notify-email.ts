@@ -6,6 +6,7 @@ const address = Type.String({
   pattern: '^[^@\\s<>,;:"\\\\]+@[^@\\s<>,;:"\\\\]+$',
   maxLength: 254,
   description: 'An e-mail address',
+  examples: ['ada@example.org'],
 });
 
 export const notifyEmail = {

@@ -40,6 +40,13 @@ export const errors: Program[] = [
     steps: [
       limited('list', { do: [{ rest: { wait: { hours: 1 } } }] }, 'PT0.2S'),
       limited('code', shell('sleep 60'), 'PT1S'),
+      limited('silent', { call: 'approval.wait' }, 'PT0.2S'),
+      {
+        decided: {
+          ...{ call: 'approval.wait', with: { onTimeout: 'reject' }, timeout: { after: 'PT0.2S' } },
+          output: { as: 'del(.at)' },
+        },
+      },
     ],
     ends: 'completed',
   },

@@ -63,6 +63,27 @@ export const outbound = (origin: string): Program[] => {
       ],
       ends: 'failed',
     },
+    {
+      name: 'outcome-unknown',
+      steps: [
+        {
+          careful: {
+            try: [
+              {
+                retried: {
+                  call: 'http',
+                  with: { method: 'POST', endpoint: `${origin}/broken`, body: {} },
+                  metadata: { onUnknown: 'retry' },
+                  timeout: { after: 'PT5S' },
+                },
+              },
+            ],
+            catch: { do: [{ go: { set: { on: true } } }] },
+          },
+        },
+      ],
+      ends: 'completed',
+    },
     { name: 'http-timeout', steps: [limited('slow', http('/slow'), 'PT0.5S')], ends: 'completed' },
     {
       name: 'notify-email',

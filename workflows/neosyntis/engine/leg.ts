@@ -51,6 +51,10 @@ export function createLeg({ tasks = LEG_TASKS, isPaused = false }: LegOptions) {
     if (CancellationScope.current().consideredCancelled)
       throw new CancelledFailure('cancelled between two tasks');
     if (isDue()) throw new Unwound();
+  }
+
+  function next(): void {
+    leaveIfDue();
     done++;
   }
 
@@ -63,7 +67,7 @@ export function createLeg({ tasks = LEG_TASKS, isPaused = false }: LegOptions) {
     async gate(stand: () => void): Promise<() => void> {
       if (paused) stand();
       while (paused && !isLeaving) await condition(() => !paused || isLeaving);
-      leaveIfDue();
+      next();
       busy++;
       let isBusy = true;
       return () => {
@@ -73,9 +77,12 @@ export function createLeg({ tasks = LEG_TASKS, isPaused = false }: LegOptions) {
     },
 
     /** Before a round of a loop: a safe point. */
-    round: leaveIfDue,
+    round: next,
 
-    /** Until something holds that a signal or an update brings about: a safe point all the while. */
+    /**
+     * Until something holds that a signal or an update brings about: a safe point all the while. Waiting is no work: a
+     * leg in which nothing else happens is left by nobody.
+     */
     async waitFor(holds: () => boolean): Promise<void> {
       leaveIfDue();
       await condition(() => holds() || isLeaving);

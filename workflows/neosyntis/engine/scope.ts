@@ -9,6 +9,7 @@ import type { Evaluator, Variables } from './evaluator.ts';
 import type { RunEvents } from './events.ts';
 import type { Frame } from './frames.ts';
 import type { Leg } from './leg.ts';
+import type { Questions } from './questions.ts';
 import type { Recorder } from './recorder.ts';
 import type { Reuse } from './reuse.ts';
 import type { SchemaChecker } from './schemas.ts';
@@ -26,6 +27,10 @@ export interface RunContext {
   code: CodeRunner;
   callVerb: VerbCaller;
   child: ChildRunner;
+  /** What people are asked. */
+  questions: Questions;
+  /** Of the document. */
+  metadata: unknown;
   /** `$context`: what `export.as` replaced last. */
   context: Json;
   /** `$workflow` and `$runtime`. */

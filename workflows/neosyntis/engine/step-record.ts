@@ -1,6 +1,7 @@
 import { ActivityFailure, CancelledFailure, isCancellation } from '@temporalio/workflow';
 import type { Task } from '../../../domain/neosyntis/dsl.ts';
-import type { StepChange } from '../../../domain/neosyntis/projection.ts';
+import { isIdempotent } from '../../../domain/neosyntis/idempotent.ts';
+import type { StepChange, StepLogs } from '../../../domain/neosyntis/projection.ts';
 import type { Reused } from '../../../domain/neosyntis/reuse.ts';
 import type { RunProblem } from '../../../domain/neosyntis/runs.ts';
 import { isShownWhole, shown } from '../../../domain/neosyntis/shown.ts';
@@ -14,6 +15,8 @@ import type { Outcome, RunContext, StepScope } from './scope.ts';
 export interface StepState {
   step: StepChange;
   admitted: boolean;
+  /** In ms since 1970. */
+  waitsSince?: number;
 }
 
 /**
@@ -22,6 +25,7 @@ export interface StepState {
 export function recordStep(run: RunContext, name: string, task: Task, scope: StepScope, begun?: StepState) {
   const keyword = keywordOf(task);
   const admitted = begun?.admitted ?? run.recorder.admit();
+  const idempotent = isIdempotent(task);
   const step: StepChange = begun?.step ?? {
     path: scope.pointer,
     iteration: scope.iteration,
@@ -29,9 +33,10 @@ export function recordStep(run: RunContext, name: string, task: Task, scope: Ste
     kind: keyword,
     status: 'pending',
     attempt: scope.attempt,
+    ...(idempotent === undefined ? {} : { idempotent }),
   };
   const now = () => new Date().toISOString();
-  let waitsSince: number | undefined;
+  let waitsSince = begun?.waitsSince;
   let values: Large = {};
   const tell = (change: Partial<StepChange>) => {
     Object.assign(step, change);
@@ -50,7 +55,11 @@ export function recordStep(run: RunContext, name: string, task: Task, scope: Ste
     return shown(value);
   };
   return {
-    state: (): StepState => ({ step: { ...step }, admitted }),
+    state: (): StepState => ({
+      step: { ...step },
+      admitted,
+      ...(waitsSince === undefined ? {} : { waitsSince }),
+    }),
     started(input: Json) {
       Object.assign(step, { startedAt: now(), input: told('inputBlob', input) });
       if (keyword !== 'set' && keyword !== 'switch')
@@ -69,7 +78,15 @@ export function recordStep(run: RunContext, name: string, task: Task, scope: Ste
       delete step.error;
       tell({ status: 'running' });
     },
-    /** It was lost with its host, and is given to one again. */
+    /** It waits for a person, by the approval of this id. */
+    asks(approvalId: string, unknown?: { problem: RunProblem; logs: StepLogs }) {
+      tell({
+        status: 'waiting',
+        approvalId,
+        ...(unknown ? { error: unknown.problem, ...unknown.logs } : {}),
+      });
+    },
+    /** Nobody knows what became of it (it may be lost with its host), and it begins again. */
     moves(attempt: number, { problem, logs }: TaskFailure) {
       tell({ status: 'unknown', endedAt: now(), error: problem, ...logs });
       for (const name of ['endedAt', 'error', 'host', 'waitMs'] as const) delete step[name];
@@ -85,6 +102,7 @@ export function recordStep(run: RunContext, name: string, task: Task, scope: Ste
     },
     /** @param context what it exported, if it did. */
     completed(output: Json, outcome: Outcome, context?: Json) {
+      delete step.error;
       tell({
         status: 'completed',
         endedAt: now(),

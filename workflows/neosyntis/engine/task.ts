@@ -5,11 +5,13 @@ import { VALUE_LIMIT_BYTES } from '../../../domain/neosyntis/runs.ts';
 import { byteLength } from '../../../domain/neosyntis/shown.ts';
 import type { Json } from '../../../domain/wire.ts';
 import { executors, isLeavable, keywordOf } from '../tasks.ts';
+import { decidesAtTimeout } from '../verbs/approval-wait.ts';
 import { noteAttempt, numberAttempt } from './attempts.ts';
 import { dateTime } from './date-time.ts';
 import type { Variables } from './evaluator.ts';
 import { runExtended } from './extensions.ts';
 import { type Frame, framed, Unwound, valueIn } from './frames.ts';
+import { untilKnown } from './outcome.ts';
 import { failure, RunExhausted } from './problem.ts';
 import type { Outcome, RunContext, Scope, StepScope, TaskExecutor } from './scope.ts';
 import { recordStep, type StepRecord, type StepState } from './step-record.ts';
@@ -70,13 +72,20 @@ export async function runTask(
     variables = { ...variables, input };
     if (!begun) step.started(input);
     // Code steps keep their own time limit, so that the process ends with its output's tail at hand.
-    const limitMs = 'run' in task && !('workflow' in task.run) ? undefined : timeoutMs(task);
+    const isOwn = ('run' in task && !('workflow' in task.run)) || decidesAtTimeout(task);
+    const limitMs = isOwn ? undefined : timeoutMs(task);
     if (isLeavable(task) || run.extensions.length > 0) leavable();
     const here = { input, scope, variables };
-    const work = (inside: Frame | undefined) =>
-      within(limitMs, () => execute(run, task, input, scope, variables, step, inside), startedAt);
+    const work = (at: StepScope, inside: Frame | undefined, isAgain: boolean) =>
+      within(
+        limitMs,
+        () => execute(run, task, input, at, variables, step, inside),
+        isAgain ? Date.now() : startedAt,
+      );
+    const attempted = { name, task, scope, step, work, leavable };
+    const settled = (inside: Frame | undefined) => untilKnown(run, attempted, inside);
     const outcome = await framed(
-      () => runExtended(run, task, about, here, work, frame?.inside),
+      () => runExtended(run, task, about, here, settled, frame?.inside),
       (inside) => ({
         state: { step: step.state(), startedAt } satisfies TaskState,
         values: { input },
