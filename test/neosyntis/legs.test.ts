@@ -279,6 +279,7 @@ describe('A run that goes on in one of Temporal’s executions after the other',
     const parts = await runInLegs(world, whole, 3);
     const before = await world.untilRun(user, parts, isOver);
     const handle = world.temporal.workflow.getHandle(parts);
+    await handle.result(); // the end is told before Temporal has it
     const { runId } = await handle.describe();
     const { events } = await handle.fetchHistory();
     const ended = events?.find(

@@ -1,12 +1,18 @@
 import { isEnded } from '../../domain/neosyntis/runs.ts';
 import type { Run, TestUser, World } from './world.ts';
 
-/** Sends a whole document with these parts. */
+/** Sends a whole document with these parts; nobody is asked about steps whose outcome is unknown. */
 export const importDocument = (world: World, user: TestUser, use: object, list: object[]) =>
   world.api('POST', '/api/neosyntis/workflows/import', {
     token: user.token,
     body: {
-      document: { dsl: '1.0.3', namespace: 'test', name: 'document', version: '0.1.0' },
+      document: {
+        dsl: '1.0.3',
+        namespace: 'test',
+        name: 'document',
+        version: '0.1.0',
+        metadata: { onUnknown: 'fail' },
+      },
       ...(Object.keys(use).length === 0 ? {} : { use }),
       do: list,
     },

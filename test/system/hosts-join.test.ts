@@ -141,7 +141,10 @@ describe('A host', () => {
 
     // It falls silent: the other may have the name. It hears of that, ends its step, and says why.
     const word = `7${Date.now()}.5`;
-    const workflow = await world.newWorkflow(world.admin, onHost(name, `echo begun; sleep ${word}`));
+    const workflow = await world.newWorkflow(
+      world.admin,
+      onHost(name, `echo begun; sleep ${word}`, { onUnknown: 'fail' }),
+    );
     const { body } = await world.api('POST', `/api/neosyntis/workflows/${workflow}/trigger`, {
       token: world.admin.token,
     });
