@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { WorkflowNotFoundError, WorkflowUpdateFailedError } from '@temporalio/client';
 import { ApplicationFailure } from '@temporalio/common';
 import type { RunIntents } from '../../db/neosyntis/run-intents.ts';
@@ -13,6 +14,9 @@ export interface PauseDeps {
   log: Logger;
 }
 
+const TRIES = 4;
+const TRY_AGAIN_MS = 100;
+
 export type Pause = (id: string, wanted: boolean) => Promise<void>;
 
 /**
@@ -26,16 +30,25 @@ export const createPause =
     await temporal.ensureUp();
     const status = await intents.wantPause(id, wanted);
     if (status === undefined || isEnded(status)) throw ended(id, status);
-    try {
-      await temporal.call((client) =>
-        client.workflow.getHandle(id).executeUpdate(wanted ? runUpdates.pause : runUpdates.resume),
-      );
-    } catch (error) {
-      const refusal = refusalOf(error);
-      if (refusal === refusals.already) return;
-      if (refusal === refusals.ending) throw ended(id);
-      const word = error instanceof WorkflowNotFoundError ? 'has no workflow yet' : 'did not take the word';
-      log.warn({ err: error, runId: id, wanted }, `a run ${word}; the reconciler says it again`);
+    for (let tries = 1; ; tries++) {
+      try {
+        await temporal.call((client) =>
+          client.workflow.getHandle(id).executeUpdate(wanted ? runUpdates.pause : runUpdates.resume),
+        );
+        return;
+      } catch (error) {
+        const refusal = refusalOf(error);
+        if (refusal === refusals.already) return;
+        if (refusal === refusals.ending) throw ended(id);
+        // A word that falls between two executions of a run finds none; the next one takes it.
+        if (tries < TRIES) await delay(tries * TRY_AGAIN_MS);
+        else {
+          const word =
+            error instanceof WorkflowNotFoundError ? 'has no workflow yet' : 'did not take the word';
+          log.warn({ err: error, runId: id, wanted }, `a run ${word}; the reconciler says it again`);
+          return;
+        }
+      }
     }
   };
 

@@ -99,17 +99,23 @@ describe('A body', () => {
   });
 
   test('that turns out too large is refused while it comes, and the connection closed', async () => {
-    const raw = await openRaw(world.url);
-    raw.socket.write(`${head()}Transfer-Encoding: chunked\r\n\r\n`);
     const piece = `10000\r\n${'x'.repeat(65_536)}\r\n`;
-    const pump = () => {
-      while (raw.socket.writable && raw.socket.write(piece));
-    };
-    raw.socket.on('drain', pump);
-    pump();
-    const answer = await raw.closed(60_000);
-    expect(answer.toString()).toMatch(/^HTTP\/1\.1 413 [\s\S]*connection: close/i);
-    expect(raw.socket.bytesWritten).toBeLessThan(20 * 1024 * 1024);
+    async function send() {
+      const raw = await openRaw(world.url);
+      raw.socket.write(`${head()}Transfer-Encoding: chunked\r\n\r\n`);
+      const pump = () => {
+        while (raw.socket.writable && raw.socket.write(piece));
+      };
+      raw.socket.on('drain', pump);
+      pump();
+      const answer = await raw.closed(60_000);
+      expect(raw.socket.bytesWritten).toBeLessThan(20 * 1024 * 1024);
+      return answer.toString();
+    }
+    // Who goes on sending may lose the answer to the reset that follows it (RFC 9112, 9.6), on a busy machine.
+    let answer = await send();
+    for (let again = 0; answer === '' && again < 4; again++) answer = await send();
+    expect(answer).toMatch(/^HTTP\/1\.1 413 [\s\S]*connection: close/i);
   });
 });
 
