@@ -5,17 +5,9 @@ import {
   defineSignal,
   isCancellation,
   log,
-  proxyActivities,
-  proxyLocalActivities,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { ApprovalActivities } from '../../activities/platform/neosyntis/approvals.ts';
-import type { ChildActivities } from '../../activities/platform/neosyntis/children.ts';
-import type { EventActivities } from '../../activities/platform/neosyntis/events.ts';
-import type { ReuseActivities } from '../../activities/platform/neosyntis/reuse.ts';
-import type { RunActivities } from '../../activities/platform/neosyntis/runs.ts';
-import type { SecretActivities } from '../../activities/platform/neosyntis/secrets.ts';
 import { runSignals } from '../../domain/names.ts';
 import type { Document } from '../../domain/neosyntis/dsl.ts';
 import type { DeliveredEvent } from '../../domain/neosyntis/events.ts';
@@ -26,12 +18,14 @@ import type { RerunFrom } from '../../domain/neosyntis/reuse.ts';
 import type { RunProblem, RunTrigger } from '../../domain/neosyntis/runs.ts';
 import { asItRuns } from '../../domain/neosyntis/use.ts';
 import type { Json } from '../../domain/wire.ts';
+import { brief, finish, keepValue, local, project, quick } from './engine/activities.ts';
 import { createBudget } from './engine/budget.ts';
 import { createChildRunner } from './engine/child.ts';
 import { createCodeRunner } from './engine/code.ts';
 import { dateTime } from './engine/date-time.ts';
+import { runDocument } from './engine/document.ts';
 import { createEvaluator } from './engine/evaluator.ts';
-import { type Frame, framed, type Packed, pack, Unwound, unpack, valueIn } from './engine/frames.ts';
+import { type Frame, type Packed, pack, Unwound, unpack } from './engine/frames.ts';
 import { createInbox, type InboxState } from './engine/inbox.ts';
 import { jq } from './engine/jq.ts';
 import { createKeeper } from './engine/keeper.ts';
@@ -47,41 +41,8 @@ import { createSchemaChecker } from './engine/schemas.ts';
 import type { RunContext } from './engine/scope.ts';
 import { createStanding } from './engine/standing.ts';
 import { runTask } from './engine/task.ts';
-import { timeoutMs, within } from './engine/timeout.ts';
 import { createTurns, type InTurn } from './engine/turns.ts';
 import { createVerbCaller } from './engine/verbs.ts';
-
-/** Bookkeeping: tried until the database is back, however long that takes. */
-const { project, keepValue } = proxyActivities<RunActivities>({
-  startToCloseTimeout: '20 seconds',
-  retry: { initialInterval: 100, maximumInterval: '5 seconds' },
-});
-
-/** Cheap and idempotent; also tried until the database is back. */
-const local = proxyLocalActivities<
-  RunActivities & SecretActivities & EventActivities & ReuseActivities & ChildActivities & ApprovalActivities
->({
-  startToCloseTimeout: '10 seconds',
-  retry: { initialInterval: 50, maximumInterval: '1 second' },
-});
-
-/** What happens while the run waits: a workflow task stays open for so long, and no longer. */
-const quick = proxyLocalActivities<RunActivities>({
-  startToCloseTimeout: '1 second',
-  retry: { maximumAttempts: 1 },
-});
-
-/** What storage takes. */
-const brief = proxyLocalActivities<RunActivities>({
-  startToCloseTimeout: '5 seconds',
-  retry: { maximumAttempts: 1 },
-});
-
-/** The end goes the long way when the short one fails. */
-const { finish } = proxyLocalActivities<RunActivities>({
-  startToCloseTimeout: '10 seconds',
-  retry: { initialInterval: 50, maximumInterval: '1 second', maximumAttempts: 5 },
-});
 
 const eventsSignal = defineSignal<[DeliveredEvent[]]>(runSignals.events);
 
@@ -253,48 +214,6 @@ async function inLegs(work: () => Promise<Json>): Promise<{ output: Json } | { f
     if (!(error instanceof Unwound) || !error.frame) throw error;
     return { frame: error.frame };
   }
-}
-
-async function runDocument(
-  run: RunContext,
-  document: Document,
-  raw: Json,
-  startedAt: number,
-  frame: Frame | undefined,
-): Promise<Json> {
-  run.context = valueIn(frame, 'context') ?? null;
-  return framed(
-    () => within(timeoutMs(document), () => runWhole(run, document, raw, frame), startedAt),
-    (inside) => ({ ...(inside ?? { state: {} }), values: { ...inside?.values, context: run.context } }),
-  );
-}
-
-async function runWhole(run: RunContext, document: Document, raw: Json, frame: Frame | undefined) {
-  const { evaluator, constants } = run;
-  const shaped = async () => {
-    await run.checkSchema(document.input?.schema, raw, 'input');
-    return document.input?.from === undefined ? raw : evaluator.shape(document.input.from, raw, constants);
-  };
-  const input = frame ? (valueIn(frame, 'input') ?? null) : await shaped();
-  const whole = {
-    pointer: '/do',
-    iteration: [],
-    attempts: [],
-    around: [],
-    variables: {},
-    from: 0,
-    span: 1,
-  };
-  const { output } = await framed(
-    () => run.tasks.list(run, document.do, input, whole, frame?.inside),
-    (inside) => ({ state: {}, values: { input }, inside }),
-  );
-  const put =
-    document.output?.as === undefined
-      ? output
-      : await evaluator.shape(document.output.as, output, { ...constants, context: run.context });
-  await run.checkSchema(document.output?.schema, put, 'output');
-  return put;
 }
 
 /** Makes the end readable, also while the run is being cancelled. */
