@@ -25,7 +25,7 @@ await withInstallation(
   async ({ stack, call }) => {
     const raw = await startRaw(stack.temporalAddress);
     const dbos = await startDbos(stack.databaseUrl);
-    const step = { call: 'bench.nothing', with: { value: '${ . }' } };
+    const step = { call: 'bench.brief', with: { value: '${ . }' } };
     const steps = [{ one: step }, { two: step }, { three: step }];
     const { id } = await call<{ id: string }>('POST', '/api/neosyntis/workflows', { name: 'three', steps });
     const run = async () => {

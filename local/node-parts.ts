@@ -14,11 +14,19 @@ export const entryPoints = {
 
 export type EntryPoints = typeof entryPoints;
 
-/** V8's default of 16 MB for young objects, times three, in each thread, buys nothing here and costs 90 MB at rest. */
-const flags = ['--max-semi-space-size=4'];
+type NodePartName = 'api' | 'platform' | 'host';
+
+/**
+ * What Node is told for one of our processes. V8's default of 16 MB for young objects, times three, in each thread,
+ * buys nothing here and costs 90 MB at rest; workers/workflow-threads.ts says what it is for.
+ */
+export const nodeFlags = (name: NodePartName, root: string): string[] => [
+  '--max-semi-space-size=4',
+  ...(name === 'platform' ? ['--import', join(root, 'workers/workflow-threads.ts')] : []),
+];
 
 export interface NodePartOptions {
-  name: 'api' | 'platform' | 'host';
+  name: NodePartName;
   root: string;
   entryPoint: string;
   /** Read at each start: the first one may have settings that later ones do not need. */
@@ -32,7 +40,7 @@ export function nodePart({ name, root, entryPoint, env, report }: NodePartOption
     name,
     command: () => ({
       file: process.execPath,
-      args: [...flags, join(root, entryPoint)],
+      args: [...nodeFlags(name, root), join(root, entryPoint)],
       env: env(),
       cwd: root,
       ipc: true,

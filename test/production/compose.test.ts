@@ -140,7 +140,8 @@ describe('The image', () => {
     expect(dockerfile).toMatch(/^USER 10001:10001$/m);
     expect(dockerfile).toMatch(/^ENTRYPOINT \["\/usr\/bin\/tini", /m);
     for (const [, { command = [] }] of ours)
-      expect(existsSync(join(repository, command[0] ?? ''))).toBe(true);
+      for (const file of command)
+        expect(existsSync(join(repository, file.replace('--import=', '')))).toBe(true);
   });
 });
 

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { prepareBundle } from '../../local/bundle.ts';
 import { cacheFolder } from '../../local/cache-folder.ts';
+import { nodeFlags } from '../../local/node-parts.ts';
 import { freePort } from '../../local/ports.ts';
 import { repository, serviceEnvironment } from './compose.ts';
 import { startFront } from './front.ts';
@@ -80,10 +81,10 @@ export async function startReplicas(servers: Servers, folder: string, root = rep
       },
     });
   };
-  const run = (name: string, entry: string, env: Record<string, string>) =>
+  const run = (part: 'api' | 'platform' | 'host', name: string, entry: string, env: Record<string, string>) =>
     start({
       name,
-      command: [process.execPath, '--max-semi-space-size=4', join(root, entry)],
+      command: [process.execPath, ...nodeFlags(part, root), join(root, entry)],
       env,
       cwd: root,
       logFile: join(folder, `${name}.log`),
@@ -106,17 +107,17 @@ export async function startReplicas(servers: Servers, folder: string, root = rep
       VAREON_BIND: '127.0.0.1',
       VAREON_HOST_BUS_URL: servers.hostBusUrl,
     });
-    const running = await kept(run(name, 'api/main.ts', env));
+    const running = await kept(run('api', name, 'api/main.ts', env));
     return {
       ...running,
       url: `http://127.0.0.1:${port}`,
-      startAgain: async () => void (await kept(run(name, 'api/main.ts', env))),
+      startAgain: async () => void (await kept(run('api', name, 'api/main.ts', env))),
     };
   };
   const platform = (name: string) =>
-    kept(run(name, 'workers/platform.ts', environment('platform', name, {})));
+    kept(run('platform', name, 'workers/platform.ts', environment('platform', name, {})));
   const host = () =>
-    kept(run('host', 'workers/host.ts', environment('host', 'host', { VAREON_HOST_API: front.url })));
+    kept(run('host', 'host', 'workers/host.ts', environment('host', 'host', { VAREON_HOST_API: front.url })));
   const close = async (): Promise<void> => {
     await Promise.all(started.filter(({ name }) => !name.startsWith('api')).map((one) => one.stop()));
     await Promise.all(started.map((one) => one.stop()));
