@@ -4,7 +4,7 @@ import { enterWorld, type TestUser, type World } from '../support/world.ts';
 let world: World;
 let user: TestUser;
 beforeAll(async () => {
-  world = await enterWorld();
+  world = await enterWorld('sql');
   user = await world.newUser('operator');
 });
 afterAll(() => world.close());

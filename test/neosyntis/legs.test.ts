@@ -19,7 +19,7 @@ let user: TestUser;
 let served: Served;
 beforeAll(async () => {
   served = await serveHttp();
-  world = await enterWorld();
+  world = await enterWorld('sql', 'temporal');
   user = await world.newUser('operator', { runsCode: true });
 });
 afterAll(async () => {

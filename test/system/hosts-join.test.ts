@@ -10,7 +10,7 @@ let hosts: ReturnType<typeof createHosts>;
 const unique = Date.now().toString(36);
 
 beforeAll(async () => {
-  world = await enterWorld();
+  world = await enterWorld('sql');
   hosts = createHosts({ url: world.url, api: world.api, token: world.admin.token });
 });
 afterAll(async () => {
