@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { expectUnavailable, outages, type Timed, timed, watchPace } from './kills/outage.ts';
+import { ANSWER_WITHIN_MS, expectUnavailable, outages, type Timed, timed } from './kills/outage.ts';
 import { type Platform, startPlatform } from './kills/platform.ts';
 import { until } from './support/client.ts';
+import { type Pace, watchPace } from './support/pace.ts';
 import { openSocket } from './support/socket.ts';
 
 /** A platform of its own, whose servers are away for a while: killed, or frozen so that they accept and never answer. */
@@ -37,8 +38,9 @@ const acknowledged = (path: string, headers: Record<string, string> = {}) =>
 const started = async (workflowId: string, headers: Record<string, string> = {}): Promise<string> =>
   (await acknowledged(`/api/neosyntis/workflows/${workflowId}/trigger`, headers))?.body.run_id;
 
-async function expectInTime(answers: Timed[], limit: Promise<number>): Promise<void> {
-  expect(Math.max(...answers.map(({ ms }) => ms))).toBeLessThan(await limit);
+async function expectInTime(answers: Timed[], pace: Pace): Promise<void> {
+  await pace.end();
+  expect(Math.max(...answers.map(({ ms }) => ms))).toBeLessThan(pace.limit(ANSWER_WITHIN_MS));
 }
 
 const read = (path: string) => timed(() => platform.ask('GET', path));
@@ -71,7 +73,7 @@ describe('While Temporal is', () => {
       const latest = (await read(`/api/neosyntis/workflows/${pure}/runs`)).answer?.body.length;
       const events = await openSocket(platform.socketUrl('/ws/events'), platform.token);
       await events.next(({ type }) => type === 'snapshot');
-      const pace = watchPace(platform);
+      const pace = watchPace(platform.stack.apiUrl);
       const end = begin(platform, 'temporal');
 
       // At once, before anybody can have noticed.
@@ -90,7 +92,7 @@ describe('While Temporal is', () => {
       ]);
       expect(reads.map(({ answer }) => answer?.status)).toEqual([200, 200, 200, 200]);
       expect(reads[0]?.answer?.body).toHaveLength(latest);
-      await expectInTime([...refused, ...reads], pace());
+      await expectInTime([...refused, ...reads], pace);
       const watching = await openSocket(
         platform.socketUrl(`/ws/neosyntis/runs/${runId}?after=0`),
         platform.token,
@@ -113,7 +115,7 @@ describe('While Temporal is', () => {
 
   test('frozen in the middle of many triggers, each has an answer, and what was acknowledged runs', async () => {
     const key = (index: number) => ({ 'Idempotency-Key': `middle-${index}` });
-    const pace = watchPace(platform);
+    const pace = watchPace(platform.stack.apiUrl);
     const answers: ReturnType<typeof trigger>[] = [];
     for (let index = 0; index < 40; index++) {
       if (index === 15) platform.signalAll('temporal', 'SIGSTOP');
@@ -123,7 +125,7 @@ describe('While Temporal is', () => {
     const first = await Promise.all(answers);
     platform.signalAll('temporal', 'SIGCONT');
     for (const { answer } of first) expect([200, 202, 503]).toContain(answer?.status);
-    await expectInTime(first, pace());
+    await expectInTime(first, pace);
     expect(first.some(({ answer }) => answer?.status === 503)).toBe(true);
     await untilReady();
     const again = await Promise.all(first.map((_, index) => started(pure, key(index))));
@@ -172,7 +174,7 @@ describe('While PostgreSQL is', () => {
         platform.token,
       );
       await watching.next(({ type, step }) => type === 'step' && step.status === 'waiting');
-      const pace = watchPace(platform);
+      const pace = watchPace(platform.stack.apiUrl);
       const end = begin(platform, 'postgres');
       const down = until(
         () => platform.ask('GET', '/ready'),
@@ -187,7 +189,7 @@ describe('While PostgreSQL is', () => {
         timed(() => platform.ask('POST', `/api/neosyntis/runs/${runId}/cancel`)),
       ]);
       for (const answer of refused) expectUnavailable(answer, /database/);
-      await expectInTime(refused, pace());
+      await expectInTime(refused, pace);
       const { body } = (await down) ?? {};
       expect(body).toMatchObject({ temporal: 'ok', bus: 'ok' });
       expect(body.database).not.toBe('ok');

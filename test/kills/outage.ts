@@ -2,7 +2,7 @@ import { expect } from '@jest/globals';
 import type { Asked, Platform, Victim } from './platform.ts';
 
 /** Nobody waits longer for what is away. */
-const ANSWER_WITHIN_MS = 3_000;
+export const ANSWER_WITHIN_MS = 3_000;
 
 /** Takes a server away; what is given brings it back. */
 export type Outage = [name: string, begin: (platform: Platform, victim: Victim) => () => Promise<void>];
@@ -37,28 +37,6 @@ export async function timed(ask: () => Promise<Asked>): Promise<Timed> {
   const startedAt = performance.now();
   const answer = await ask();
   return { answer, ms: performance.now() - startedAt };
-}
-
-/**
- * Watches how long an answer takes that needs nobody else.
- * @returns ends that, and gives how long an answer may take here: as promised, and so much longer as this machine,
- * busy with other things, takes for each of the steps on its way
- */
-export function watchPace(platform: Platform): () => Promise<number> {
-  let slowestMs = 0;
-  let isOver = false;
-  const watching = (async () => {
-    while (!isOver) {
-      const { ms } = await timed(() => platform.ask('GET', '/health'));
-      slowestMs = Math.max(slowestMs, ms);
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  })();
-  return async () => {
-    isOver = true;
-    await watching;
-    return ANSWER_WITHIN_MS + 10 * slowestMs;
-  };
 }
 
 /** 503 as problem details that say when to come again. */

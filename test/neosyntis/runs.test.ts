@@ -155,7 +155,7 @@ describe('A run', () => {
     await until(
       async () => (await handle.describe()).status.name, // people see the end a moment before Temporal has it
       (status) => status === 'FAILED',
-      10_000,
+      60_000,
     );
   });
 

@@ -130,7 +130,13 @@ async function openSql({ databaseUrl }: TestStack) {
   const { openDatabase } = await import('../../db/orm.ts');
   const { rows } = await import('../../db/sql.ts');
   const { createLogger } = await import('../../logs.ts');
-  const database = await openDatabase({ databaseUrl, poolSize: 4, log: createLogger('test', 'silent') });
+  const database = await openDatabase({
+    databaseUrl,
+    poolSize: 4,
+    // A slow machine takes its time for it.
+    connectWithinMs: 60_000,
+    log: createLogger('test', 'silent'),
+  });
   return {
     sql: <Row>(statement: string, params?: unknown[]) => rows<Row>(database.em, statement, params),
     close: () => database.close(),
