@@ -14,11 +14,18 @@ export interface DatabaseOptions {
   databaseUrl: string;
   /** Connections at most; a request holds one only while it queries. */
   poolSize: number;
+  /** How long to wait for a new connection, in ms; whoever asked something waits no longer than 3 s. */
+  connectWithinMs?: number;
   log: Logger;
 }
 
 /** Opens the pool; whoever opens it closes it. */
-export async function openDatabase({ databaseUrl, poolSize, log }: DatabaseOptions): Promise<Database> {
+export async function openDatabase({
+  databaseUrl,
+  poolSize,
+  connectWithinMs = 2_500,
+  log,
+}: DatabaseOptions): Promise<Database> {
   return MikroORM.init({
     clientUrl: databaseUrl,
     entities: [...entities],
@@ -28,7 +35,7 @@ export async function openDatabase({ databaseUrl, poolSize, log }: DatabaseOptio
     pool: { min: 0, max: poolSize },
     driverOptions: {
       application_name: 'vareon',
-      connectionTimeoutMillis: 2_500,
+      connectionTimeoutMillis: connectWithinMs,
       statement_timeout: 15_000,
       idle_in_transaction_session_timeout: 15_000,
       keepAlive: true,

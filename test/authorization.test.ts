@@ -291,7 +291,7 @@ const table: Record<string, Row> = {
 };
 
 beforeAll(async () => {
-  world = await enterWorld();
+  world = await enterWorld('sql');
   contract = await readContract(world.api);
   people = {
     nobody: undefined,

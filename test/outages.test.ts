@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { ANSWER_WITHIN_MS, expectUnavailable, outages, timed } from './kills/outage.ts';
+import { ANSWER_WITHIN_MS, expectUnavailable, outages, type Timed, timed } from './kills/outage.ts';
 import { type Platform, startPlatform } from './kills/platform.ts';
 import { until } from './support/client.ts';
+import { type Pace, watchPace } from './support/pace.ts';
 import { openSocket } from './support/socket.ts';
 
 /** A platform of its own, whose servers are away for a while: killed, or frozen so that they accept and never answer. */
@@ -25,12 +26,28 @@ async function newWorkflow(steps: unknown[]): Promise<string> {
 const trigger = (workflowId: string, headers: Record<string, string> = {}) =>
   timed(() => platform.ask('POST', `/api/neosyntis/workflows/${workflowId}/trigger`, { headers }));
 
+/** Repeats it while that is refused: a server that is ready may be too slow yet. */
+const acknowledged = (path: string, headers: Record<string, string> = {}) =>
+  until(
+    () => platform.ask('POST', path, { headers }),
+    // 409 when it had been taken after all, and 200 for what is repeated.
+    (answer) => [200, 202, 409].includes(answer?.status ?? 0),
+    60_000,
+  );
+
+const started = async (workflowId: string, headers: Record<string, string> = {}): Promise<string> =>
+  (await acknowledged(`/api/neosyntis/workflows/${workflowId}/trigger`, headers))?.body.run_id;
+
+async function expectInTime(answers: Timed[], pace: Pace): Promise<void> {
+  await pace.end();
+  expect(Math.max(...answers.map(({ ms }) => ms))).toBeLessThan(pace.limit(ANSWER_WITHIN_MS));
+}
+
 const read = (path: string) => timed(() => platform.ask('GET', path));
 
 async function runningRun(): Promise<string> {
   await untilReady();
-  const { answer } = await trigger(waiting);
-  const runId = answer?.body.run_id;
+  const runId = await started(waiting);
   await untilRun(runId, (run) => run?.steps[0]?.status === 'waiting');
   return runId;
 }
@@ -56,6 +73,7 @@ describe('While Temporal is', () => {
       const latest = (await read(`/api/neosyntis/workflows/${pure}/runs`)).answer?.body.length;
       const events = await openSocket(platform.socketUrl('/ws/events'), platform.token);
       await events.next(({ type }) => type === 'snapshot');
+      const pace = watchPace(platform.stack.apiUrl);
       const end = begin(platform, 'temporal');
 
       // At once, before anybody can have noticed.
@@ -74,7 +92,7 @@ describe('While Temporal is', () => {
       ]);
       expect(reads.map(({ answer }) => answer?.status)).toEqual([200, 200, 200, 200]);
       expect(reads[0]?.answer?.body).toHaveLength(latest);
-      for (const { ms } of reads) expect(ms).toBeLessThan(ANSWER_WITHIN_MS);
+      await expectInTime([...refused, ...reads], pace);
       const watching = await openSocket(
         platform.socketUrl(`/ws/neosyntis/runs/${runId}?after=0`),
         platform.token,
@@ -85,21 +103,19 @@ describe('While Temporal is', () => {
       await end();
       await untilReady();
       // The refused request, repeated, runs once.
-      const { answer } = await trigger(pure, { 'Idempotency-Key': `outage-${_name}` });
-      expect(answer?.status).toBe(202);
-      await untilRun(answer?.body.run_id, hasCompleted);
+      const repeated = await started(pure, { 'Idempotency-Key': `outage-${_name}` });
+      await untilRun(repeated, hasCompleted);
       const runs = await read(`/api/neosyntis/workflows/${pure}/runs`);
       expect(runs.answer?.body).toHaveLength(latest + 1);
-      await events.next(
-        ({ event }) => event?.subject === answer?.body.run_id && /completed/.test(event.type),
-      );
+      await events.next(({ event }) => event?.subject === repeated && /completed/.test(event.type), 60_000);
       events.close();
-      expect((await platform.ask('POST', `/api/neosyntis/runs/${runId}/cancel`))?.status).toBe(202);
+      await acknowledged(`/api/neosyntis/runs/${runId}/cancel`);
     },
   );
 
   test('frozen in the middle of many triggers, each has an answer, and what was acknowledged runs', async () => {
     const key = (index: number) => ({ 'Idempotency-Key': `middle-${index}` });
+    const pace = watchPace(platform.stack.apiUrl);
     const answers: ReturnType<typeof trigger>[] = [];
     for (let index = 0; index < 40; index++) {
       if (index === 15) platform.signalAll('temporal', 'SIGSTOP');
@@ -108,19 +124,16 @@ describe('While Temporal is', () => {
     }
     const first = await Promise.all(answers);
     platform.signalAll('temporal', 'SIGCONT');
-    for (const { answer, ms } of first) {
-      expect([200, 202, 503]).toContain(answer?.status);
-      expect(ms).toBeLessThan(ANSWER_WITHIN_MS);
-    }
+    for (const { answer } of first) expect([200, 202, 503]).toContain(answer?.status);
+    await expectInTime(first, pace);
     expect(first.some(({ answer }) => answer?.status === 503)).toBe(true);
     await untilReady();
-    const again = await Promise.all(first.map((_, index) => trigger(pure, key(index))));
-    for (const [index, { answer }] of again.entries()) {
-      const acknowledged = first[index]?.answer?.body.run_id;
-      if (acknowledged) expect(answer?.body.run_id).toBe(acknowledged);
-      await untilRun(answer?.body.run_id, hasCompleted);
+    const again = await Promise.all(first.map((_, index) => started(pure, key(index))));
+    for (const [index, runId] of again.entries()) {
+      expect(first[index]?.answer?.body.run_id ?? runId).toBe(runId);
+      await untilRun(runId, hasCompleted);
     }
-    expect(new Set(again.map(({ answer }) => answer?.body.run_id)).size).toBe(40);
+    expect(new Set(again).size).toBe(40);
   });
 });
 
@@ -140,8 +153,7 @@ test('A code step that runs while Temporal is away for long is neither lost nor 
       },
     },
   ]);
-  const { answer } = await trigger(code);
-  const runId = answer?.body.run_id;
+  const runId = await started(code);
   await untilRun(
     runId,
     ({ steps }) => steps.filter((step: { logs: string }) => step.logs !== '').length === 2,
@@ -162,11 +174,12 @@ describe('While PostgreSQL is', () => {
         platform.token,
       );
       await watching.next(({ type, step }) => type === 'step' && step.status === 'waiting');
+      const pace = watchPace(platform.stack.apiUrl);
       const end = begin(platform, 'postgres');
       const down = until(
         () => platform.ask('GET', '/ready'),
         (ready) => ready?.status === 503,
-        ANSWER_WITHIN_MS,
+        60_000,
       );
 
       const refused = await Promise.all([
@@ -176,6 +189,7 @@ describe('While PostgreSQL is', () => {
         timed(() => platform.ask('POST', `/api/neosyntis/runs/${runId}/cancel`)),
       ]);
       for (const answer of refused) expectUnavailable(answer, /database/);
+      await expectInTime(refused, pace);
       const { body } = (await down) ?? {};
       expect(body).toMatchObject({ temporal: 'ok', bus: 'ok' });
       expect(body.database).not.toBe('ok');
@@ -183,9 +197,8 @@ describe('While PostgreSQL is', () => {
 
       await end();
       await untilReady();
-      const { answer } = await trigger(pure, { 'Idempotency-Key': `database-${_name}` });
-      await untilRun(answer?.body.run_id, hasCompleted);
-      await platform.ask('POST', `/api/neosyntis/runs/${runId}/cancel`);
+      await untilRun(await started(pure, { 'Idempotency-Key': `database-${_name}` }), hasCompleted);
+      await acknowledged(`/api/neosyntis/runs/${runId}/cancel`);
       const last = await watching.next(({ run }) => run?.status === 'cancelled', 60_000);
       expect(watching.frames.map(({ seq }) => seq)).toEqual(
         Array.from({ length: last.seq }, (_, index) => index + 1),
@@ -205,15 +218,15 @@ describe('While the bus is', () => {
     await watching.next(({ type, step }) => type === 'step' && step.status === 'waiting');
     const end = begin(platform, 'bus');
     const code = await newWorkflow([{ speak: { run: { shell: { command: 'echo heard' } } } }]);
-    const { answer } = await trigger(code);
-    await untilRun(answer?.body.run_id, hasCompleted);
-    await platform.ask('POST', `/api/neosyntis/runs/${runId}/cancel`);
+    const heard = await started(code);
+    await untilRun(heard, hasCompleted);
+    await acknowledged(`/api/neosyntis/runs/${runId}/cancel`);
     await watching.next(({ run }) => run?.status === 'cancelled', 60_000);
     watching.close();
     await end();
     await untilReady();
     // What the step printed went over the bus, and is fetched.
-    const run = await untilRun(answer?.body.run_id, ({ steps }) => steps[0].logs !== '');
+    const run = await untilRun(heard, ({ steps }) => steps[0].logs !== '');
     expect(run.steps[0].logs).toBe('heard\n');
   });
 });

@@ -8,6 +8,7 @@ import { type Database, openDatabase } from '../db/orm.ts';
 import { rows } from '../db/sql.ts';
 import { createLogger } from '../logs.ts';
 import { type Client, createClient, until } from './support/client.ts';
+import { untilWithin, within } from './support/pace.ts';
 import { type Frame, openSocket } from './support/socket.ts';
 import { type Replicas, type Servers, startReplicas } from './topology/replicas.ts';
 import { startServers } from './topology/servers.ts';
@@ -31,7 +32,12 @@ beforeAll(async () => {
   [a, b] = [createClient(replicas.apis[0].url), createClient(replicas.apis[1].url)];
   adminToken = await logIn(a, 'admin', secret('admin-password'));
   const log = createLogger('test', 'silent');
-  database = await openDatabase({ databaseUrl: secret('database-url'), poolSize: 2, log });
+  database = await openDatabase({
+    databaseUrl: secret('database-url'),
+    poolSize: 2,
+    connectWithinMs: 60_000,
+    log,
+  });
 });
 
 afterAll(async () => {
@@ -112,11 +118,11 @@ describe('Two replicas', () => {
       const run = await until(
         async () => (await b('GET', `/api/neosyntis/runs/${id}`, { token: adminToken })).body,
         ({ status }) => status !== 'pending' && status !== 'running',
-        30_000,
+        60_000,
       );
       expect(run).toMatchObject({ error: null, status: 'completed', output: { length: 400_000 } });
     }
-  }, 60_000);
+  });
 
   test('let a WebSocket ticket of one be used once, at the other', async () => {
     const { body } = await a('POST', '/api/ws-ticket', { token: adminToken });
@@ -132,16 +138,17 @@ describe('Two replicas', () => {
     const token = await logIn(a, 'gone', password);
     expect((await b('GET', '/api/users/me', { token })).status).toBe(200); // now it is in b's cache
     const socket = await openSocket(new URL('/ws/events', replicas.apis[1].url.replace('http', 'ws')), token);
-    const revokedAt = Date.now();
     expect((await a('POST', '/api/logout', { token })).status).toBeLessThan(300);
     expect((await a('GET', '/api/users/me', { token })).status).toBe(401);
-    await until(
+    const refusedAtB = untilWithin(
+      1_000,
+      replicas.apis[1].url,
       async () => (await b('GET', '/api/users/me', { token })).status,
       (status) => status === 401,
-      1_000,
     );
+    await within(2_000, replicas.apis[1].url, () => socket.closed);
+    await refusedAtB;
     await expect(socket.closed).resolves.toMatchObject({ code: 1008 });
-    expect(Date.now() - revokedAt).toBeLessThan(2_000);
   });
 
   test('count wrong passwords of a client together, by the address that the proxy saw', async () => {
@@ -241,7 +248,11 @@ test('Each process has a bus connection of its own, and workers show that they a
   const { body } = await b('GET', '/ready');
   expect(body).toEqual({ database: 'ok', temporal: 'ok', bus: 'ok' });
   for (const name of ['platform-2', 'host'])
-    expect(Date.now() - statSync(join(folder, name, 'health')).mtimeMs).toBeLessThan(10_000);
+    await until(
+      async () => Date.now() - statSync(join(folder, name, 'health')).mtimeMs,
+      (ms) => ms < 10_000,
+      60_000,
+    );
 });
 
 const textOf = (frames: Frame[]): string =>

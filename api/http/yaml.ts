@@ -86,6 +86,9 @@ const refused = (why: string, cause?: unknown) =>
 
 const oneLine = (text: string) => (text.split('\n')[0] ?? '').slice(0, 300);
 
-/** A JSON value as YAML 1.2 that `parseYaml` reads as the same. */
+/**
+ * A JSON value as YAML 1.2 that `parseYaml` reads as the same. Long lines are not folded: of a text that begins with a
+ * space the library's folding makes another one.
+ */
 export const yamlText = (value: unknown): string =>
-  stringify(value, { version: '1.2', schema: 'core', aliasDuplicateObjects: false, lineWidth: 110 });
+  stringify(value, { version: '1.2', schema: 'core', aliasDuplicateObjects: false, lineWidth: 0 });

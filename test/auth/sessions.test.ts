@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { pruneAuth } from '../../db/auth/prune.ts';
-import { type Client, until } from '../support/client.ts';
+import type { Client } from '../support/client.ts';
+import { untilWithin } from '../support/pace.ts';
 import { type Installation, PASSWORD, startInstallation, type TestUser } from './installation.ts';
 
 let vareon: Installation;
@@ -102,14 +103,13 @@ describe('a revocation', () => {
       expect(await me(vareon.api, user.token)).toBe(200);
       expect(await me(vareon.replica, user.token)).toBe(200);
       expect((await revoke(user)).status).toBeLessThan(300);
-      const revokedAt = performance.now();
       expect(await me(vareon.api, user.token)).toBe(401);
-      await until(
+      await untilWithin(
+        1_000,
+        vareon.url,
         () => me(vareon.replica, user.token),
         (status) => status === 401,
-        1_000,
       );
-      expect(performance.now() - revokedAt).toBeLessThan(1_000);
     },
   );
 });

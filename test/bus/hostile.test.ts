@@ -86,7 +86,7 @@ describe('The broker closes a connection', () => {
       await raw.closed(60_000);
       expect(await works()).toBe(true);
     },
-    20_000,
+    60_000,
   );
 });
 

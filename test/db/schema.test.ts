@@ -33,7 +33,7 @@ test('Processes that start at once migrate once', async () => {
   url.pathname = `/${place?.name}`;
   const log = createLogger('test', 'silent');
   const processes = await Promise.all(
-    [1, 2, 3].map(() => openDatabase({ databaseUrl: url.href, poolSize: 3, log })),
+    [1, 2, 3].map(() => openDatabase({ databaseUrl: url.href, poolSize: 3, connectWithinMs: 60_000, log })),
   );
   try {
     await Promise.all(processes.map(migrate));

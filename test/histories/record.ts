@@ -42,7 +42,7 @@ const env = { ...(await testEnvironment(dataDir, ADMIN_PASSWORD)), SMTP_URL: oth
 const stack = await startStack({ env });
 try {
   announceStack({ ...stack, temporalUiUrl: stack.temporalUiUrl ?? '', adminPassword: ADMIN_PASSWORD });
-  const world = await enterWorld();
+  const world = await enterWorld('temporal');
   const user = await world.newUser('operator', { runsCode: true });
   const secret = { name: SECRET_NAME, value: SECRET };
   await expectStatus(201, world.api('POST', '/api/neosyntis/secrets', { token: user.token, body: secret }));

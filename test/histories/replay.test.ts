@@ -19,7 +19,7 @@ beforeAll(async () => {
   const line = stdout.trimEnd().split('\n').at(-1); // the SDK writes there, too
   if (!line?.startsWith('{')) throw new Error(`nothing was replayed: ${stderr}`);
   found = JSON.parse(line) as typeof found; // as check.ts prints it
-}, 120_000);
+});
 
 /** Its exit code says what its output says. */
 const run = (script: string) =>

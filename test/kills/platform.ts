@@ -22,6 +22,11 @@ export interface Platform {
   kill(victim: Victim): Promise<Away>;
   /** Freezes it for so long: it loses nothing, and goes on where it was as if no time had passed. */
   freeze(victim: Victim, forMs: number): Promise<Away>;
+  /**
+   * Whoever takes the place of one that was just killed is frozen at its birth, until what is given is called: it is
+   * started again sooner than a slow machine has asked for anything.
+   */
+  holdBack(victim: Victim): () => void;
   /** Signals it with all that it has started: a frozen server takes connections and does not answer. */
   signalAll(victim: Victim, signal: NodeJS.Signals): void;
   /** Stops everything; the data folder goes too, unless somebody wants to look into it. */
@@ -51,10 +56,29 @@ export async function startPlatform(): Promise<Platform> {
   const api = createClient(stack.apiUrl);
   const token = await apiToken(api);
 
+  const pidOf = (victim: Victim) => (victim === 'bus' ? bus.pid() : stack.part(victim).pid);
+
   function signalAll(victim: Victim, signal: NodeJS.Signals): void {
-    const pid = victim === 'bus' ? bus.pid() : stack.part(victim).pid;
+    const pid = pidOf(victim);
     if (pid === undefined) throw new Error(`${victim} does not run`);
     for (const one of withDescendants(pid)) process.kill(one, signal);
+  }
+
+  function holdBack(victim: Victim): () => void {
+    const killed = pidOf(victim);
+    let held = killed;
+    // Who starts them is in this process, too: none can be up between its turn and this one's. One that is given up,
+    // because it is never ready, is followed by another.
+    const timer = setInterval(() => {
+      const pid = pidOf(victim);
+      if (pid === held) return;
+      held = pid;
+      signalAll(victim, 'SIGSTOP');
+    }, 1);
+    return () => {
+      clearInterval(timer);
+      if (held !== killed) signalAll(victim, 'SIGCONT');
+    };
   }
 
   return {
@@ -78,6 +102,7 @@ export async function startPlatform(): Promise<Platform> {
       signalAll(victim, 'SIGCONT');
       return { at, back: Date.now() };
     },
+    holdBack,
     signalAll,
     async close({ keep = false } = {}) {
       await stack.close();

@@ -9,7 +9,7 @@ let approver: TestUser;
 let served: Served;
 
 beforeAll(async () => {
-  world = await enterWorld();
+  world = await enterWorld('sql');
   owner = await world.newUser();
   approver = await world.newUser('viewer');
   served = await serveHttp();

@@ -15,7 +15,7 @@ let authority: OAuth2Server;
 let asked: { body: Record<string, string>; authorization: string | undefined }[];
 
 beforeAll(async () => {
-  world = await enterWorld();
+  world = await enterWorld('temporal');
   user = await world.newUser();
   served = await serveHttp();
   authority = new OAuth2Server(undefined, undefined, { endpoints: { token: '/oauth2/token' } });

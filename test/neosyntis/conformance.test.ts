@@ -97,7 +97,7 @@ beforeAll(async () => {
       await importText(readFileSync(join(kit, 'examples', file), 'utf8'), '?validate_only=true'),
     );
   await Promise.all(runs);
-}, 120_000);
+});
 afterAll(async () => {
   await servers.close();
   await world.close();

@@ -25,7 +25,7 @@ const name = `docks-${Date.now().toString(36)}`;
 
 /** A host of its own, whose docker is a script that writes down what it is told. */
 beforeAll(async () => {
-  world = await enterWorld();
+  world = await enterWorld('sql');
   user = await world.newUser('operator', { runsCode: true });
   hosts = createHosts({ url: world.url, api: world.api, token: world.admin.token });
   engine = hosts.newFolder();

@@ -12,7 +12,7 @@ let world: World;
 let user: TestUser;
 
 beforeAll(async () => {
-  world = await enterWorld();
+  world = await enterWorld('sql', 'temporal');
   user = await world.newUser('operator');
 });
 afterAll(() => world.close());

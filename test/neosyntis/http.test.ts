@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { until } from '../support/client.ts';
 import { type Served, serveHttp } from '../support/http-server.ts';
+import { watchPace } from '../support/pace.ts';
 import { enterWorld, type TestUser, type World } from '../support/world.ts';
 
 let world: World;
@@ -260,12 +261,14 @@ describe('call: http', () => {
       (at) => at > 0,
       60_000,
     );
+    const pace = watchPace(world.url);
     const cancelledAt = performance.now();
     await world.api('POST', `/api/myntrix/jobs/${job_id}/cancel`, { token: user.token });
     const run = await world.untilRun(user, run_id, ({ status }) => status === 'cancelled');
     expect(run.steps[0].status).toBe('cancelled');
+    await pace.end();
     // 300 ms on a quiet machine; tests share theirs.
-    expect(closedAt - cancelledAt).toBeLessThan(1_500);
+    expect(closedAt - cancelledAt).toBeLessThan(pace.limit(1_500));
     expect(closedAt).toBeGreaterThan(cancelledAt);
   });
 

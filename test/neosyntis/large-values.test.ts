@@ -10,7 +10,7 @@ let world: World;
 let user: TestUser;
 
 beforeAll(async () => {
-  world = await enterWorld();
+  world = await enterWorld('temporal');
   user = await world.newUser('operator', { runsCode: true });
 });
 afterAll(() => world.close());

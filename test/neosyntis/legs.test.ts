@@ -19,7 +19,7 @@ let user: TestUser;
 let served: Served;
 beforeAll(async () => {
   served = await serveHttp();
-  world = await enterWorld();
+  world = await enterWorld('sql', 'temporal');
   user = await world.newUser('operator', { runsCode: true });
 });
 afterAll(async () => {
@@ -214,7 +214,12 @@ describe('A run that goes on in one of Temporal’s executions after the other',
     expect(await countLegs(world, whole)).toBe(1);
     // What was seen of Temporal may be old when it is acted upon.
     const log = createLogger('test', 'silent');
-    const database = await openDatabase({ databaseUrl: testStack().databaseUrl, poolSize: 2, log });
+    const database = await openDatabase({
+      databaseUrl: testStack().databaseUrl,
+      poolSize: 2,
+      connectWithinMs: 60_000,
+      log,
+    });
     const { temporal: client } = world;
     const resets = createResets({ database, client, decode: async (payloads) => payloads, log });
     expect(await resets.follow(parts, await firstLeg(world, parts))).toEqual({ frames: [], events: [] });

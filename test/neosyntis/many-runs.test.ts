@@ -10,7 +10,7 @@ let user: TestUser;
 let served: Served;
 
 beforeAll(async () => {
-  world = await enterWorld();
+  world = await enterWorld('sql', 'temporal');
   user = await world.newUser();
   served = await serveHttp();
 });

@@ -7,7 +7,7 @@ import { enterWorld, expectStatus, type Run, type TestUser, type World } from '.
 let world: World;
 let user: TestUser;
 beforeAll(async () => {
-  world = await enterWorld();
+  world = await enterWorld('sql', 'temporal');
   user = await world.newUser('operator');
 });
 afterAll(() => world.close());

@@ -19,10 +19,15 @@ let world: World;
 let user: TestUser;
 let database: Database;
 beforeAll(async () => {
-  world = await enterWorld();
+  world = await enterWorld('sql');
   user = await world.newUser('operator', { runsCode: true });
   const log = createLogger('test', 'silent');
-  database = await openDatabase({ databaseUrl: testStack().databaseUrl, poolSize: 10, log });
+  database = await openDatabase({
+    databaseUrl: testStack().databaseUrl,
+    poolSize: 10,
+    connectWithinMs: 60_000,
+    log,
+  });
 });
 afterAll(async () => {
   await database?.close();

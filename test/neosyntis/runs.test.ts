@@ -6,7 +6,7 @@ let world: World;
 let user: TestUser;
 
 beforeAll(async () => {
-  world = await enterWorld();
+  world = await enterWorld('temporal');
   user = await world.newUser('operator');
 });
 afterAll(() => world.close());
@@ -155,7 +155,7 @@ describe('A run', () => {
     await until(
       async () => (await handle.describe()).status.name, // people see the end a moment before Temporal has it
       (status) => status === 'FAILED',
-      10_000,
+      60_000,
     );
   });
 

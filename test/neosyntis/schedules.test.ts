@@ -14,7 +14,7 @@ let world: World;
 let user: TestUser;
 
 beforeAll(async () => {
-  world = await enterWorld();
+  world = await enterWorld('temporal');
   user = await world.newUser();
 });
 afterAll(() => world.close());

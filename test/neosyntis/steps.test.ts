@@ -8,7 +8,7 @@ let run: Run;
 const LARGE = 100_000;
 
 beforeAll(async () => {
-  world = await enterWorld();
+  world = await enterWorld('sql');
   user = await world.newUser('operator', { runsCode: true });
   run = await world.run(user, [
     { big: { run: { shell: { command: `head -c ${LARGE} /dev/zero | tr "\\0" x` } } } },

@@ -29,7 +29,7 @@ describe('Temporal', () => {
   let world: World;
   let user: TestUser;
   beforeAll(async () => {
-    world = await enterWorld();
+    world = await enterWorld('temporal');
     user = await world.newUser('operator');
   });
   afterAll(() => world.close());

@@ -74,6 +74,7 @@ const hostile = [
     '!!binary x',
   ],
   'a '.repeat(200),
+  ` ${'a '.repeat(200)}\n`,
   ` ${'word '.repeat(60)}\n${'x'.repeat(300)}`,
 ];
 const text = fc.oneof(

@@ -113,7 +113,7 @@ describe('A backup of a platform that works', () => {
   test('is one file for its owner only, whole, with everything in it', async () => {
     waitingRun = await trigger([
       { first: { run: { shell: { command: 'echo before' } } } },
-      { pause: { wait: { seconds: 20 } } },
+      { pause: { listen: { to: { one: { with: { type: 'go' } } } } } },
       { last: { run: { shell: { command: 'echo after' } } } },
     ]);
     await until(
@@ -121,6 +121,11 @@ describe('A backup of a platform that works', () => {
       (run) => run.steps[1]?.status === 'waiting',
       60_000,
     );
+    const timed = await trigger([
+      { first: { set: { n: 1 } } },
+      { pause: { wait: { seconds: 15 } } },
+      { last: { set: { n: 2 } } },
+    ]);
     // Runs start and end all through it.
     let isOn = true;
     duringRuns = [];
@@ -154,7 +159,7 @@ describe('A backup of a platform that works', () => {
     );
     expect(rowsOf('runs')).toBeGreaterThanOrEqual(settled.length + 1 + before202.length);
     // What was not acknowledged when it began is not asked for later.
-    duringRuns = before202;
+    duringRuns = [timed, ...before202];
   });
 
   test('does not replace a file, and leaves nothing when it fails', async () => {
@@ -201,6 +206,8 @@ describe('A restore', () => {
     }
     await logIn();
     expect(await answers()).toEqual(before);
+    const event = { specversion: '1.0', id: '1', source: '/test', type: 'go' };
+    await call(202, 'POST', `/api/neosyntis/runs/${waitingRun}/events`, event);
     for (const id of [waitingRun, ...duringRuns]) {
       const run = await until(
         () => call(200, 'GET', `/api/neosyntis/runs/${id}`),

@@ -191,7 +191,7 @@ describe('With the payload codec on', () => {
     const events = await until(
       async () => (await handle.fetchHistory()).events ?? [],
       (found) => found.filter(isDone).length > 1,
-      10_000,
+      60_000,
     );
     const told = events.flatMap(
       ({ markerRecordedEventAttributes: marker, activityTaskScheduledEventAttributes: scheduled }) =>

@@ -51,7 +51,7 @@ let count = 0;
 const base = (): Omit<ShellStep, 'kind' | 'command'> => {
   const at = { runId: '0192-run', path: `/do/${++count}/step`, iteration: [0, count], attempt: 1 };
   const step = stepId(at.runId, at.path, at.iteration, at.attempt);
-  return { ...at, step, arguments: [], environment: {}, return: 'stdout', timeoutMs: 10_000 };
+  return { ...at, step, arguments: [], environment: {}, return: 'stdout', timeoutMs: 60_000 };
 };
 const shell = (command: string, more: Partial<ShellStep> = {}): CodeStep => ({
   ...base(),

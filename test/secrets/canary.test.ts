@@ -53,7 +53,7 @@ const code = (exit: number) => ({
 });
 
 beforeAll(async () => {
-  world = await enterWorld();
+  world = await enterWorld('sql', 'temporal');
   user = await world.newUser('operator', { runsCode: true });
   const call = async (method: string, path: string, body?: unknown) => {
     const answer = await world.api(method, path, {

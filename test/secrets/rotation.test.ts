@@ -33,7 +33,7 @@ const folder = join(testStack().dataDir, 'keys');
 const base = '/api/neosyntis/secrets';
 
 beforeAll(async () => {
-  world = await enterWorld();
+  world = await enterWorld('sql');
   user = await world.newUser('operator', { runsCode: true });
 });
 afterAll(() => world.close());

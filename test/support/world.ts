@@ -1,12 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { Connection, Client as TemporalClient } from '@temporalio/client';
-import { type Database, openDatabase } from '../../db/orm.ts';
-import { rows } from '../../db/sql.ts';
-import { isEnded } from '../../domain/neosyntis/runs.ts';
-import { createLogger } from '../../logs.ts';
+import type { Client as TemporalClient } from '@temporalio/client';
 import { type Client, createClient, until } from './client.ts';
 import { openSocket, type TestSocket } from './socket.ts';
-import { testStack } from './stack.ts';
+import { type TestStack, testStack } from './stack.ts';
 
 export const PASSWORD = 'a long walk to the sea';
 
@@ -38,12 +34,21 @@ export interface World {
 // biome-ignore lint/suspicious/noExplicitAny: tests look into runs of many shapes
 export type Run = Record<string, any>;
 
-export async function enterWorld(): Promise<World> {
+/**
+ * What most test files do without has to be asked for: each file loads all of its modules anew, and these two take
+ * longer than many a test.
+ */
+export type Part = 'sql' | 'temporal';
+
+export async function enterWorld(...parts: Part[]): Promise<World> {
   const stack = testStack();
   const api = createClient(stack.apiUrl);
-  const log = createLogger('test', 'silent');
-  const database: Database = await openDatabase({ databaseUrl: stack.databaseUrl, poolSize: 4, log });
-  const connection = await Connection.connect({ address: stack.temporalAddress });
+  const database = parts.includes('sql') ? await openSql(stack) : undefined;
+  const temporal = parts.includes('temporal') ? await openTemporal(stack) : undefined;
+  const given = <T>(part: Part, opened: T | undefined): T => {
+    if (!opened) throw new Error(`this world was entered without its part: await enterWorld('${part}')`);
+    return opened;
+  };
 
   const logIn = async (username: string, password: string): Promise<string> => {
     const { status, text, body } = await api('POST', '/api/token', { body: { username, password } });
@@ -98,15 +103,43 @@ export async function enterWorld(): Promise<World> {
         body: { input },
       });
       if (!body?.run_id) throw new Error(`trigger: ${text}`);
-      return untilRun(user, body.run_id, ({ status }) => isEnded(status));
+      return untilRun(user, body.run_id, ({ status }) =>
+        ['completed', 'failed', 'cancelled'].includes(status),
+      );
     },
     watch: async ({ token }, path) => openSocket(new URL(path, stack.apiUrl.replace('http', 'ws')), token),
-    temporal: new TemporalClient({ connection, namespace: stack.temporalNamespace ?? 'default' }),
-    sql: (statement, params) => rows(database.em, statement, params),
-    async close() {
-      await connection.close();
-      await database.close();
+    get temporal() {
+      return given('temporal', temporal).client;
     },
+    sql: (statement, params) => given('sql', database).sql(statement, params),
+    async close() {
+      await temporal?.close();
+      await database?.close();
+    },
+  };
+}
+
+async function openTemporal({ temporalAddress, temporalNamespace = 'default' }: TestStack) {
+  const { Connection, Client } = await import('@temporalio/client');
+  const connection = await Connection.connect({ address: temporalAddress });
+  const client: TemporalClient = new Client({ connection, namespace: temporalNamespace });
+  return { client, close: () => connection.close() };
+}
+
+async function openSql({ databaseUrl }: TestStack) {
+  const { openDatabase } = await import('../../db/orm.ts');
+  const { rows } = await import('../../db/sql.ts');
+  const { createLogger } = await import('../../logs.ts');
+  const database = await openDatabase({
+    databaseUrl,
+    poolSize: 4,
+    // A slow machine takes its time for it.
+    connectWithinMs: 60_000,
+    log: createLogger('test', 'silent'),
+  });
+  return {
+    sql: <Row>(statement: string, params?: unknown[]) => rows<Row>(database.em, statement, params),
+    close: () => database.close(),
   };
 }
 

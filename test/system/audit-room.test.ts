@@ -4,7 +4,7 @@ import { enterWorld, type World } from '../support/world.ts';
 
 let world: World;
 beforeAll(async () => {
-  world = await enterWorld();
+  world = await enterWorld('sql');
 });
 afterAll(() => world.close());
 

@@ -31,7 +31,7 @@ const source = (temporal: string) => `
       credential: 'x', generation: 1, processes: {}, open: async (step) => ({ step, release() {} }), blobs: undefined,
       capabilities: {}, onSuperseded() {}, log,
     }).catch((error) => errors.push(error.message));
-  const deadline = Date.now() + 5000;
+  const deadline = Date.now() + 60_000;
   while (connections() > 0 && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
   console.log(JSON.stringify({ errors, left: connections() }));
   process.exit(0);`;
@@ -42,7 +42,7 @@ test('A host that cannot begin to work, tried again and again, leaves no connect
     execFile(
       process.execPath,
       ['--input-type=module', '-e', source(temporalAddress)],
-      { timeout: 30_000 },
+      { timeout: 150_000 },
       (error, stdout, stderr) => (error ? reject(new Error(`${error.message}${stderr}`)) : resolve(stdout)),
     ),
   );
@@ -51,4 +51,4 @@ test('A host that cannot begin to work, tried again and again, leaves no connect
     errors: Array.from({ length: 3 }, () => expect.stringMatching(/nowhere/i)),
     left: 0,
   });
-}, 40_000);
+});

@@ -53,7 +53,7 @@ async function joinBus(): Promise<Bus> {
         () => false,
       ),
     Boolean,
-    10_000,
+    60_000,
   );
   return client;
 }

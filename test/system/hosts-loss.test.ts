@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { until } from '../support/client.ts';
 import { createHosts, type TestHost } from '../support/host.ts';
+import { within } from '../support/pace.ts';
 import { enterWorld, type World } from '../support/world.ts';
 
 let world: World;
@@ -72,9 +73,11 @@ test.concurrent('A host that is lost in the middle: a step that may move runs ag
   const events = await world.watch(world.admin, '/ws/events?topics=hosts');
 
   started.get(lost)?.signal('SIGKILL');
-  await events.next(
-    (frame) => frame.event?.type === 'dev.vareon.host.offline' && frame.event.subject === lost,
-    10_000,
+  await within(10_000, world.url, () =>
+    events.next(
+      (frame) => frame.event?.type === 'dev.vareon.host.offline' && frame.event.subject === lost,
+      120_000,
+    ),
   );
   expect(await hosts.look(lost)).toMatchObject({ status: 'offline' });
   events.close();
@@ -138,7 +141,7 @@ test.concurrent('A host that freezes is seen offline, and online when it goes on
   ]);
   await world.untilRun(world.admin, runId, (run) => run.steps[0]?.logs === 'begun\n');
   started.get(name)?.signal('SIGSTOP');
-  await hosts.untilStatus(name, 'offline', 15_000);
+  await hosts.untilStatus(name, 'offline');
   // Its host is asked what became of it a few times.
   const run = await world.untilRun(world.admin, runId, ({ status }) => status === 'failed', 90_000);
   expect(run.steps).toMatchObject([{ status: 'unknown' }]);
@@ -164,7 +167,7 @@ test.concurrent('A run that is cancelled while its host is gone is cancelled, an
   await world.untilRun(world.admin, runId, (run) => run.steps[0]?.logs === 'begun\n');
   host.signal('SIGKILL');
   await world.api('POST', `/api/neosyntis/runs/${runId}/cancel`, { token: world.admin.token });
-  const run = await world.untilRun(world.admin, runId, ({ ended_at }) => ended_at !== null, 25_000);
+  const run = await world.untilRun(world.admin, runId, ({ ended_at }) => ended_at !== null, 90_000);
   expect(run).toMatchObject({
     status: 'cancelled',
     steps: [{ status: 'unknown', host: name, error: { detail: expect.stringMatching(/unknown/) } }],

@@ -3,19 +3,23 @@ import proto from '@temporalio/proto';
 import { v7 as uuidv7 } from 'uuid';
 import { pacerId, scheduleIdOf } from '../../domain/names.ts';
 import { until } from '../support/client.ts';
+import { within } from '../support/pace.ts';
 import { enterWorld, type Run, type TestUser, type World } from '../support/world.ts';
 
 let world: World;
 let user: TestUser;
 
 beforeAll(async () => {
-  world = await enterWorld();
+  world = await enterWorld('sql', 'temporal');
   user = await world.newUser('operator', { runsCode: true });
 });
 afterAll(() => world.close());
 
 /** The promise is 30 s. */
-const RIGHT_WITHIN_MS = 30_000;
+const promised = <T>(work: () => Promise<T>): Promise<T> => within(30_000, world.url, work);
+
+const righted = (id: string, done: (run: Run) => boolean): Promise<Run> =>
+  promised(() => world.untilRun(user, id, done, 120_000));
 
 /** A run that was written and never started: what a crash of the API between its two writes leaves behind. */
 async function written(workflowId: string, parent: string | null = null): Promise<string> {
@@ -70,7 +74,7 @@ describe('The reconciler', () => {
   test.concurrent('starts a run that was written and never started', async () => {
     const workflowId = await world.newWorkflow(user, [{ a: { set: { done: true } } }]);
     const id = await written(workflowId);
-    const run = await world.untilRun(user, id, ({ status }) => status === 'completed', RIGHT_WITHIN_MS);
+    const run = await righted(id, ({ status }) => status === 'completed');
     expect(run.output).toEqual({ done: true });
   });
 
@@ -80,23 +84,23 @@ describe('The reconciler', () => {
     const child = await written(workflowId, parent);
     const alone = await written(workflowId);
     // A pass that starts the one leaves the other.
-    await world.untilRun(user, alone, isStatus('completed'), RIGHT_WITHIN_MS);
+    await righted(alone, isStatus('completed'));
     await world.untilRun(user, child, isStatus('pending'), 1_000);
     await world.api('POST', `/api/neosyntis/runs/${parent}/cancel`, { token: user.token });
-    const run = await world.untilRun(user, child, isStatus('cancelled'), RIGHT_WITHIN_MS);
+    const run = await righted(child, isStatus('cancelled'));
     expect(run).toMatchObject({ steps: [], parent: { run_id: parent } });
-  }, 70_000);
+  });
 
   test.concurrent('passes over a run that it cannot set right, and sets right those after it', async () => {
     const workflowId = await world.newWorkflow(user, [{ a: { set: { done: true } } }]);
     const broken = await written(workflowId);
     await endUnreadably(broken);
     const next = await written(workflowId);
-    await world.untilRun(user, next, isStatus('completed'), RIGHT_WITHIN_MS);
+    await righted(next, isStatus('completed'));
     const { body } = await world.api('GET', `/api/neosyntis/runs/${broken}`, { token: user.token });
     expect(body.status).toBe('pending');
     await world.sql("update jobs set status = 'failed', ended_at = now() where id = ?", [broken]);
-  }, 40_000);
+  });
 
   test.concurrent('closes a run that was terminated in Temporal, and tells those who watch', async () => {
     const workflowId = await world.newWorkflow(user, [{ long: { wait: { hours: 1 } } }]);
@@ -106,9 +110,8 @@ describe('The reconciler', () => {
     const socket = await world.watch(user, `/ws/neosyntis/runs/${body.run_id}?after=0`);
     await socket.next(({ type, step }) => type === 'step' && step.status === 'waiting');
     await world.temporal.workflow.getHandle(body.run_id).terminate('a test');
-    const end = await socket.next(
-      ({ type, run }) => type === 'run' && run.status === 'failed',
-      RIGHT_WITHIN_MS,
+    const end = await promised(() =>
+      socket.next(({ type, run }) => type === 'run' && run.status === 'failed', 120_000),
     );
     expect(end.run.error.detail).toMatch(/TERMINATED/);
     const run = await world.untilRun(user, body.run_id, ({ status }) => status === 'failed');
@@ -130,7 +133,7 @@ describe('The reconciler', () => {
       workflowExecutionTimeout: '3 seconds',
       args: [{ workflowId, version: 1, document: version?.document, input: null }],
     });
-    const run = await world.untilRun(user, id, isStatus('failed'), RIGHT_WITHIN_MS);
+    const run = await righted(id, isStatus('failed'));
     expect(run.error.detail).toMatch(/TIMED_OUT/);
     expect(run.steps).toMatchObject([{ status: 'unknown' }]);
   });
@@ -142,7 +145,7 @@ describe('The reconciler', () => {
       namespace: world.temporal.options.namespace,
       workflowExecution: { workflowId: id },
     });
-    const run = await world.untilRun(user, id, isStatus('failed'), RIGHT_WITHIN_MS);
+    const run = await righted(id, isStatus('failed'));
     expect(run.error.detail).toMatch(/does not know this run any more|TERMINATED/);
     expect(run.steps).toMatchObject([{ status: 'unknown' }]);
   });
@@ -183,8 +186,8 @@ describe('The reconciler', () => {
       const [one, two, three] = await Promise.all([gone, other, orphan].map(state));
       return [one, two, three, (await pacer.describe()).status.name];
     };
-    await until(found, (all) => all.join() === 'on,paused,none,RUNNING', RIGHT_WITHIN_MS);
-  }, 40_000);
+    await promised(() => until(found, (all) => all.join() === 'on,paused,none,RUNNING', 120_000));
+  });
 });
 
 /** Resets a run to the end of one of its workflow tasks, counted from 0 (from the last one when negative). */
@@ -214,7 +217,7 @@ test.concurrent('A pause that was asked for and never reached the run reaches it
   const id = await trigger([{ rest: { wait: { hours: 1 } } }]);
   await world.untilRun(user, id, ({ steps }) => steps[0]?.status === 'waiting');
   await world.sql('update runs set pause_wanted = true where id = ?', [id]);
-  await world.untilRun(user, id, isStatus('paused'), RIGHT_WITHIN_MS);
+  await righted(id, isStatus('paused'));
   await world.temporal.workflow.getHandle(id).cancel();
   await world.untilRun(user, id, isStatus('cancelled'));
 });
@@ -229,11 +232,9 @@ describe('A run that is reset in Temporal', () => {
     const before = await world.untilRun(user, id, isStatus('completed'));
     const socket = await world.watch(user, `/ws/neosyntis/runs/${id}?after=0`);
     await reset(id, 0);
-    const again = await world.untilRun(
-      user,
+    const again = await righted(
       id,
       ({ status, ended_at }) => status === 'completed' && ended_at !== before.ended_at,
-      RIGHT_WITHIN_MS,
     );
     expect(again).toMatchObject({ output: { n: 2 }, steps_total: 3, error: null });
     expect(again.steps.map(({ name, status }: Run) => [name, status])).toEqual([
@@ -259,14 +260,9 @@ describe('A run that is reset in Temporal', () => {
     await world.untilRun(user, id, ({ steps }) => steps[1]?.status === 'waiting');
     // Back to where it waited for the first time: the timer, of an hour now gone, begins anew.
     await reset(id, 0);
-    const run = await world.untilRun(
-      user,
-      id,
-      ({ steps }) => steps.length === 1 && steps[0].status === 'waiting',
-      RIGHT_WITHIN_MS,
-    );
+    const run = await righted(id, ({ steps }) => steps.length === 1 && steps[0].status === 'waiting');
     expect(run).toMatchObject({ status: 'running', steps_total: 1 });
-    await world.untilRun(user, id, ({ steps }) => steps[1]?.status === 'waiting', RIGHT_WITHIN_MS);
+    await righted(id, ({ steps }) => steps[1]?.status === 'waiting');
     await world.temporal.workflow.getHandle(id).cancel();
     await world.untilRun(user, id, isStatus('cancelled'));
   });
@@ -277,7 +273,7 @@ describe('A run that is reset in Temporal', () => {
     ]);
     await world.untilRun(user, id, isStatus('completed'));
     await reset(id, 0);
-    const run = await world.untilRun(user, id, isStatus('failed'), RIGHT_WITHIN_MS);
+    const run = await righted(id, isStatus('failed'));
     expect(run.error.detail).toMatch(/ran this step before.*runs no step twice/s);
     expect(run.steps).toMatchObject([{ status: 'unknown' }]);
   });
@@ -287,7 +283,7 @@ describe('A run that is reset in Temporal', () => {
     await world.untilRun(user, id, ({ steps }) => steps[1]?.status === 'waiting');
     await reset(id, 0);
     await world.temporal.workflow.getHandle(id).terminate('a test');
-    const run = await world.untilRun(user, id, isStatus('failed'), RIGHT_WITHIN_MS);
+    const run = await righted(id, isStatus('failed'));
     expect(run.error.detail).toMatch(/TERMINATED/);
     expect(run.steps.map(({ status }: Run) => status)).not.toContain('waiting');
   });

@@ -15,7 +15,7 @@ let user: TestUser;
 let workflowId: string;
 
 beforeAll(async () => {
-  world = await enterWorld();
+  world = await enterWorld('sql', 'temporal');
   user = await world.newUser('operator', { runsCode: true });
   workflowId = await world.newWorkflow(user, [{ say: { run: { shell: { command: 'echo kept or not' } } } }]);
 });

@@ -25,6 +25,7 @@ export async function startServers(folder: string): Promise<{ servers: Servers; 
   const control = await openDatabase({
     databaseUrl: process.env.TEST_DATABASE_URL ?? '',
     poolSize: 1,
+    connectWithinMs: 60_000,
     log: createLogger('test', 'silent'),
   });
   const name = `replicas_${randomBytes(6).toString('hex')}`;
