@@ -112,7 +112,7 @@ const troublesOf = ({ host, timestamp, stale, fallbacks }: HostTrouble): Degrade
           function: 'system_metrics',
           host,
           mocked: false,
-          reason: `The host is online and has sent nothing about its machine since ${timestamp}.`,
+          reason: `The host is online and has sent nothing about its machine ${timestamp ? `since ${timestamp}` : 'yet'}.`,
           since: timestamp,
         },
       ]

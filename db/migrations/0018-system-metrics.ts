@@ -25,5 +25,7 @@ export class SystemMetrics extends Migration {
         primary key (host, step, at)
       )`);
     this.addSql('create index system_metric_points_age on system_metric_points (step, at)');
+    // Jobs by host; few steps have one.
+    this.addSql('create index run_steps_host on run_steps (host, run_id) where host is not null');
   }
 }

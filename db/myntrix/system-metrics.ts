@@ -58,7 +58,8 @@ export type Plan = ReturnType<typeof planHistory>;
 
 export interface HostTrouble {
   host: string;
-  timestamp: string;
+  /** Of its newest sample. */
+  timestamp: string | null;
   stale: boolean;
   fallbacks: Fallback[];
 }
@@ -148,9 +149,11 @@ export function createSystemMetricsRepository({ em }: Database) {
     troubles: (): Promise<HostTrouble[]> =>
       rows(
         em,
-        `select m.host, ${iso('m.at', 'timestamp')}, ${stale} as stale, m.sample -> 'fallbacks' as fallbacks
-         from system_metrics m join hosts h on h.name = m.host
-         where h.online and (${stale} or m.sample -> 'fallbacks' <> '[]'::jsonb) order by m.host limit 200`,
+        `select h.name as host, ${iso('m.at', 'timestamp')}, coalesce(${stale}, true) as stale,
+           coalesce(m.sample -> 'fallbacks', '[]') as fallbacks
+         from hosts h left join system_metrics m on m.host = h.name
+         where h.online and (m.host is null or ${stale} or m.sample -> 'fallbacks' <> '[]'::jsonb)
+         order by h.name limit 200`,
       ),
 
     /**

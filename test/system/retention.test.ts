@@ -117,6 +117,38 @@ describe('Retention of runs', () => {
     });
   });
 
+  test('keeps samples of machines for a day, their minutes for a week and their hours as long as is set', async () => {
+    const host = `past-${uuidv7()}`;
+    await world.sql(
+      "insert into hosts (name, online, last_seen, announced_at, capabilities, sessions) values (?, false, now(), now(), '{}', 0)",
+      [host],
+    );
+    const ages = [
+      [0, 0.9],
+      [0, 1.1],
+      [60, 6],
+      [60, 8],
+      [3_600, 29],
+      [3_600, 31],
+    ];
+    for (const [step, days] of ages)
+      await world.sql(
+        `insert into system_metric_points (host, step, at, counts, sums, mins, maxs)
+         values (?, ?, now() - ? * interval '1 day', '{1}', '{1}', '{1}', '{1}')`,
+        [host, step, days],
+      );
+    expect((await pass()).rows.metrics).toBeGreaterThanOrEqual(3);
+    const left = await world.sql<{ step: number }>(
+      'select step, round(extract(epoch from now() - at) / 86400)::int as days from system_metric_points where host = ? order by step',
+      [host],
+    );
+    expect(left).toEqual([
+      { step: 0, days: 1 },
+      { step: 60, days: 6 },
+      { step: 3_600, days: 29 },
+    ]);
+  });
+
   test('waits while a backup is being made', async () => {
     const old = await ended();
     await ended();
