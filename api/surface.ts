@@ -207,7 +207,7 @@ export function createSurface(deps: SurfaceDeps) {
     }),
     ...createNotificationRoutes({ notifications: createNotificationRepository(database, envelope) }),
     ...createBulkRoutes({ bulk, temporal, publish, audit: writeAudit, log }),
-    ...createJobRoutes({ jobs, cancel: { workflow_run: cancel } }),
+    ...createJobRoutes({ jobs, cancel: { workflow_run: cancel, cancel_runs: cancel } }),
     ...createSystemMetricsRoutes({ metrics: systemMetrics, defaultHost: config.VAREON_HOST_NAME }),
     ...createStatusRoutes({
       version: VERSION,

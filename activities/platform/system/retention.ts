@@ -4,6 +4,7 @@ import {
   pruneFrames,
   pruneFramesOfRuns,
   pruneInbox,
+  pruneJobs,
   pruneRuns,
   pruneWorkflows,
 } from '../../../db/neosyntis/retention.ts';
@@ -52,6 +53,7 @@ export function createRetentionActivities({ database, policy, removeBlobs, log }
       runsDays,
       { what: 'frames', work: (tx) => pruneFramesOfRuns(tx, runsDays) },
       { what: 'runs', work: (tx) => pruneRuns(tx, runsDays, removeBlobs ?? (async () => {})) },
+      { what: 'jobs', work: (tx) => pruneJobs(tx, runsDays) },
       { what: 'workflows', work: (tx) => pruneWorkflows(tx, runsDays) },
     ),
   ];
