@@ -18,6 +18,7 @@ export type Prunable =
   | 'idempotency_keys'
   | 'frames'
   | 'runs'
+  | 'jobs'
   | 'workflows'
   | 'inbox'
   | 'metrics';

@@ -72,11 +72,21 @@ describe('Retention of runs', () => {
       token: user.token,
     });
     await world.sql("update jobs set created_at = now() - interval '90 days' where id = ?", [body.run_id]);
-    await Promise.all([age(old, 31), age(young, 29), age(latest, 31)]);
+    const { body: bulk } = await world.api('POST', '/api/neosyntis/runs/cancel', {
+      token: user.token,
+      body: { ids: [young] },
+    });
+    const { body: cancelling } = await until(
+      () => get(`/api/myntrix/jobs/${bulk.job_id}`),
+      ({ body }) => body.status === 'completed',
+      60_000,
+    );
+    expect(cancelling).toMatchObject({ type: 'cancel_runs' });
+    await Promise.all([age(old, 31), age(young, 29), age(latest, 31), age(bulk.job_id, 31)]);
     const { rows } = await pass();
     expect(rows.runs).toBeGreaterThanOrEqual(1);
     expect((await get(`/api/neosyntis/runs/${old}`)).status).toBe(404);
-    expect((await get(`/api/myntrix/jobs/${old}`)).status).toBe(404);
+    for (const job of [old, bulk.job_id]) expect((await get(`/api/myntrix/jobs/${job}`)).status).toBe(404);
     expect(await leftOf(old)).toEqual({ runs: 0, steps: 0, frames: 0, logs: 0, streams: 0 });
     expect((await get(`/api/neosyntis/runs/${young}`)).body.steps[0].logs).toBe('kept or not\n');
     expect((await get(`/api/neosyntis/runs/${latest}`)).body).toMatchObject({
