@@ -76,6 +76,7 @@ export const createJobRoutes = ({ jobs, cancel }: JobRouteDeps): Route[] => [
     access: 'myntrix:jobs:write',
     summary: 'Cancel a job',
     description: 'Cancelling an ended job changes nothing.',
+    errors: ['conflict'],
     params: IdParams,
     answers: { 202: { description: 'it is being cancelled, or has ended', schema: JobStarted } },
     async handler({ user, params }) {

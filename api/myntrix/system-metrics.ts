@@ -28,6 +28,7 @@ export const createSystemMetricsRoutes = ({ metrics, defaultHost }: SystemMetric
     method: 'GET',
     path: base,
     access: 'myntrix:metrics:read',
+    errors: ['not_found'],
     summary: 'How a host’s machine is',
     description:
       'The newest sample of one host, and every host in short. `mocked` values are made up: `reason` says why. A host that is lost or silent is `stale`: its last values, and their time.',
@@ -46,6 +47,7 @@ export const createSystemMetricsRoutes = ({ metrics, defaultHost }: SystemMetric
     method: 'GET',
     path: `${base}/history`,
     access: 'myntrix:metrics:read',
+    errors: ['not_found'],
     summary: 'How a host’s machine was',
     description:
       'Averages of each step, with the lowest and the highest sample; the last hour unless told. Samples are kept for a day, minutes for a week, hours as long as VAREON_KEEP_METRICS_DAYS says: the step is never finer than what is kept of the beginning.',
