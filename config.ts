@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { join, resolve } from 'node:path';
 import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
+import type { mockFlag } from './domain/system/access.ts';
 import type { RetentionPolicy } from './domain/system/retention.ts';
 import { storageProblem } from './drivers/storage/open.ts';
 import { readSecretFiles } from './secret-files.ts';
@@ -20,6 +21,15 @@ const secret = { secret: true };
 /** Days that something is kept; 0 or `off` is for ever. */
 // Not Type.Integer: half a day would be cut to none, which is for ever.
 const days = (value: number) => Type.Number({ multipleOf: 1, minimum: 0, maximum: 36_500, default: value });
+
+/** Made-up values in the place of what the machine says; docs/metrics.md. */
+const flag = Type.Boolean({ default: false });
+const mockFlags = {
+  VAREON_MOCK_SYSTEM_METRICS: flag,
+  VAREON_MOCK_FILE_SYSTEM: flag,
+  VAREON_MOCK_NETWORK_INTERFACES: flag,
+  VAREON_MOCK_PROCESSES: flag,
+} satisfies Record<ReturnType<typeof mockFlag>, typeof flag>;
 
 const Settings = Type.Object(
   {
@@ -50,6 +60,9 @@ const Settings = Type.Object(
     VAREON_HOST_BUS_PASSWORD: Type.Optional(Type.String({ minLength: 1, ...secret })),
     /** How many reverse proxies stand before the API and add to X-Forwarded-For. */
     VAREON_TRUST_PROXY: Type.Integer({ minimum: 0, maximum: 10, default: 0 }),
+    /** How often a host looks at its machine. */
+    VAREON_METRICS_SECONDS: Type.Number({ minimum: 1, maximum: 3_600, default: 5 }),
+    ...mockFlags,
     /** Touched every few seconds while the process works, for whoever watches its health. */
     VAREON_HEALTH_FILE: Type.Optional(text()),
     VAREON_MAX_CONNECTIONS: Type.Integer({ minimum: 10, maximum: 1_000_000, default: 10_000 }),
@@ -63,6 +76,7 @@ const Settings = Type.Object(
     VAREON_KEEP_LOGS_DAYS: days(30),
     VAREON_KEEP_EVENTS_DAYS: days(7),
     VAREON_KEEP_AUDIT_DAYS: days(365),
+    VAREON_KEEP_METRICS_DAYS: days(30),
     /** Of the Temporal namespace; 0 leaves it as it is. */
     VAREON_KEEP_HISTORY_DAYS: days(7),
     LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { default: 'info' }),
@@ -159,6 +173,7 @@ export const retentionPolicy = (config: Config): RetentionPolicy => ({
   logsDays: config.VAREON_KEEP_LOGS_DAYS,
   eventsDays: config.VAREON_KEEP_EVENTS_DAYS,
   auditDays: config.VAREON_KEEP_AUDIT_DAYS,
+  metricsDays: config.VAREON_KEEP_METRICS_DAYS,
 });
 
 const describe = (name: string, value: string | undefined) =>

@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts';
 import { createJobRepository } from '../db/myntrix/jobs.ts';
+import { createSystemMetricsRepository } from '../db/myntrix/system-metrics.ts';
 import { createApprovalRepository } from '../db/neosyntis/approvals.ts';
 import { createBulkRepository } from '../db/neosyntis/bulk.ts';
 import { createEventStore } from '../db/neosyntis/events.ts';
@@ -48,6 +49,7 @@ import type { createEventStream } from './live/events.ts';
 import type { RunEnds } from './live/run-ends.ts';
 import type { createRunStreams } from './live/runs.ts';
 import { createJobRoutes } from './myntrix/jobs.ts';
+import { createSystemMetricsRoutes } from './myntrix/system-metrics.ts';
 import { createAnswers } from './neosyntis/answers.ts';
 import { createApprovalRoutes } from './neosyntis/approvals.ts';
 import { createBulkRoutes } from './neosyntis/bulk.ts';
@@ -143,6 +145,7 @@ export function createSurface(deps: SurfaceDeps) {
       }),
     );
 
+  const systemMetrics = createSystemMetricsRepository(database);
   const counts = createStatusCounts(database);
   let openSockets = () => 0;
   const metrics = createMetrics({
@@ -204,12 +207,14 @@ export function createSurface(deps: SurfaceDeps) {
     }),
     ...createNotificationRoutes({ notifications: createNotificationRepository(database, envelope) }),
     ...createBulkRoutes({ bulk, temporal, publish, audit: writeAudit, log }),
-    ...createJobRoutes({ jobs, cancel }),
+    ...createJobRoutes({ jobs, cancel: { workflow_run: cancel, cancel_runs: cancel } }),
+    ...createSystemMetricsRoutes({ metrics: systemMetrics, defaultHost: config.VAREON_HOST_NAME }),
     ...createStatusRoutes({
       version: VERSION,
       uptimeSeconds: () => process.uptime(),
       readiness,
       details: { neosyntis: counts.neosyntis, myntrix: counts.myntrix },
+      troubles: systemMetrics.troubles,
     }),
     ...createAuditRoutes({ audit }),
     ...createHostRoutes({ hosts: { list: hosts.list, remove: removeHost } }),

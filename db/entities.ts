@@ -5,6 +5,7 @@ import { UserEntity } from './auth/users.ts';
 import { WsTicketEntity } from './auth/ws-tickets.ts';
 import { JobEntity } from './myntrix/jobs.ts';
 import { JobLogEntity, LogStreamEntity } from './myntrix/logs.ts';
+import { SystemMetricPointEntity, SystemMetricsEntity } from './myntrix/system-metrics.ts';
 import { ApprovalEntity } from './neosyntis/approvals.ts';
 import { EventSubscriptionEntity } from './neosyntis/event-subscriptions.ts';
 import { EventDeliveryEntity, InboxEventEntity } from './neosyntis/events.ts';
@@ -59,4 +60,6 @@ export const entities = [
   ApprovalEntity,
   NotificationsEntity,
   RunNotificationEntity,
+  SystemMetricsEntity,
+  SystemMetricPointEntity,
 ] as const;

@@ -30,7 +30,8 @@ export type CloudEvent = Static<typeof CloudEvent>;
 
 /**
  * A frame of `/ws/events`. `seq` grows by one with each event of the installation; `previous` is the `seq` of
- * the event before it that this subscriber may see, so that a subscriber of some topics can tell a gap too.
+ * the event before it that this subscriber may see, so that a subscriber of some topics can tell a gap too. What is not
+ * kept (samples of hosts) has the number of the event before it, as `seq` and as `previous`.
  */
 export const EventFrame = Type.Object({
   type: Type.Literal('event'),

@@ -65,6 +65,11 @@ export const topics = {
   anyHostLogs: 'vareon/hosts/+/logs',
   /** Ranges of output that the platform asks a host for again. */
   hostLogRequests: (host: string) => `vareon/hosts/${host}/log-requests`,
+  /** Samples of a host's machine, from the host. */
+  hostMetrics: (host: string) => `vareon/hosts/${host}/metrics`,
+  anyHostMetrics: 'vareon/hosts/+/metrics',
+  /** The same, kept and checked, for whoever watches. */
+  metrics: 'vareon/metrics',
   /** Retained: a host's state, by itself or by its last will. */
   hostStatus: (host: string) => `vareon/hosts/${host}/status`,
   anyHostStatus: 'vareon/hosts/+/status',

@@ -81,7 +81,7 @@ function busLogin(config: Config, keys: Keys, places: Places): Environment {
 
 /** A host runs what users write, so it is given names from this list and nothing else: no database, no keys, no mail. */
 const hostNames =
-  /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_\w+|TZ|TMPDIR|NODE_ENV|NODE_OPTIONS|NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR)|LOG_LEVEL|VAREON_RUN_\w+|VAREON_CONTAINER_\w+|VAREON_OUTBOUND_ALLOW|DOCKER_\w+|CONTAINERS?_\w+|XDG_RUNTIME_DIR)$/;
+  /^(PATH|HOME|USER|LOGNAME|SHELL|LANG|LC_\w+|TZ|TMPDIR|NODE_ENV|NODE_OPTIONS|NODE_EXTRA_CA_CERTS|SSL_CERT_(FILE|DIR)|LOG_LEVEL|VAREON_RUN_\w+|VAREON_CONTAINER_\w+|VAREON_MOCK_\w+|VAREON_METRICS_SECONDS|VAREON_OUTBOUND_ALLOW|DOCKER_\w+|CONTAINERS?_\w+|XDG_RUNTIME_DIR)$/;
 
 const onlyForHosts = (env: Environment): Environment =>
   Object.fromEntries(Object.entries(env).filter(([name]) => hostNames.test(name)));

@@ -285,6 +285,8 @@ const table: Record<string, Row> = {
   'GET /api/myntrix/jobs/{id}': [[401, 404, 200, 404, 200], ownRun('/api/myntrix/jobs')],
   'GET /api/myntrix/jobs/{id}/logs': [[401, 404, 200, 404, 200], ownRun('/api/myntrix/jobs', '/logs')],
   'POST /api/myntrix/jobs/{id}/cancel': [[401, 403, 202, 404, 202], ownRun('/api/myntrix/jobs', '/cancel')],
+  'GET /api/myntrix/system-metrics': [[401, 200, 200, 200, 200]],
+  'GET /api/myntrix/system-metrics/history': [[401, 200, 200, 200, 200]],
 
   'GET /ws/events': [[401, 101, 101, 101, 101]],
   'GET /ws/neosyntis/runs/{run_id}': [[401, 404, 101, 404, 101], ownRun('/ws/neosyntis/runs')],

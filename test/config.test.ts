@@ -26,7 +26,13 @@ describe('Settings', () => {
 
   test('of retention are days, and off keeps for ever', () => {
     const config = readConfig({ VAREON_KEEP_RUNS_DAYS: 'off', VAREON_KEEP_AUDIT_DAYS: '90' });
-    expect(retentionPolicy(config)).toEqual({ runsDays: 0, logsDays: 30, eventsDays: 7, auditDays: 90 });
+    expect(retentionPolicy(config)).toEqual({
+      runsDays: 0,
+      logsDays: 30,
+      eventsDays: 7,
+      auditDays: 90,
+      metricsDays: 30,
+    });
     expect(problemsOf({ VAREON_KEEP_LOGS_DAYS: '0.5', VAREON_KEEP_EVENTS_DAYS: 'never' })).toHaveLength(2);
   });
 

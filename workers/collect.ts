@@ -2,8 +2,10 @@ import { Value } from 'typebox/value';
 import { createLogRequests } from '../activities/platform/neosyntis/log-requests.ts';
 import { publishHostChange } from '../activities/platform/system/host-events.ts';
 import { appendLog } from '../db/myntrix/logs.ts';
+import { createSystemMetricsRepository } from '../db/myntrix/system-metrics.ts';
 import type { Database } from '../db/orm.ts';
 import type { HostRepository } from '../db/system/hosts.ts';
+import { SampleMessage } from '../domain/myntrix/system-metrics.ts';
 import { topics } from '../domain/names.ts';
 import type { LogChunk } from '../domain/neosyntis/code.ts';
 import { LogChunkMessage } from '../domain/neosyntis/log-chunk.ts';
@@ -24,7 +26,7 @@ export interface CollectDeps {
   log: Logger;
 }
 
-/** Keeps what hosts send over the bus: their steps' output, and that they are there. */
+/** Keeps what hosts send over the bus: their steps' output, that they are there, and how their machines are. */
 export async function collectFromHosts({
   bus,
   database,
@@ -58,11 +60,17 @@ export async function collectFromHosts({
 
   const ask = createLogRequests(bus);
   const news = createNews(bus);
+  const metrics = createSystemMetricsRepository(database);
 
   async function store(host: string, chunk: LogChunk): Promise<void> {
     const { frame, missing } = await appendLog(database, host, chunk);
     if (frame) news.frames(chunk.run_id, [frame]);
     if (missing) ask(missing);
+  }
+
+  async function sampled(host: string, message: SampleMessage): Promise<void> {
+    const kept = await metrics.keep(host, message);
+    if (kept) bus.publish(topics.metrics, kept);
   }
 
   async function announced(announcement: HostAnnouncement): Promise<void> {
@@ -81,6 +89,11 @@ export async function collectFromHosts({
       if (!Value.Check(LogChunkMessage, message)) return log.warn({ topic }, 'not a log chunk');
       const host = hostOf(topic);
       enqueue(host, message.run_id, () => store(host, message));
+    }),
+    await bus.subscribe(topics.anyHostMetrics, (message, topic) => {
+      if (!Value.Check(SampleMessage, message)) return log.warn({ topic }, 'not a sample of a machine');
+      const host = hostOf(topic);
+      enqueue(`metrics of ${host}`, `metrics ${host}`, () => sampled(host, message));
     }),
     await bus.subscribe(topics.anyHostStatus, (message, topic) => {
       if (!Value.Check(HostMessage, message)) return log.warn({ topic }, 'not a host status');

@@ -13,6 +13,7 @@ import { holdLease } from './host/lease.ts';
 import { lockCredential } from './host/lock.ts';
 import { type HostOptions, readHostOptions, UsageError } from './host/options.ts';
 import { type Session, startSession, withEnvironment } from './host/session.ts';
+import { createHostMetrics } from './host-metrics.ts';
 import { prepareProcesses, SPOOL_KEPT_MS } from './host-processes.ts';
 import { installRuntime } from './temporal.ts';
 
@@ -55,6 +56,7 @@ await runProcess(log, async (end) => {
     process.env,
     log,
   );
+  const { metrics } = createHostMetrics(config, log);
   const stopping = new AbortController();
   const stop = (reason: string) => {
     if (!stopping.signal.aborted) end(new Error(`the host "${name}" stops: ${reason}`));
@@ -76,6 +78,7 @@ await runProcess(log, async (end) => {
       open,
       blobs: identity.blobs,
       capabilities: { ...capabilities, cpus: cpus().length, memory_bytes: totalmem(), ...given.labels },
+      metrics,
       onSuperseded: () => stop('another machine has its name by now.'),
       log,
     });

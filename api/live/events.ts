@@ -1,12 +1,15 @@
+import { v7 as uuidv7 } from 'uuid';
 import type { Database } from '../../db/orm.ts';
 import { eventsBetween, latestSeq, prunedSeq } from '../../db/system/events.ts';
 import type { Principal } from '../../domain/auth/principal.ts';
-import type { EventFrame, EventTopic, StoredEvent } from '../../domain/events.ts';
+import type { CloudEvent, EventFrame, EventTopic, StoredEvent } from '../../domain/events.ts';
+import type { SystemMetrics } from '../../domain/myntrix/system-metrics.ts';
 import { topics } from '../../domain/names.ts';
 import type { Bus, Subscription } from '../../drivers/bus/port.ts';
 import type { Logger } from '../../logs.ts';
 import type { Connection } from '../http/socket.ts';
 import { every } from './every.ts';
+import { createMetricsStream } from './metrics.ts';
 import { pruned } from './pruned.ts';
 import { createSequence, type Sequence } from './sequence.ts';
 
@@ -14,12 +17,15 @@ const POLL_MS = 1_000;
 const PIECE = 1_000;
 
 export interface EventFilter {
+  /** Samples of hosts, which are news for those alone who ask for them. */
+  metrics: boolean;
   topics: ReadonlySet<EventTopic>;
   user: Principal;
 }
 
 /** The installation's events to those who may see them: one bus subscription while anybody listens. */
 export function createEventStream({ bus, database, log }: { bus: Bus; database: Database; log: Logger }) {
+  const metrics = createMetricsStream({ bus, log });
   const clients = new Set<Sequence<StoredEvent>>();
   let subscription: Promise<Subscription> | undefined;
 
@@ -70,6 +76,14 @@ export function createEventStream({ bus, database, log }: { bus: Bus; database: 
       });
       clients.add(sequence);
       listen();
+      // Not kept, so not numbered: it has the number of what this client has seen last.
+      if (filter.metrics)
+        connection.onClosed(
+          metrics.listen((sample) => {
+            const event = sampled(sample);
+            connection.send({ type: 'event', seq: previous, previous, topic: 'system', event });
+          }),
+        );
       void ends().then(
         (found) => sequence.announce(...found),
         (error: unknown) => log.warn({ err: error }, 'events could not be compared'),
@@ -82,6 +96,16 @@ export function createEventStream({ bus, database, log }: { bus: Bus; database: 
     close: comparing.stop,
   };
 }
+
+const sampled = (sample: SystemMetrics): CloudEvent => ({
+  specversion: '1.0',
+  id: uuidv7(),
+  source: '/myntrix/system-metrics',
+  type: 'dev.vareon.system.metrics',
+  subject: sample.host,
+  time: sample.timestamp,
+  data: sample,
+});
 
 /** What belongs to nobody is everybody's; the rest its owner's and the administrators'. */
 const mayShow = ({ topic, owner_id }: StoredEvent, { topics, user }: EventFilter) =>

@@ -1,7 +1,9 @@
 import { Type } from 'typebox';
 import type { JobRepository } from '../../db/myntrix/jobs.ts';
-import { Job, jobStatuses } from '../../domain/myntrix/jobs.ts';
+import { AppError } from '../../domain/errors.ts';
+import { Job, type JobType, jobStatuses, jobTypes } from '../../domain/myntrix/jobs.ts';
 import { isEnded } from '../../domain/neosyntis/runs.ts';
+import { HostName } from '../../domain/system/hosts.ts';
 import { Id, IdParams, literals, PageQuery } from '../../domain/wire.ts';
 import { pageReply } from '../http/page.ts';
 import { accepted, ok, type Route, route } from '../http/route.ts';
@@ -22,7 +24,8 @@ const JobStarted = Type.Object({ job_id: Id, status: literals(jobStatuses) }, { 
 
 export interface JobRouteDeps {
   jobs: JobRepository;
-  cancel(id: string): Promise<void>;
+  /** How each type is cancelled; what is missing cannot be. */
+  cancel: Partial<Record<JobType, (id: string) => Promise<void>>>;
 }
 
 export const createJobRoutes = ({ jobs, cancel }: JobRouteDeps): Route[] => [
@@ -31,8 +34,15 @@ export const createJobRoutes = ({ jobs, cancel }: JobRouteDeps): Route[] => [
     path: base,
     access: 'myntrix:jobs:read',
     summary: 'List jobs',
+    description:
+      'Everything that runs or ran. With `host`: what has or had something running there. What changes is told on the topic `jobs` of /ws/events.',
     query: Type.Object(
-      { ...PageQuery, status: Type.Optional(literals(jobStatuses)), type: Type.Optional(Type.String()) },
+      {
+        ...PageQuery,
+        status: Type.Optional(literals(jobStatuses)),
+        type: Type.Optional(literals(jobTypes)),
+        host: Type.Optional(HostName),
+      },
       { additionalProperties: false },
     ),
     answers: { 200: { description: 'newest first; `logs` is empty here', schema: Type.Array(Job) } },
@@ -66,11 +76,14 @@ export const createJobRoutes = ({ jobs, cancel }: JobRouteDeps): Route[] => [
     access: 'myntrix:jobs:write',
     summary: 'Cancel a job',
     description: 'Cancelling an ended job changes nothing.',
+    errors: ['conflict'],
     params: IdParams,
     answers: { 202: { description: 'it is being cancelled, or has ended', schema: JobStarted } },
     async handler({ user, params }) {
       const job = await jobs.get(user, params.id);
-      if (!isEnded(job.status)) await cancel(job.id);
+      const end = cancel[job.type];
+      if (!end) throw new AppError('conflict', `A job of type "${job.type}" cannot be cancelled.`);
+      if (!isEnded(job.status)) await end(job.id);
       return accepted({ job_id: job.id, status: job.status }, `${base}/${job.id}`);
     },
   }),

@@ -23,7 +23,7 @@ export const createEventsSocket = ({
     access: 'system:events:read',
     summary: 'Watch what happens on the platform',
     description:
-      'A snapshot that says from where it goes on, then events, each with the `seq` of the event before it that you may see as `previous`. With `?after=<seq>` it goes on after that event without a snapshot, unless what follows is not kept any more.',
+      'A snapshot that says from where it goes on, then events, each with the `seq` of the event before it that you may see as `previous`. With `?after=<seq>` it goes on after that event without a snapshot, unless what follows is not kept any more. Who names the topic `system` gets the samples of hosts’ machines as well (`dev.vareon.system.metrics`, with the permission myntrix:metrics:read): they are not kept, so each has the `seq` of the event before it, and none is repeated.',
     query: Type.Object({
       topics: Type.Optional(
         Type.String({ description: `a comma separated list of ${eventTopics.join(', ')}; default: all` }),
@@ -36,7 +36,11 @@ export const createEventsSocket = ({
     },
     async open({ user, query }, connection) {
       const topics = chosen(query.topics);
-      const filter = { topics: new Set(topics), user };
+      const metrics =
+        query.topics !== undefined &&
+        topics.includes('system') &&
+        user.permissions.has('myntrix:metrics:read');
+      const filter = { topics: new Set(topics), metrics, user };
       const [seq, pruned] = await stream.ends();
       const oldest = Math.max(pruned, seq - REPLAY_LIMIT);
       const resumes = query.after !== undefined && query.after <= seq && query.after >= oldest;

@@ -1,4 +1,6 @@
+import type { HostTrouble } from '../../db/myntrix/system-metrics.ts';
 import type { Principal } from '../../domain/auth/principal.ts';
+import type { Degraded } from '../../domain/system/access.ts';
 import {
   Health,
   isReady,
@@ -18,6 +20,8 @@ export interface StatusRouteDeps {
   readiness(): Promise<Readiness>;
   /** Counts of what somebody may see, by module. */
   details: Record<'neosyntis' | 'myntrix', (user: Principal) => Promise<ModuleDetails>>;
+  /** Hosts that are silent, or make something up. */
+  troubles(): Promise<HostTrouble[]>;
 }
 
 export const createStatusRoutes = ({
@@ -25,6 +29,7 @@ export const createStatusRoutes = ({
   uptimeSeconds,
   readiness,
   details,
+  troubles,
 }: StatusRouteDeps): Route[] => [
   route({
     method: 'GET',
@@ -63,14 +68,16 @@ export const createStatusRoutes = ({
       200: { description: 'counts are of what you may see', schema: SystemStatus, example: example(version) },
     },
     async handler({ user }) {
-      const [found, neosyntis, myntrix] = await Promise.all([
+      const [found, neosyntis, myntrix, hosts] = await Promise.all([
         readiness(),
         details.neosyntis(user),
         details.myntrix(user),
+        troubles(),
       ]);
       const seconds = uptimeSeconds();
       const up = running(seconds, missing(found));
-      return ok(systemStatus(version, seconds, found, { neosyntis: up(neosyntis), myntrix: up(myntrix) }));
+      const modules = { neosyntis: up(neosyntis), myntrix: up(myntrix) };
+      return ok(systemStatus(version, seconds, modules, degradedBy(found, hosts)));
     },
   }),
 ];
@@ -78,16 +85,40 @@ export const createStatusRoutes = ({
 function systemStatus(
   version: string,
   seconds: number,
-  readiness: Readiness,
   modules: Pick<SystemStatus['modules'], 'neosyntis' | 'myntrix'>,
+  degraded: Degraded[],
 ): SystemStatus {
   return {
-    status: isReady(readiness) ? 'ok' : 'degraded',
+    status: degraded.length === 0 ? 'ok' : 'degraded',
     version,
     ...uptime(seconds),
     modules: { arcana: absent('Arcana'), ...modules, cognisys: absent('Cognisys') },
+    degraded,
   };
 }
+
+/** Parts that are away, and what hosts that are online cannot tell of their machines. */
+function degradedBy(readiness: Readiness, hosts: readonly HostTrouble[]): Degraded[] {
+  const away = parts
+    .filter((part) => readiness[part] !== 'ok')
+    .map((part) => ({ function: part, host: null, mocked: false, reason: readiness[part], since: null }));
+  return [...away, ...hosts.flatMap(troublesOf)];
+}
+
+const troublesOf = ({ host, timestamp, stale, fallbacks }: HostTrouble): Degraded[] => [
+  ...(stale
+    ? [
+        {
+          function: 'system_metrics',
+          host,
+          mocked: false,
+          reason: `The host is online and has sent nothing about its machine ${timestamp ? `since ${timestamp}` : 'yet'}.`,
+          since: timestamp,
+        },
+      ]
+    : []),
+  ...fallbacks.map((fallback) => ({ ...fallback, host })),
+];
 
 const uptime = (seconds: number) => ({ uptime: uptimeText(seconds), uptime_seconds: Math.floor(seconds) });
 
@@ -113,7 +144,6 @@ const example = (version: string) => {
   return systemStatus(
     version,
     93_784,
-    { database: 'ok', temporal: 'ok', bus: 'ok' },
     {
       myntrix: up({ hosts_online: 1, jobs_open: 2 }),
       neosyntis: up({
@@ -121,5 +151,6 @@ const example = (version: string) => {
         runs: { pending: 0, running: 2, waiting: 0, paused: 0, completed: 17, failed: 1, cancelled: 0 },
       }),
     },
+    [],
   );
 };

@@ -1,7 +1,7 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
 import type { Principal } from '../../domain/auth/principal.ts';
 import { AppError } from '../../domain/errors.ts';
-import type { Job } from '../../domain/myntrix/jobs.ts';
+import type { Job, JobType } from '../../domain/myntrix/jobs.ts';
 import type { RunStatus } from '../../domain/neosyntis/runs.ts';
 import type { Json } from '../../domain/wire.ts';
 import type { Database } from '../orm.ts';
@@ -13,7 +13,7 @@ export const JobEntity = defineEntity({
   tableName: 'jobs',
   properties: {
     id: p.uuid().primary(),
-    type: p.text(),
+    type: p.text().$type<JobType>(),
     name: p.text(),
     owner_id: p.uuid().nullable(),
     status: p.text().$type<RunStatus>(),
@@ -42,7 +42,9 @@ const columns = (
 
 export interface JobFilter extends Page {
   status?: string;
-  type?: string;
+  type?: JobType;
+  /** Those that have, or had, something running there. */
+  host?: string;
 }
 
 export interface LogPage {
@@ -52,6 +54,12 @@ export interface LogPage {
   /** Nothing will be added any more. */
   complete: boolean;
 }
+
+const conditions = {
+  status: 'j.status = ?',
+  type: 'j.type = ?',
+  host: 'j.id in (select s.run_id from run_steps s where s.host = ?)',
+};
 
 const LOG_PAGE_BYTES = 256 * 1024;
 
@@ -63,8 +71,8 @@ export function createJobRepository({ em }: Database) {
     async list(user: Principal, filter: JobFilter): Promise<Job[]> {
       const owned = ownedBy(user, 'j.owner_id');
       const page = pageClause(filter, 'j.id');
-      const filters = (['status', 'type'] as const).flatMap((name) =>
-        filter[name] === undefined ? [] : [{ where: `and j.${name} = ?`, param: filter[name] }],
+      const filters = (['status', 'type', 'host'] as const).flatMap((name) =>
+        filter[name] === undefined ? [] : [{ where: `and ${conditions[name]}`, param: filter[name] }],
       );
       return rows<Job>(
         em,

@@ -116,6 +116,6 @@ const told = (
       source: '/myntrix/jobs',
       subject: job.id,
       ownerId: job.ownerId,
-      data: { id: job.id, status: job.status, progress: job.progress },
+      data: { id: job.id, type: BULK_JOB, status: job.status, progress: job.progress },
     },
   ]);

@@ -1,7 +1,7 @@
 import { EVENTS_KEPT_DAYS } from '../../domain/neosyntis/events.ts';
 import type { Sql } from '../orm.ts';
 import { rows } from '../sql.ts';
-import type { Piece } from '../system/retention.ts';
+import { deleted, PIECE_ROWS, type Piece } from '../system/retention.ts';
 
 /** Jobs of one piece, and frames of each: 1,000 rows together. */
 const JOBS = 50;
@@ -17,12 +17,14 @@ const isNoLatestRun = `j.type = 'workflow_run' and not exists (
   select 1 from workflows w join runs r on r.workflow_id = w.id
   where r.id = j.id and w.latest_run_id = j.id and w.deleted_at is null)`;
 
+const isNoRun = `j.type <> 'workflow_run'`;
+
 /** Deletes the oldest frames and log text of jobs that ended, and notes up to which number. */
 export const pruneFrames = (tx: Sql, days: number): Promise<Piece> => frames(tx, old, [days]);
 
-/** The same for runs that are about to go themselves. */
+/** The same for jobs that are about to go themselves. */
 export const pruneFramesOfRuns = (tx: Sql, days: number): Promise<Piece> =>
-  frames(tx, `${old} and ${isNoLatestRun}`, [days]);
+  frames(tx, `${old} and (${isNoRun} or ${isNoLatestRun})`, [days]);
 
 async function frames(tx: Sql, where: string, params: unknown[]): Promise<Piece> {
   const [found] = await rows<{ jobs: number; n: number }>(
@@ -75,6 +77,16 @@ export async function pruneRuns(
   await tx.execute('delete from jobs where id in (?)', [ids]);
   return { rows: ids.length, more: true };
 }
+
+/** Deletes jobs that are no runs, once their frames are gone: the cancelling of many runs, for one. */
+export const pruneJobs = (tx: Sql, days: number): Promise<Piece> =>
+  deleted(
+    tx,
+    `delete from jobs where id in (
+       select j.id from jobs j where ${old} and ${isNoRun} and j.pruned_seq >= j.seq
+       order by j.ended_at limit ${PIECE_ROWS})`,
+    [days],
+  );
 
 /** Deletes workflows that were deleted long ago and have no runs any more, with their versions. */
 export async function pruneWorkflows(tx: Sql, days: number): Promise<Piece> {

@@ -22,7 +22,7 @@ export function runEvents(run: {
       topic: 'jobs',
       type: `job.${run.status}`,
       source: '/myntrix/jobs',
-      data: { id: run.runId, status: run.status, progress: run.progress },
+      data: { id: run.runId, type: 'workflow_run', status: run.status, progress: run.progress },
     },
   ];
 }

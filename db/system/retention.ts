@@ -45,7 +45,8 @@ export async function prunePiece(
   });
 }
 
-async function deleted(tx: Sql, statement: string, params: unknown[]): Promise<Piece> {
+/** Runs a `delete` of PIECE_ROWS at most. */
+export async function deleted(tx: Sql, statement: string, params: unknown[]): Promise<Piece> {
   const [found] = await rows<{ n: number }>(
     tx,
     `with gone as (${statement} returning 1) select count(*)::int as n from gone`,

@@ -19,6 +19,7 @@ export const permissions = [
   'neosyntis:secrets:write',
   'myntrix:jobs:read',
   'myntrix:jobs:write',
+  'myntrix:metrics:read',
 ] as const;
 
 export type Permission = (typeof permissions)[number];
@@ -39,6 +40,7 @@ const unverified: readonly Permission[] = [
   'system:hosts:read',
   'neosyntis:workflows:read',
   'myntrix:jobs:read',
+  'myntrix:metrics:read',
 ];
 
 /** Whoever is named as an approver may answer, and nobody else. */

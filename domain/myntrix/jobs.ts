@@ -1,15 +1,20 @@
 import { type Static, Type } from 'typebox';
+import { BULK_JOB } from '../neosyntis/bulk.ts';
 import { runStatuses } from '../neosyntis/runs.ts';
 import { AnyJson, Id, literals, Time } from '../wire.ts';
 
 export const jobStatuses = runStatuses;
+
+/** What a job is: a run of a workflow, the cancelling of many, the start of an agent, a tick of a scheduled task. */
+export const jobTypes = ['workflow_run', BULK_JOB, 'agent_start', 'task_run'] as const;
+export type JobType = (typeof jobTypes)[number];
 
 /** Anything that takes longer than a request; each run of a workflow is one (`details.run_id`). */
 export const Job = Type.Object(
   {
     id: Id,
     name: Type.String(),
-    type: Type.String({ examples: ['workflow_run'] }),
+    type: literals(jobTypes),
     status: literals(jobStatuses),
     progress: Type.Number({ minimum: 0, maximum: 100 }),
     createdAt: Time,

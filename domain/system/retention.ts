@@ -7,10 +7,21 @@ export interface RetentionPolicy {
   /** What `/ws/events` can go back to. */
   eventsDays: number;
   auditDays: number;
+  /** Hours of the machines' metrics; minutes and samples go sooner. */
+  metricsDays: number;
 }
 
 /** What is pruned, as metrics and log lines call it. */
-export type Prunable = 'events' | 'audit' | 'idempotency_keys' | 'frames' | 'runs' | 'workflows' | 'inbox';
+export type Prunable =
+  | 'events'
+  | 'audit'
+  | 'idempotency_keys'
+  | 'frames'
+  | 'runs'
+  | 'jobs'
+  | 'workflows'
+  | 'inbox'
+  | 'metrics';
 
 /** One pass of retention: rows that were deleted, and whether there is more for the next pass. */
 export interface Pruned {

@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { type Json, literals } from '../wire.ts';
+import { Degraded } from './access.ts';
 
 export const Health = Type.Object({ status: Type.Literal('ok') });
 
@@ -51,6 +52,9 @@ export const SystemStatus = Type.Object(
       myntrix: ModuleStatus,
       neosyntis: ModuleStatus,
       cognisys: ModuleStatus,
+    }),
+    degraded: Type.Array(Degraded, {
+      description: 'what is away, made up or weaker than it should be, and why; `status` is degraded by it',
     }),
   },
   { $id: 'SystemStatus' },

@@ -104,6 +104,13 @@ describe('A code step', () => {
     expect(run.error.detail).toMatch(/10485760|10 MiB/);
     const { body } = await world.api('GET', `/api/myntrix/jobs/${run.id}`, { token: user.token });
     expect(body.status).toBe('failed');
+    const jobsBy = async (query: string) => {
+      const { body } = await world.api('GET', `/api/myntrix/jobs?${query}`, { token: user.token });
+      return body.map(({ id }: { id: string }) => id);
+    };
+    expect(await jobsBy('type=workflow_run&status=failed&host=local&limit=200')).toContain(run.id);
+    expect(await jobsBy('host=elsewhere')).toEqual([]);
+    expect(await jobsBy('type=agent_start')).toEqual([]);
   });
 
   test('that never ends and ignores SIGTERM is ended at its time limit, with all it started', async () => {

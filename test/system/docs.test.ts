@@ -64,6 +64,7 @@ function systemRoutes(): Route[] {
       uptimeSeconds: () => 1,
       readiness: async () => ({ database: 'ok', temporal: 'ok', bus: 'ok' }),
       details: { neosyntis: none, myntrix: none },
+      troubles: async () => [],
     }),
     ...createAuditRoutes({ audit: { list: async () => [] } }),
     ...createHostRoutes({ hosts: { list: async () => [], remove: async () => {} } }),

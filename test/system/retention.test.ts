@@ -72,11 +72,21 @@ describe('Retention of runs', () => {
       token: user.token,
     });
     await world.sql("update jobs set created_at = now() - interval '90 days' where id = ?", [body.run_id]);
-    await Promise.all([age(old, 31), age(young, 29), age(latest, 31)]);
+    const { body: bulk } = await world.api('POST', '/api/neosyntis/runs/cancel', {
+      token: user.token,
+      body: { ids: [young] },
+    });
+    const { body: cancelling } = await until(
+      () => get(`/api/myntrix/jobs/${bulk.job_id}`),
+      ({ body }) => body.status === 'completed',
+      60_000,
+    );
+    expect(cancelling).toMatchObject({ type: 'cancel_runs' });
+    await Promise.all([age(old, 31), age(young, 29), age(latest, 31), age(bulk.job_id, 31)]);
     const { rows } = await pass();
     expect(rows.runs).toBeGreaterThanOrEqual(1);
     expect((await get(`/api/neosyntis/runs/${old}`)).status).toBe(404);
-    expect((await get(`/api/myntrix/jobs/${old}`)).status).toBe(404);
+    for (const job of [old, bulk.job_id]) expect((await get(`/api/myntrix/jobs/${job}`)).status).toBe(404);
     expect(await leftOf(old)).toEqual({ runs: 0, steps: 0, frames: 0, logs: 0, streams: 0 });
     expect((await get(`/api/neosyntis/runs/${young}`)).body.steps[0].logs).toBe('kept or not\n');
     expect((await get(`/api/neosyntis/runs/${latest}`)).body).toMatchObject({
@@ -115,6 +125,38 @@ describe('Retention of runs', () => {
       text: '',
       complete: true,
     });
+  });
+
+  test('keeps samples of machines for a day, their minutes for a week and their hours as long as is set', async () => {
+    const host = `past-${uuidv7()}`;
+    await world.sql(
+      "insert into hosts (name, online, last_seen, announced_at, capabilities, sessions) values (?, false, now(), now(), '{}', 0)",
+      [host],
+    );
+    const ages = [
+      [0, 0.9],
+      [0, 1.1],
+      [60, 6],
+      [60, 8],
+      [3_600, 29],
+      [3_600, 31],
+    ];
+    for (const [step, days] of ages)
+      await world.sql(
+        `insert into system_metric_points (host, step, at, counts, sums, mins, maxs)
+         values (?, ?, now() - ? * interval '1 day', '{1}', '{1}', '{1}', '{1}')`,
+        [host, step, days],
+      );
+    expect((await pass()).rows.metrics).toBeGreaterThanOrEqual(3);
+    const left = await world.sql<{ step: number }>(
+      'select step, round(extract(epoch from now() - at) / 86400)::int as days from system_metric_points where host = ? order by step',
+      [host],
+    );
+    expect(left).toEqual([
+      { step: 0, days: 1 },
+      { step: 60, days: 6 },
+      { step: 3_600, days: 29 },
+    ]);
   });
 
   test('waits while a backup is being made', async () => {

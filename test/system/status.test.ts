@@ -1,13 +1,14 @@
 import { describe, expect, test } from '@jest/globals';
 import { createReadiness, type Probes } from '../../api/system/readiness.ts';
 import { createStatusRoutes } from '../../api/system/status.ts';
+import type { HostTrouble } from '../../db/myntrix/system-metrics.ts';
 import { uptimeText } from '../../domain/system/status.ts';
 import { log, type Served, serve } from './serve.ts';
 
 const answers = async () => {};
 const healthy: Probes = { database: answers, temporal: answers, bus: answers };
 
-function serveStatus(probes: Partial<Probes> = {}): Promise<Served> {
+function serveStatus(probes: Partial<Probes> = {}, troubles: HostTrouble[] = []): Promise<Served> {
   return serve(
     createStatusRoutes({
       version: '1.2.3',
@@ -17,6 +18,7 @@ function serveStatus(probes: Partial<Probes> = {}): Promise<Served> {
         neosyntis: async (user) => ({ workflows: user.isAdmin ? 9 : 2 }),
         myntrix: async () => ({ hosts_online: 1, jobs_open: 0 }),
       },
+      troubles: async () => troubles,
     }),
   );
 }
@@ -97,6 +99,7 @@ describe('the system status', () => {
         neosyntis: { status: 'ok', ...uptime, details: { workflows: 2 } },
         myntrix: { status: 'ok', ...uptime, details: { hosts_online: 1, jobs_open: 0 } },
       },
+      degraded: [],
     });
     const { body: asAdmin } = await api.call('GET', '/api/system/status', 'admin');
     expect(asAdmin.modules.neosyntis.details.workflows).toBe(9);
@@ -110,6 +113,31 @@ describe('the system status', () => {
       status: 'degraded',
       details: { workflows: 2, reason: 'temporal: cannot be reached' },
     });
+    expect(body.degraded).toEqual([
+      { function: 'temporal', host: null, mocked: false, reason: 'cannot be reached', since: null },
+    ]);
+  });
+
+  test('is degraded by a host that makes something up, or is silent though it is online', async () => {
+    const since = '2026-11-22T09:30:00.000Z';
+    const reason = 'VAREON_MOCK_PROCESSES=true';
+    const fallback = { function: 'processes' as const, mocked: true as const, reason, since };
+    await using api = await serveStatus({}, [
+      { host: 'lathe', timestamp: since, stale: false, fallbacks: [fallback] },
+      { host: 'mute', timestamp: since, stale: true, fallbacks: [] },
+    ]);
+    const { body } = await api.call('GET', '/api/system/status', 'viewer');
+    expect(body.status).toBe('degraded');
+    expect(body.degraded).toEqual([
+      { ...fallback, host: 'lathe' },
+      {
+        function: 'system_metrics',
+        host: 'mute',
+        mocked: false,
+        reason: expect.stringContaining(`since ${since}`),
+        since,
+      },
+    ]);
   });
 
   test('needs a login', async () => {

@@ -11,7 +11,9 @@ import type { Containers } from '../../drivers/containers/containers.ts';
 import { createPayloads } from '../../drivers/payloads/converter.ts';
 import type { Processes } from '../../drivers/processes/port.ts';
 import type { BlobExchange } from '../../drivers/storage/port.ts';
+import type { SystemMetricsSampler } from '../../drivers/system/metrics.ts';
 import type { Logger } from '../../logs.ts';
+import { sendMetrics } from '../host-metrics.ts';
 import { announceHost } from '../host-status.ts';
 import { serveLogRequests } from '../log-requests.ts';
 import { answers, connectWorker } from '../temporal.ts';
@@ -27,6 +29,7 @@ export interface SessionOptions {
   /** Where large values are. */
   blobs: BlobExchange;
   capabilities: Capabilities;
+  metrics: SystemMetricsSampler;
   /** A step was placed with a later holder of the name. */
   onSuperseded(): void;
   log: Logger;
@@ -118,8 +121,10 @@ export async function startSession(options: SessionOptions): Promise<Session> {
       capabilities: options.capabilities,
       sessions: code.held(),
     }));
+    const sending = sendMetrics({ bus, name, generation }, options.metrics, log);
     const close = async () => {
       status.stop();
+      sending.stop();
       if (worker.getState() === 'RUNNING') worker.shutdown();
       await working.catch((error: unknown) => log.warn({ err: error }, 'the worker ended'));
       await status.offline();

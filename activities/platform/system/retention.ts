@@ -1,8 +1,10 @@
 import { Context } from '@temporalio/activity';
+import { pruneMetrics } from '../../../db/myntrix/system-metrics.ts';
 import {
   pruneFrames,
   pruneFramesOfRuns,
   pruneInbox,
+  pruneJobs,
   pruneRuns,
   pruneWorkflows,
 } from '../../../db/neosyntis/retention.ts';
@@ -14,6 +16,7 @@ import {
   pruneIdempotencyKeys,
   prunePiece,
 } from '../../../db/system/retention.ts';
+import { metricRetention } from '../../../domain/myntrix/metric-steps.ts';
 import type { Prunable, Pruned, RetentionPolicy } from '../../../domain/system/retention.ts';
 import type { Logger } from '../../../logs.ts';
 
@@ -35,11 +38,14 @@ interface Task {
 
 /** Deletes what the policy does not keep, oldest first, in short transactions. Idempotent. */
 export function createRetentionActivities({ database, policy, removeBlobs, log }: RetentionDeps) {
-  const { runsDays, logsDays, eventsDays, auditDays } = policy;
+  const { runsDays, logsDays, eventsDays, auditDays, metricsDays } = policy;
   const when = (days: number, ...tasks: Task[]): Task[] => (days > 0 ? tasks : []);
   const tasks: Task[] = [
     { what: 'idempotency_keys', work: pruneIdempotencyKeys },
     { what: 'inbox', work: pruneInbox },
+    ...metricRetention(metricsDays).map(
+      ({ step, days }): Task => ({ what: 'metrics', work: (tx) => pruneMetrics(tx, step, days) }),
+    ),
     ...when(eventsDays, { what: 'events', work: (tx) => pruneEvents(tx, eventsDays) }),
     ...when(auditDays, { what: 'audit', work: (tx) => pruneAudit(tx, auditDays) }),
     ...when(logsDays, { what: 'frames', work: (tx) => pruneFrames(tx, logsDays) }),
@@ -47,6 +53,7 @@ export function createRetentionActivities({ database, policy, removeBlobs, log }
       runsDays,
       { what: 'frames', work: (tx) => pruneFramesOfRuns(tx, runsDays) },
       { what: 'runs', work: (tx) => pruneRuns(tx, runsDays, removeBlobs ?? (async () => {})) },
+      { what: 'jobs', work: (tx) => pruneJobs(tx, runsDays) },
       { what: 'workflows', work: (tx) => pruneWorkflows(tx, runsDays) },
     ),
   ];
