@@ -20,7 +20,10 @@ import { type TemporalSpec, temporalSpec } from './spec.ts';
 /** Raised when what is made of a schedule changes with this code: all are brought in line then. */
 const FORM = 1;
 
-/** Schedules that are carried by Temporal. `every` and `cron` are its schedules, `after` is a workflow that waits. */
+/**
+ * Schedules that are carried by Temporal. `every` and `cron` are its schedules, `after` is a workflow that waits; of `on`
+ * it has nothing (decisions/041).
+ */
 export function createTemporalCarrier(client: Client): ScheduleCarrier {
   const specs = new Map<string, TemporalSpec>();
 
@@ -100,10 +103,15 @@ export function createTemporalCarrier(client: Client): ScheduleCarrier {
         if (!(error instanceof WorkflowNotFoundError)) throw error; // there is none: as wanted
       });
 
+  async function remove(id: string): Promise<void> {
+    await removeSchedule(id);
+    await removePacer(id);
+  }
+
   return {
     async apply(wanted) {
       const { id, timing, paused } = wanted;
-      if (timing.kind === 'on') return this.remove(id); // events come by themselves
+      if (timing.kind === 'on') return remove(id); // events come by themselves
       if (timing.kind !== 'after') {
         await removePacer(id);
         return putSchedule(wanted, timing);
@@ -112,10 +120,7 @@ export function createTemporalCarrier(client: Client): ScheduleCarrier {
       await (paused ? removePacer(id) : putPacer(wanted, timing.after_ms));
     },
 
-    async remove(id) {
-      await removeSchedule(id);
-      await removePacer(id);
-    },
+    remove,
 
     expected(wanted) {
       const { kind } = wanted.timing;

@@ -84,7 +84,8 @@ function onProblems(on: unknown, root: string): InputProblem[] {
   collect(expressions, eventStrategyExpressions(on, ['on']), root, []);
   for (const { path, source, pattern } of expressions) {
     const [name] = pattern ? [] : Object.keys(mentioned(source, unbound));
-    if (name !== undefined)
+    if (name !== undefined && name !== 'secrets')
+      // of these it is said where they may stand
       problems.push({ path, message: `$${name} has no value here: there is no run before it begins` });
   }
   return problems;
