@@ -184,6 +184,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
       ...createEventActivities({ store, subscriptions: createEventSubscriptions(database), deliver, wake }),
       ...createEventStartActivities({
         queue: starts,
+        guarded,
         runs: createEventRuns(database, eventRunId),
         startRun: starter.startRun,
         publish: createNews(bus).events,

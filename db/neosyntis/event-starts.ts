@@ -1,8 +1,12 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
 import { scheduleIdOf } from '../../domain/names.ts';
 import type { WorkflowEvent } from '../../domain/neosyntis/cloud-event.ts';
-import type { EventStrategy } from '../../domain/neosyntis/dsl/event-strategy.ts';
-import { type CorrelationKeys, startedBy } from '../../domain/neosyntis/event-starts.ts';
+import {
+  type CorrelationKeys,
+  type DueEvents,
+  PAYLOAD,
+  startedBy,
+} from '../../domain/neosyntis/event-starts.ts';
 import type { Timing } from '../../domain/system/schedules.ts';
 import type { Database, Sql } from '../orm.ts';
 import { json, rows } from '../sql.ts';
@@ -81,22 +85,8 @@ export async function wantEventStarts(
   );
 }
 
-/** An event that a schedule is to be held against. */
-export interface DueEvent {
-  seq: number;
-  event: WorkflowEvent;
-}
-
-/** Events that have come for a schedule, and what they are held against. */
-export interface DueEvents {
-  /** Of what was wanted when they were read. */
-  digest: string;
-  on: EventStrategy;
-  events: DueEvent[];
-}
-
 /** What is done in one go: runs are written one after the other, and the installation's events wait for that. */
-const BATCH = { events: 25, bytes: 512 * 1024 };
+const BATCH = 25;
 
 /** What tells one `on` from another. */
 export const digestOf = 'md5(s.timing::text)';
@@ -117,18 +107,31 @@ export function createEventStartQueue({ em }: Pick<Database, 'em'>) {
         await rows(em, 'delete from event_start_due where schedule_id = ?', [scheduleId]);
         return undefined;
       }
-      const found = await rows<{ seq: string; event: WorkflowEvent }>(
+      const found = await rows<{ seq: string; event: WorkflowEvent | null; parts: number }>(
         em,
-        `select seq, event from (
-           select d.seq, e.event, row_number() over o as n, sum(octet_length(e.event::text)) over o as bytes
+        `select seq, case when bytes <= ${PAYLOAD.eventBytes} then event end as event,
+           ceil(characters / ${PAYLOAD.partCharacters}.0)::int as parts
+         from (
+           select d.seq, e.event, char_length(e.event::text) as characters, row_number() over o as n,
+             sum(octet_length(e.event::text)) over o as bytes
            from event_start_due d join event_inbox e on e.seq = d.seq where d.schedule_id = ?
-           window o as (order by d.seq) order by d.seq limit ${BATCH.events}) p
-         where n = 1 or bytes <= ${BATCH.bytes} order by seq`,
+           window o as (order by d.seq) order by d.seq limit ${BATCH}) p
+         where n = 1 or bytes <= ${PAYLOAD.eventBytes} order by seq`,
         [scheduleId],
       );
       if (found.length === 0) return undefined;
-      const events = found.map(({ seq, event }) => ({ seq: Number(seq), event }));
+      const events = found.map(({ seq, ...one }) => ({ ...one, seq: Number(seq) }));
       return { digest: wanted.digest, on: wanted.timing.on, events };
+    },
+
+    /** A part of the JSON of an event that is too large to come along; empty when it is there no more. */
+    async part(seq: number, at: number): Promise<string> {
+      const [found] = await rows<{ text: string }>(
+        em,
+        'select substr(event::text, ?, ?) as text from event_inbox where seq = ?',
+        [at * PAYLOAD.partCharacters + 1, PAYLOAD.partCharacters, seq],
+      );
+      return found?.text ?? '';
     },
 
     /** Schedules for which something has waited for so long: whoever was to look at it was lost. */

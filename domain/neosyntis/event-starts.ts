@@ -1,5 +1,6 @@
 import { Value } from 'typebox/value';
 import type { Json } from '../wire.ts';
+import type { WorkflowEvent } from './cloud-event.ts';
 import { type EventStrategy, isPattern, typesNamed, typesOf } from './dsl/event-strategy.ts';
 import type { Listening } from './events.ts';
 import { lifecycleTypes } from './lifecycle.ts';
@@ -22,6 +23,40 @@ export const LONGEST_CHAIN = 1_000;
 
 /** Sets that are not complete yet, of one workflow: beyond this the oldest go. */
 export const OPEN_SETS = { count: 1_000, bytes: 8 * 1024 * 1024 };
+
+/**
+ * What goes through Temporal for a schedule stays below the size from which values are kept as blobs: those go with a
+ * run, and here is none.
+ */
+export const PAYLOAD = {
+  /** Of an `on`, as JSON. */
+  onBytes: 64 * 1024,
+  /** Of events that are looked at in one go; a larger one comes in parts of its JSON. */
+  eventBytes: 128 * 1024,
+  /** As JSON text: a character may take several bytes. */
+  partCharacters: 40_000,
+  /** What a filter's expression gives. */
+  valueBytes: 64 * 1024,
+  /** The correlation values of one event. */
+  keyBytes: 64 * 1024,
+} as const;
+
+/** An event that a schedule is to be held against. */
+export interface DueEvent {
+  seq: number;
+  /** Nothing when it is too large to come along. */
+  event: WorkflowEvent | null;
+  /** Of such a one: how many parts it has. */
+  parts: number;
+}
+
+/** Events that have come for a schedule, and what they are held against. */
+export interface DueEvents {
+  /** Of what was wanted when they were read. */
+  digest: string;
+  on: EventStrategy;
+  events: DueEvent[];
+}
 
 /**
  * Which types of events a strategy can take, for the rows that events are held against. Of lifecycle events it may

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import pg from 'pg';
 import { eventStartsId, RECONCILER_SCHEDULE, scheduleIdOf } from '../../domain/names.ts';
+import { scheduleProblems } from '../../domain/neosyntis/dsl/schedule.ts';
 import { type Hits, isComplete, joined, LONGEST_CHAIN } from '../../domain/neosyntis/event-starts.ts';
 import { until } from '../support/client.ts';
 import { testStack } from '../support/stack.ts';
@@ -78,15 +79,22 @@ describe('A workflow with `schedule.on`', () => {
     expect(await post(event('fever', { celsius: 41 }))).toMatchObject({ workflows: 0 });
     await ask(200, 'POST', `${id}/schedule/resume`);
     const changed = {
-      on: { any: [type('rash'), { with: { type: 'org\\.example\\.c.*' } }] },
+      on: {
+        any: [
+          { with: { type: 'org.example.rash', data: '${ length > 2 }' } },
+          { with: { type: 'org\\.example\\.c.*' } },
+        ],
+      },
       read: 'envelope',
     };
     expect(await ask(200, 'PUT', `${id}/schedule`, changed)).toMatchObject(changed);
     expect(await post(event('fever', { celsius: 42 }))).toMatchObject({ workflows: 1 }); // a pattern may be any
-    const more = [event('rash', 1), event('cough', 2)];
+    const large = 'ä"'.repeat(60_000); // it comes in parts
+    const more = [event('rash', large), event('cough', 2)];
     for (const one of more) await post(one);
     const runs = await untilRuns(id, 3);
-    expect(inputs(runs)).toEqual([[{ celsius: 39 }], [more[0]], [more[1]]]);
+    expect(runs.map(({ trigger }) => trigger.events[0].id)).toEqual([hot.id, ...more.map((one) => one.id)]);
+    expect(runs[2]?.input).toEqual([more[1]]);
     expect(runs.map(({ version }) => version)).toEqual([1, 2, 2]);
     await ask(200, 'PUT', `${id}/schedule`, { after: 'P30D' });
     expect(await post(event('cough', 3))).toMatchObject({ workflows: 0 });
@@ -197,6 +205,16 @@ describe('A workflow with `schedule.on`', () => {
     const runs = await untilRuns(id, 4, owner);
     expect(inputs(runs).flat().sort()).toEqual([1, 2, 3, 4]);
   });
+});
+
+test('What a `schedule.on` waits for can be only so large', () => {
+  const timing = { cron: () => undefined, zone: () => undefined };
+  const problems = (length: number) =>
+    scheduleProblems({ schedule: { on: { one: { with: { data: 'a'.repeat(length) } } } } }, '', timing);
+  expect(problems(65_000)).toEqual([]);
+  expect(problems(65_536)).toEqual([
+    { path: '/schedule/on', message: expect.stringContaining('65536 is the limit') },
+  ]);
 });
 
 describe('A set of events', () => {

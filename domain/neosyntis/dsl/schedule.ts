@@ -3,10 +3,12 @@ import { Value } from 'typebox/value';
 import type { InputProblem } from '../../errors.ts';
 import { pointer } from '../../pointer.ts';
 import { SHORTEST_MS, type Timing } from '../../system/schedules.ts';
-import { literals } from '../../wire.ts';
+import { type Json, literals } from '../../wire.ts';
 import { durationMs } from '../duration.ts';
+import { PAYLOAD } from '../event-starts.ts';
 import { mentioned, unbound } from '../expressions.ts';
 import { isObject } from '../json.ts';
+import { byteLength } from '../shown.ts';
 import { DurationOrText } from './base.ts';
 import { collect, type Expression } from './collect.ts';
 import { EventStrategy, eventStrategyExpressions, eventStrategyProblems } from './event-strategy.ts';
@@ -74,6 +76,9 @@ export function scheduleProblems(
 function onProblems(on: unknown, root: string): InputProblem[] {
   if (!Value.Check(EventStrategy, on)) return [];
   const found = eventStrategyProblems(on, ['on']);
+  const bytes = byteLength(on as Json); // a document is JSON
+  if (bytes > PAYLOAD.onBytes)
+    found.push({ path: ['on'], message: `has ${bytes} bytes of JSON; ${PAYLOAD.onBytes} is the limit` });
   if (on.until !== undefined)
     found.push({
       path: ['on', 'until'],
