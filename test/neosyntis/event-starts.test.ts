@@ -174,14 +174,20 @@ describe('A workflow with `schedule.on`', () => {
     await locker.connect();
     try {
       await locker.query('begin');
-      await locker.query('select 1 from schedules where id = $1 for update', [scheduleId]);
+      await locker.query('select 1 from workflows where id = $1 for update', [id]);
       for (const n of [1, 2, 3]) await post(event('lost', n), owner);
-      // It is killed while what it has asked for waits for the lock, and is done behind its back.
+      const { rows } = await locker.query<{ pid: number }>('select pg_backend_pid() as pid');
+      // For longer than PostgreSQL takes to look for a deadlock: the next one to wait would be its victim.
+      const waiting = `select 1 from pg_locks where not granted and ?::int = any(pg_blocking_pids(pid))
+        and waitstart < clock_timestamp() - interval '1.5 seconds'`;
       await until(
-        async () => (await handle.describe()).raw.pendingActivities ?? [],
-        (pending) => pending.some(({ activityType }) => activityType?.name === 'takeEvents'),
+        () => world.sql(waiting, [rows[0]?.pid]),
+        (found) => found.length > 0,
         60_000,
       );
+      // Who saves takes the two in this order: nobody may hold the second and wait for the first.
+      await locker.query('select 1 from schedules where id = $1 for update', [scheduleId]);
+      // It is killed while what it has asked for waits for the lock, and is done behind its back.
       await handle.terminate('by the test');
     } finally {
       await locker.end();
