@@ -7,7 +7,7 @@ import { byteLength } from '../../domain/neosyntis/shown.ts';
 import type { Timing } from '../../domain/system/schedules.ts';
 import type { Database, Sql } from '../orm.ts';
 import { rows } from '../sql.ts';
-import { noteTick } from '../system/schedules.ts';
+import { lockWorkflow, noteTick } from '../system/schedules.ts';
 import { openSets, type TakenEvent, type TakenEvents } from './event-sets.ts';
 import { digestOf } from './event-starts.ts';
 import { createRun } from './new-runs.ts';
@@ -50,6 +50,7 @@ export function createEventRuns(database: Database, nameRun: NameRun) {
     take: ({ scheduleId, digest, held }: HeldEvents): Promise<BegunRuns> =>
       database.em.fork().transactional(async (tx) => {
         const begun: BegunRuns = { runs: [], events: [], refused: [] };
+        await lockWorkflow(tx, scheduleId);
         const [wanted] = await rows<Wanted>(
           tx,
           `select s.timing, w.id as workflow_id, w.owner_id, v.uses_code

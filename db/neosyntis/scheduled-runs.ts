@@ -3,7 +3,7 @@ import { isEnded, type RunStatus } from '../../domain/neosyntis/runs.ts';
 import { catchUpMs, skipsWhileOpen, type Timing } from '../../domain/system/schedules.ts';
 import type { Database, Sql } from '../orm.ts';
 import { rows } from '../sql.ts';
-import { noteTick, type Tick } from '../system/schedules.ts';
+import { lockWorkflow, noteTick, type Tick } from '../system/schedules.ts';
 import { createRun } from './new-runs.ts';
 import { createOwnerRights } from './owner-rights.ts';
 
@@ -51,6 +51,7 @@ export function createScheduledRuns(database: Database) {
     /** @param runId derived from the tick */
     async tick(scheduleId: string, at: Date, runId: string): Promise<Ticked | undefined> {
       return database.em.fork().transactional(async (tx) => {
+        await lockWorkflow(tx, scheduleId);
         // Ticks of one schedule come one after the other: whether a run is open is asked of the one before.
         const [wanted] = await rows<Wanted>(
           tx,
