@@ -7,6 +7,7 @@ import { JobEntity } from './myntrix/jobs.ts';
 import { JobLogEntity, LogStreamEntity } from './myntrix/logs.ts';
 import { SystemMetricPointEntity, SystemMetricsEntity } from './myntrix/system-metrics.ts';
 import { ApprovalEntity } from './neosyntis/approvals.ts';
+import { EventSetEntity, EventStartDueEntity, EventStartEntity } from './neosyntis/event-starts.ts';
 import { EventSubscriptionEntity } from './neosyntis/event-subscriptions.ts';
 import { EventDeliveryEntity, InboxEventEntity } from './neosyntis/events.ts';
 import { RunEventEntity } from './neosyntis/frames.ts';
@@ -55,6 +56,9 @@ export const entities = [
   InboxEventEntity,
   EventDeliveryEntity,
   EventSubscriptionEntity,
+  EventStartEntity,
+  EventStartDueEntity,
+  EventSetEntity,
   LifecycleDueEntity,
   ScheduleEntity,
   ApprovalEntity,

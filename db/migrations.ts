@@ -11,7 +11,8 @@ import { VersionNotes } from './migrations/0010-version-notes.ts';
 import { StepsAndReruns } from './migrations/0011-steps-and-reruns.ts';
 import { Approvals } from './migrations/0012-approvals.ts';
 import { Schedules } from './migrations/0013-schedules.ts';
-import { SystemMetrics } from './migrations/0018-system-metrics.ts';
+import { EventStarts } from './migrations/0014-event-starts.ts';
+import { SystemMetrics } from './migrations/0015-system-metrics.ts';
 
 /** Every migration in order. One that has been released is never changed; a new one follows it. */
 export const migrations = [
@@ -28,5 +29,6 @@ export const migrations = [
   { name: '0011-steps-and-reruns', class: StepsAndReruns },
   { name: '0012-approvals', class: Approvals },
   { name: '0013-schedules', class: Schedules },
-  { name: '0018-system-metrics', class: SystemMetrics },
+  { name: '0014-event-starts', class: EventStarts },
+  { name: '0015-system-metrics', class: SystemMetrics },
 ] as const;

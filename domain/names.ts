@@ -17,12 +17,16 @@ export const workflowTypes = {
   retention: 'retention',
   tick: 'scheduleTick',
   pacer: 'schedulePacer',
+  startByEvents: 'startByEvents',
   notifyOfRun: 'notifyOfRun',
   cancelRuns: 'cancelRuns',
 } as const;
 
 /** Signals that a run takes. */
 export const runSignals = { events: 'events' } as const;
+
+/** That more events have come, for who holds them against a `schedule.on`. */
+export const wakeSignal = 'wake';
 
 /** Updates of a run's workflow. */
 export const runUpdates = { pause: 'pause', resume: 'resume' } as const;
@@ -52,6 +56,11 @@ export const scheduleIdOf = (subjectId: string): string => `${SCHEDULE_PREFIX}${
 const PACER_SUFFIX = '-pacer';
 export const pacerId = (scheduleId: string): string => `${scheduleId}${PACER_SUFFIX}`;
 export const scheduleOfPacer = (workflowId: string): string => workflowId.slice(0, -PACER_SUFFIX.length);
+
+/** The workflow that begins runs by events, while there are some that it has not seen. */
+const STARTS_SUFFIX = '-events';
+export const eventStartsId = (scheduleId: string): string => `${scheduleId}${STARTS_SUFFIX}`;
+export const scheduleOfStarts = (workflowId: string): string => workflowId.slice(0, -STARTS_SUFFIX.length);
 
 export const topics = {
   /** Frames of one run, numbered by the run. */

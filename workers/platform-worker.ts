@@ -3,11 +3,14 @@ import { Worker } from '@temporalio/worker';
 import { createApprovalActivities } from '../activities/platform/neosyntis/approvals.ts';
 import { createBulkActivities } from '../activities/platform/neosyntis/bulk.ts';
 import { createChildActivities } from '../activities/platform/neosyntis/children.ts';
+import { eventRunId } from '../activities/platform/neosyntis/derived-id.ts';
+import { createEventStartActivities } from '../activities/platform/neosyntis/event-starts.ts';
 import {
   createEventActivities,
   createEventReconciler,
   createLifecycle,
   createWorkerDelivery,
+  createWorkerWake,
 } from '../activities/platform/neosyntis/events.ts';
 import { createHttp } from '../activities/platform/neosyntis/http.ts';
 import { createMcp } from '../activities/platform/neosyntis/mcp.ts';
@@ -28,6 +31,8 @@ import { createRetentionActivities } from '../activities/platform/system/retenti
 import { createScheduleActivities } from '../activities/platform/system/schedules.ts';
 import { type Config, list, retentionPolicy } from '../config.ts';
 import { createChildRuns } from '../db/neosyntis/child-runs.ts';
+import { createEventRuns } from '../db/neosyntis/event-runs.ts';
+import { createEventStartQueue } from '../db/neosyntis/event-starts.ts';
 import { createEventSubscriptions } from '../db/neosyntis/event-subscriptions.ts';
 import { createEventStore } from '../db/neosyntis/events.ts';
 import { createLifecycleStore } from '../db/neosyntis/lifecycle.ts';
@@ -124,7 +129,9 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
   const store = createEventStore(database);
   const lifecycle = createLifecycleStore(database);
   const deliver = createWorkerDelivery({ store, client, log });
-  const sendLifecycle = createLifecycle({ lifecycle, deliver, bus, log });
+  const wake = createWorkerWake({ client, log });
+  const starts = createEventStartQueue(database);
+  const sendLifecycle = createLifecycle({ lifecycle, deliver, wake, bus, log });
   const runActivities = createRunActivities({
     database,
     bus,
@@ -174,7 +181,15 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
     activities: {
       ...runActivities,
       ...verbActivities,
-      ...createEventActivities({ store, subscriptions: createEventSubscriptions(database), deliver }),
+      ...createEventActivities({ store, subscriptions: createEventSubscriptions(database), deliver, wake }),
+      ...createEventStartActivities({
+        queue: starts,
+        guarded,
+        runs: createEventRuns(database, eventRunId),
+        startRun: starter.startRun,
+        publish: createNews(bus).events,
+        log,
+      }),
       ...createChildActivities({
         database,
         children: createChildRuns(database),
@@ -196,7 +211,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
         resets,
         ...starter,
         sendNotifications,
-        reconcileEvents: createEventReconciler({ store, lifecycle, deliver, sendLifecycle }),
+        reconcileEvents: createEventReconciler({ store, starts, lifecycle, deliver, wake, sendLifecycle }),
         log,
       }),
       ...createScheduleActivities({

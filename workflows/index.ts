@@ -1,5 +1,6 @@
 /** Every workflow type, for the bundle. */
 export { cancelRuns } from './neosyntis/bulk.ts';
+export { startByEvents } from './neosyntis/event-starts.ts';
 export { notifyOfRun } from './neosyntis/notifications.ts';
 export { neosyntisRun } from './neosyntis/runs.ts';
 export { deliverMail } from './system/mail.ts';

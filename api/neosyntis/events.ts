@@ -6,6 +6,7 @@ import { EVENT_LIMIT_BYTES, type WorkflowEvent } from '../../domain/neosyntis/cl
 import { EventReceipt, PostedEvent } from '../../domain/neosyntis/events.ts';
 import { Id } from '../../domain/wire.ts';
 import { createDelivery } from '../../drivers/events/delivery.ts';
+import { createWake } from '../../drivers/events/wake.ts';
 import type { Logger } from '../../logs.ts';
 import { type Reply, type Route, route } from '../http/route.ts';
 import type { Temporal } from '../temporal/client.ts';
@@ -37,10 +38,16 @@ export function createEventRoutes(deps: { store: EventStore; temporal: Temporal;
     onError: (error, runId) => log.warn({ err: error, runId }, 'events are delivered by the reconciler'),
   });
 
-  function receipt({ id, source }: WorkflowEvent, { isNew, runs }: Received): Reply {
+  const wake = createWake({
+    call: temporal.call,
+    onError: (error, scheduleId) => log.warn({ err: error, scheduleId }, 'events start runs later'),
+  });
+
+  function receipt({ id, source }: WorkflowEvent, { isNew, runs, schedules }: Received): Reply {
     void deliver(runs);
+    void wake(schedules);
     const result = isNew ? 'accepted' : 'duplicate';
-    return { status: 202, body: { id, source, result, runs: runs.length } };
+    return { status: 202, body: { id, source, result, runs: runs.length, workflows: schedules.length } };
   }
 
   return [
@@ -48,7 +55,7 @@ export function createEventRoutes(deps: { store: EventStore; temporal: Temporal;
       ...common,
       path: '/api/neosyntis/events',
       summary: 'Post an event',
-      description: 'It goes to those of your runs that listen for it.',
+      description: 'It goes to those of your runs that listen for it, and begins runs by `schedule.on`.',
       async handler({ user, body, request }) {
         const event = eventOf(request.headers, body);
         return receipt(event, await store.post(user, event));

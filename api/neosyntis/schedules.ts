@@ -7,6 +7,7 @@ import {
   NewSchedule,
   Preview,
   PreviewRequest,
+  type Recurring,
   Schedule,
   type Timing,
 } from '../../domain/system/schedules.ts';
@@ -49,7 +50,7 @@ export const createScheduleRoutes = ({
     path: base,
     access: 'neosyntis:workflows:write',
     summary: 'Say when a workflow runs by itself',
-    description: 'Exactly one of `every`, `cron` and `after`; it makes a new version of the workflow.',
+    description: 'Exactly one of `every`, `cron`, `after` and `on`; it makes a new version of the workflow.',
     params: IdParams,
     body: NewSchedule,
     answers: { 200: { description: 'the schedule as it is now', schema: Schedule } },
@@ -115,13 +116,23 @@ export const createScheduleRoutes = ({
   }),
 ];
 
-function shown({ timing, since, paused, last, problem }: WorkflowSchedule): Schedule {
+function shown({ timing, since, paused, last, problem, openSets }: WorkflowSchedule): Schedule {
   const { kind, ...when } = timing;
-  return { timezone: 'UTC', ...when, paused, next: paused ? [] : nextOf(timing, since), last, problem };
+  const sets = timing.kind === 'on' && timing.on.all ? { open_sets: openSets } : {};
+  return {
+    timezone: 'UTC',
+    ...when,
+    ...sets,
+    paused,
+    next: paused ? [] : nextOf(timing, since),
+    last,
+    problem,
+  };
 }
 
 function nextOf(timing: Timing, since: WorkflowSchedule['since']): string[] {
   const now = new Date();
+  if (timing.kind === 'on') return [];
   if (timing.kind !== 'after') return nextTimes(timing, now, NEXT).map((time) => time.toISOString());
   if (since === 'open') return [];
   const due = since === 'nothing' ? now : new Date(since.getTime() + timing.after_ms);
@@ -144,7 +155,7 @@ function asked({ cron, every, timezone = 'UTC', from }: PreviewRequest) {
       errors,
     });
   const everyMs = every === undefined ? 0 : Number(durationMs(every)); // its problem was asked for
-  const timing: Exclude<Timing, { kind: 'after' }> =
+  const timing: Recurring =
     cron === undefined ? { kind: 'every', every_ms: everyMs } : { kind: 'cron', cron, timezone };
   return { timing, from: from === undefined ? new Date() : new Date(from) };
 }

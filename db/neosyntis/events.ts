@@ -21,6 +21,8 @@ export const InboxEventEntity = defineEntity({
     run_id: p.uuid().nullable(),
     event: p.json().$type<WorkflowEvent>().columnType('json'),
     received_at: p.datetime(3).defaultRaw('now()'),
+    /** How many runs, one after the other, were begun by events before a run made this one. */
+    chain: p.integer().default(0),
   },
 });
 
@@ -39,6 +41,8 @@ export const EventDeliveryEntity = defineEntity({
 export interface Received {
   isNew: boolean;
   runs: string[];
+  /** Schedules of workflows that it may begin a run of. */
+  schedules: string[];
 }
 
 /** One signal carries at most this. */
@@ -48,15 +52,26 @@ const ENDED = "('completed', 'failed', 'cancelled')";
 
 export type EventStore = ReturnType<typeof createEventStore>;
 
+/** How many runs were begun by events, one after the other, up to a run; that of its parents is its own, too. */
+export const chainOf = `(with recursive up as (
+    select trigger, parent_run_id from runs where id = ?::uuid
+    union all select r.trigger, r.parent_run_id from runs r join up on r.id = up.parent_run_id)
+  select coalesce(max((trigger->>'chain')::int), 0) from up)`;
+
 /** Events for runs. Each is a row before anything else happens; what is to be signalled is one, too, until it was. */
 export function createEventStore({ em }: Database) {
   /** @param owner an expression for whose it is, with one parameter; null of it is nobody, and nothing is written. */
-  async function broadcast(owner: string, param: string, event: WorkflowEvent): Promise<Received> {
-    const [made] = await rows<{ is_new: boolean; runs: string[] }>(
+  async function broadcast(
+    owner: string,
+    param: string,
+    event: WorkflowEvent,
+    runId?: string,
+  ): Promise<Received> {
+    const [made] = await rows<{ is_new: boolean; runs: string[]; schedules: string[] }>(
       em,
       `with event as (
-         insert into event_inbox (owner_id, source, id, type, event)
-         select o.id, ?, ?, ?, ?::json from (select ${owner} as id) o where o.id is not null
+         insert into event_inbox (owner_id, source, id, type, event, chain)
+         select o.id, ?, ?, ?, ?::json, ${runId === undefined ? '0' : chainOf} from (select ${owner} as id) o where o.id is not null
          on conflict do nothing returning seq, owner_id, type
        ), deliveries as (
          insert into event_deliveries (run_id, seq, is_direct)
@@ -64,11 +79,18 @@ export function createEventStore({ em }: Database) {
          from event e join event_subscriptions s on s.owner_id = e.owner_id join jobs j on j.id = s.run_id
          where (s.types is null or e.type = any(s.types)) and j.status not in ${ENDED}
          returning run_id
+       ), due as (
+         insert into event_start_due (schedule_id, seq)
+         select s.schedule_id, e.seq
+         from event e join event_starts s on s.owner_id = e.owner_id join schedules c on c.id = s.schedule_id
+         where (s.types is null or e.type = any(s.types)) and not c.paused and not c.removed
+         returning schedule_id
        )
-       select exists (select from event) as is_new, array(select run_id::text from deliveries) as runs`,
-      [event.source, event.id, event.type, json(event), param],
+       select exists (select from event) as is_new, array(select run_id::text from deliveries) as runs,
+         array(select schedule_id from due) as schedules`,
+      [event.source, event.id, event.type, json(event), ...(runId === undefined ? [] : [runId]), param],
     );
-    return { isNew: made?.is_new === true, runs: made?.runs ?? [] };
+    return { isNew: made?.is_new === true, runs: made?.runs ?? [], schedules: made?.schedules ?? [] };
   }
 
   return {
@@ -77,7 +99,7 @@ export function createEventStore({ em }: Database) {
 
     /** An event of a run for the runs of its owner that listen. */
     emit: (runId: string, event: WorkflowEvent) =>
-      broadcast('(select owner_id from jobs where id = ?::uuid)', runId, event),
+      broadcast('(select owner_id from jobs where id = ?::uuid)', runId, event, runId),
 
     /**
      * An event for one run, whether it listens or not.
@@ -103,7 +125,7 @@ export function createEventStore({ em }: Database) {
       if (!made) throw new AppError('not_found', `There is no run ${runId}.`);
       if (isEnded(made.status))
         throw new AppError('conflict', `Run ${runId} is ${made.status}: it takes no events any more.`);
-      return { isNew: made.is_new, runs: made.is_new ? [runId] : [] };
+      return { isNew: made.is_new, runs: made.is_new ? [runId] : [], schedules: [] };
     },
 
     /** The oldest events that a run has not been sent, as many as one signal carries. */

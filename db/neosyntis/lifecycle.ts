@@ -10,6 +10,7 @@ import {
 import { locks } from '../locks.ts';
 import type { Database, Sql } from '../orm.ts';
 import { json, rows } from '../sql.ts';
+import { chainOf } from './events.ts';
 
 export const LifecycleDueEntity = defineEntity({
   name: 'LifecycleDue',
@@ -27,16 +28,19 @@ export interface LifecycleMade {
   ownerId: string;
   events: WorkflowEvent[];
   runs: string[];
+  /** Schedules of workflows that it may begin a run of. */
+  schedules: string[];
 }
 
 /**
  * Part of the statement that stores frames: notes which of them are due as lifecycle events, when a run of the same
- * owner waits for some. `row` has the run's id, owner and the number before the first; it has one parameter, how many.
+ * owner waits for some or a workflow of theirs is begun by some. `row` has the run's id, owner and the number before the first; it has one parameter, how many.
  */
 export const noteLifecycle = `due as (
     insert into lifecycle_due (run_id, first_seq, last_seq)
     select row.id, row.seq + 1, row.seq + ?::int from row
     where exists (select from event_subscriptions s where s.owner_id = row.owner_id and s.lifecycle <> '{}')
+      or exists (select from event_starts s where s.owner_id = row.owner_id and s.lifecycle <> '{}')
     on conflict do nothing returning 1
   )`;
 
@@ -61,7 +65,7 @@ export function createLifecycleStore({ em }: Database) {
         const last = Math.max(...due.map(({ last_seq }) => Number(last_seq)));
         const frames = await framesOf(tx, runId, first, last);
         const events = lifecycleEvents(about.run, frames, await before(tx, runId, first, frames));
-        return { ownerId: about.ownerId, events, runs: await store(tx, runId, about.ownerId, events) };
+        return { ownerId: about.ownerId, events, ...(await store(tx, runId, about.ownerId, events)) };
       }),
 
     /** Runs of which something is due for so long. */
@@ -144,25 +148,46 @@ async function before(
   return { run: run?.status, steps: new Map(steps.map((step) => [stepKey(step), step])) };
 }
 
-/** Keeps those that somebody waits for, for the other runs of the owner. */
-async function store(tx: Sql, runId: string, ownerId: string, events: WorkflowEvent[]): Promise<string[]> {
-  const found = await rows<{ run_id: string }>(
+/**
+ * Keeps those that somebody waits for: for the other runs of the owner, and for workflows that they begin. No workflow
+ * begins by what its own runs do: it would never come to an end.
+ */
+async function store(
+  tx: Sql,
+  runId: string,
+  ownerId: string,
+  events: WorkflowEvent[],
+): Promise<Pick<LifecycleMade, 'runs' | 'schedules'>> {
+  const [found] = await rows<Pick<LifecycleMade, 'runs' | 'schedules'>>(
     tx,
     `with wanted as materialized (
        select distinct s.run_id, s.lifecycle from event_subscriptions s join jobs j on j.id = s.run_id
        where s.owner_id = ? and s.run_id <> ? and s.lifecycle <> '{}'
          and j.status not in ('completed', 'failed', 'cancelled')
+     ), starts as materialized (
+       select s.schedule_id, s.lifecycle from event_starts s join schedules c on c.id = s.schedule_id
+       where s.owner_id = ? and s.lifecycle <> '{}' and not c.paused and not c.removed
+         and s.workflow_id <> (select workflow_id from runs where id = ?)
+     ), asked as (
+       select lifecycle from wanted union all select lifecycle from starts
      ), made as (
-       insert into event_inbox (owner_id, source, id, type, event)
-       select ?::uuid, x.event->>'source', x.event->>'id', x.event->>'type', x.event
+       insert into event_inbox (owner_id, source, id, type, event, chain)
+       select ?::uuid, x.event->>'source', x.event->>'id', x.event->>'type', x.event, (select ${chainOf})
        from json_array_elements(?::json) with ordinality as x(event, n)
-       where exists (select from wanted w where x.event->>'type' = any(w.lifecycle)) order by x.n
+       where exists (select from asked a where x.event->>'type' = any(a.lifecycle)) order by x.n
        on conflict do nothing returning seq, type
+     ), deliveries as (
+       insert into event_deliveries (run_id, seq, is_direct)
+       select distinct w.run_id, m.seq, false from made m join wanted w on m.type = any(w.lifecycle)
+       returning run_id
+     ), due as (
+       insert into event_start_due (schedule_id, seq)
+       select s.schedule_id, m.seq from made m join starts s on m.type = any(s.lifecycle)
+       returning schedule_id
      )
-     insert into event_deliveries (run_id, seq, is_direct)
-     select distinct w.run_id, m.seq, false from made m join wanted w on m.type = any(w.lifecycle)
-     returning run_id`,
-    [ownerId, runId, ownerId, json(events)],
+     select array(select distinct run_id::text from deliveries) as runs,
+       array(select distinct schedule_id from due) as schedules`,
+    [ownerId, runId, ownerId, runId, ownerId, runId, json(events)],
   );
-  return [...new Set(found.map(({ run_id }) => run_id))];
+  return found ?? { runs: [], schedules: [] };
 }

@@ -114,6 +114,7 @@ export async function pruneInbox(tx: Sql): Promise<Piece> {
        delete from event_inbox where seq in (
          select e.seq from event_inbox e where e.received_at < now() - interval '${EVENTS_KEPT_DAYS} days'
            and not exists (select from event_deliveries d where d.seq = e.seq)
+           and not exists (select from event_start_due d where d.seq = e.seq)
          order by e.received_at limit ${EVENTS})
        returning 1)
      select count(*)::int as n from gone`,

@@ -1,12 +1,11 @@
-import { permissionsOf } from '../../domain/auth/permissions.ts';
 import type { StoredEvent } from '../../domain/events.ts';
 import { isEnded, type RunStatus } from '../../domain/neosyntis/runs.ts';
 import { catchUpMs, skipsWhileOpen, type Timing } from '../../domain/system/schedules.ts';
-import { createAccountReader } from '../auth/accounts.ts';
 import type { Database, Sql } from '../orm.ts';
 import { rows } from '../sql.ts';
-import { noteTick, type Tick } from '../system/schedules.ts';
+import { lockWorkflow, noteTick, type Tick } from '../system/schedules.ts';
 import { createRun } from './new-runs.ts';
+import { createOwnerRights } from './owner-rights.ts';
 
 /** What became of a tick; nothing when there is no such schedule any more, or it is paused. */
 export interface Ticked extends Pick<Tick, 'outcome' | 'reason' | 'runId'> {
@@ -26,7 +25,7 @@ interface Wanted {
  * often it is asked for the same tick there is one run, since its id is the tick's.
  */
 export function createScheduledRuns(database: Database) {
-  const accounts = createAccountReader(database);
+  const rights = createOwnerRights(database);
 
   /** Why there is no run; nothing when there is to be one. */
   async function hindrance(
@@ -41,16 +40,8 @@ export function createScheduledRuns(database: Database) {
         outcome: 'missed',
         reason: `It was due ${Math.round(lateMs / 1000)} s ago; what is more than ${catchUpMs(timing) / 1000} s late is not made up for.`,
       };
-    const account = await accounts.byUser(wanted.owner_id);
-    if (!account) return { outcome: 'failed', reason: 'The account of the workflow’s owner is deactivated.' };
-    const permissions = permissionsOf(account);
-    if (!permissions.has('neosyntis:workflows:run'))
-      return { outcome: 'failed', reason: 'The workflow’s owner may not start runs.' };
-    if (uses_code && !permissions.has('neosyntis:workflows:execute_code'))
-      return {
-        outcome: 'failed',
-        reason: 'The workflow runs code on a host, and its owner has no neosyntis:workflows:execute_code.',
-      };
+    const reason = await rights(wanted.owner_id, uses_code);
+    if (reason !== undefined) return { outcome: 'failed', reason };
     if (skipsWhileOpen(timing) && last_run_id !== null && (await isOpen(tx, last_run_id)))
       return { outcome: 'skipped', reason: `Run ${last_run_id}, which a tick before started, goes on.` };
     return undefined;
@@ -60,6 +51,7 @@ export function createScheduledRuns(database: Database) {
     /** @param runId derived from the tick */
     async tick(scheduleId: string, at: Date, runId: string): Promise<Ticked | undefined> {
       return database.em.fork().transactional(async (tx) => {
+        await lockWorkflow(tx, scheduleId);
         // Ticks of one schedule come one after the other: whether a run is open is asked of the one before.
         const [wanted] = await rows<Wanted>(
           tx,

@@ -10,6 +10,8 @@ import { iso, rows } from '../sql.ts';
 export interface WorkflowSchedule extends Pick<Schedule, 'paused' | 'last' | 'problem'> {
   id: string;
   timing: Timing;
+  /** Of an `on.all`: sets of events that are not complete. */
+  openSets: number;
   /** The run that an `after` counts from: open, or when it ended (or the tick came that began none). */
   since: 'nothing' | 'open' | Date;
 }
@@ -17,6 +19,7 @@ export interface WorkflowSchedule extends Pick<Schedule, 'paused' | 'last' | 'pr
 interface Found extends Pick<Schedule, 'paused' | 'problem'> {
   id: string;
   timing: Timing;
+  open_sets: number;
   last_at: string | null;
   last_outcome: TickOutcome | null;
   last_reason: string | null;
@@ -33,7 +36,7 @@ export function createWorkflowScheduleRepository({ em }: Database) {
       const owned = ownedBy(user, 'w.owner_id');
       const [found] = await rows<Found>(
         em,
-        `select s.id, s.timing, s.paused, s.problem, ${iso('s.last_at')}, s.last_outcome, s.last_reason, s.last_run_id,
+        `select s.id, s.timing, (select count(*)::int from event_sets e where e.schedule_id = s.id) as open_sets, s.paused, s.problem, ${iso('s.last_at')}, s.last_outcome, s.last_reason, s.last_run_id,
            j.status, (extract(epoch from j.ended_at) * 1000)::float8 as ended_ms
          from schedules s join workflows w on w.id = s.subject_id left join jobs j on j.id = s.last_run_id
          where w.id = ? and w.deleted_at is null and not s.removed and ${owned.where}`,
@@ -64,11 +67,21 @@ export function createWorkflowScheduleRepository({ em }: Database) {
 
 export type WorkflowScheduleRepository = ReturnType<typeof createWorkflowScheduleRepository>;
 
-function shown({ id, timing, paused, problem, status, ended_ms, ...last }: Found): WorkflowSchedule {
+function shown({
+  id,
+  timing,
+  open_sets: openSets,
+  paused,
+  problem,
+  status,
+  ended_ms,
+  ...last
+}: Found): WorkflowSchedule {
   const { last_at: at, last_outcome: outcome, last_reason: reason, last_run_id: run_id } = last;
   return {
     id,
     timing,
+    openSets,
     paused,
     problem,
     last: at === null || outcome === null ? null : { at, outcome, reason, run_id },

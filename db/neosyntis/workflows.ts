@@ -5,11 +5,13 @@ import { AppError } from '../../domain/errors.ts';
 import { timingOf } from '../../domain/neosyntis/dsl/schedule.ts';
 import type { Document } from '../../domain/neosyntis/dsl.ts';
 import type { VersionDetails, Workflow, WorkflowVersion } from '../../domain/neosyntis/workflows.ts';
+import type { Timing } from '../../domain/system/schedules.ts';
 import type { Json } from '../../domain/wire.ts';
 import type { Database, Sql } from '../orm.ts';
 import { ownedBy } from '../owned.ts';
 import { iso, json, LIST_BYTES, type Page, pageClause, prepared, rows } from '../sql.ts';
 import { wantSchedule } from '../system/schedules.ts';
+import { giveUpSets, wantEventStarts } from './event-starts.ts';
 
 export const WorkflowEntity = defineEntity({
   name: 'Workflow',
@@ -174,7 +176,7 @@ export function createWorkflowRepository(database: Database) {
             `${open.n} of its runs have not ended; cancel them or wait, then delete it.`,
           );
         await tx.execute('update workflows set deleted_at = now() where id = ?', [id]);
-        await wantSchedule(tx, { kind: 'workflow', subjectId: id, timing: undefined });
+        await want(tx, id, undefined);
       });
     },
 
@@ -245,6 +247,7 @@ export const workflowOwnership = {
       toUserId,
       fromUserId,
     ]);
+    await em.execute('update event_starts set owner_id = ? where owner_id = ?', [toUserId, fromUserId]);
     await em.execute('update events set owner_id = ? where owner_id = ?', [toUserId, fromUserId]);
   },
 };
@@ -265,7 +268,14 @@ async function insertVersion(
       ...[user.userId, definition.note ?? null],
     ],
   );
-  await wantSchedule(tx, { kind: 'workflow', subjectId: id, timing: timingOf(definition.document) });
+  await want(tx, id, timingOf(definition.document));
+}
+
+/** When a workflow runs by itself from now on. */
+async function want(tx: Sql, id: string, timing: Timing | undefined): Promise<void> {
+  await giveUpSets(tx, id, timing);
+  await wantSchedule(tx, { kind: 'workflow', subjectId: id, timing });
+  await wantEventStarts(tx, id, timing);
 }
 
 const noVersion = (id: string, version: number | undefined) =>

@@ -78,6 +78,18 @@ export async function wantSchedule(
   );
 }
 
+/**
+ * Locks the workflow of a schedule, before whoever begins runs of it locks the schedule: who saves takes them in this
+ * order, too. In the other order one of both would be ended by PostgreSQL.
+ */
+export async function lockWorkflow(tx: Sql, scheduleId: string): Promise<void> {
+  await rows(
+    tx,
+    'select 1 from workflows where id = (select subject_id from schedules where id = ?) for no key update',
+    [scheduleId],
+  );
+}
+
 /** A tick as the schedule's row shows it. */
 export interface Tick {
   at: Date;

@@ -4,7 +4,7 @@ import { timeoutProblems } from './dsl/base.ts';
 import { checkTasks, type Findings, maxTasks } from './dsl/check-tasks.ts';
 import { collect, type Expression } from './dsl/collect.ts';
 import { dataSchemaProblems } from './dsl/data-schema.ts';
-import { type CheckTiming, scheduleProblems, withoutRefused } from './dsl/schedule.ts';
+import { type CheckTiming, scheduleExpressions, scheduleProblems } from './dsl/schedule.ts';
 import { refusedUses, type Use } from './dsl/use.ts';
 import { Document, type TaskList } from './dsl.ts';
 import { extensionsOf, listsOf } from './extensions.ts';
@@ -92,7 +92,7 @@ export function validateDocument(
   const refused = refusedParts(value, root);
   const out = writeOut(value, value.use);
   const found: Findings = {
-    problems: schemaProblems(Document, asKnown(out.value), root).filter(
+    problems: schemaProblems(Document, out.value, root).filter(
       ({ path }) => path !== pointer(root, 'do') && !refused.some((other) => other.path === path),
     ),
     expressions: [],
@@ -103,7 +103,7 @@ export function validateDocument(
     ...limitProblems(out.value, root),
     ...scheduleProblems(value, root, options.checkTiming),
   );
-  collect(found.expressions, documentFields(value), root, []);
+  collect(found.expressions, [...documentFields(value), ...scheduleExpressions(value)], root, []);
   if (Object.hasOwn(value, 'do'))
     checkTasks(out.value.do, pointer(root, 'do'), found, atTop(options, value.use));
   for (const extension of extensionsOf(out.value.use)) {
@@ -121,10 +121,6 @@ export function validateDocument(
   const errors = finish(found, options, out, value.use, others);
   return errors.length > 0 ? { ok: false, errors } : { ok: true, document: value as Document }; // no problems: it is one
 }
-
-/** A document without those parts of its schedule that are spoken of by name. */
-const asKnown = (value: Record<string, unknown>) =>
-  Object.hasOwn(value, 'schedule') ? { ...value, schedule: withoutRefused(value.schedule) } : value;
 
 const atTop = ({ verbs }: CheckOptions, use: unknown) => ({
   verbs,

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import { type Json, literals } from '../wire.ts';
 import type { WorkflowEvent } from './cloud-event.ts';
+import type { Reading } from './dsl/listen.ts';
 
 /** What a run is sent by the signal `events`; `seq` tells an event that comes twice. */
 export interface DeliveredEvent {
@@ -20,6 +21,14 @@ export interface Listening {
   lifecycle: string[];
 }
 
+/** A consumed event, as it was asked for. */
+export function readAs(event: WorkflowEvent, read: Reading): Json {
+  if (read === 'envelope') return event;
+  const { data, data_base64 } = event;
+  if (read === 'data' || data === undefined) return data ?? data_base64 ?? null;
+  return typeof data === 'string' ? data : JSON.stringify(data);
+}
+
 /** How long an event is kept, and with it the promise that it is delivered once however often it is posted. */
 export const EVENTS_KEPT_DAYS = 7;
 
@@ -30,6 +39,7 @@ export const EventReceipt = Type.Object(
     source: Type.String(),
     result: literals(['accepted', 'duplicate']),
     runs: Type.Integer({ description: 'runs that it goes to: they listen, or it was posted to them' }),
+    workflows: Type.Integer({ description: 'workflows whose `schedule.on` can mean its type' }),
   },
   { $id: 'EventReceipt' },
 );

@@ -79,12 +79,22 @@ export const stepData = {
 export const Step = Type.Object({ ...stepFields, ...stepData }, { $id: 'Step' });
 export type Step = Static<typeof Step>;
 
-/** What began a run, and when it was to begin: of a schedule that is the nominal time of its tick. */
+/** What began a run, and when it was to begin: the nominal time of a tick, or when the last of its events came. */
 export const RunTrigger = Type.Object(
   {
-    kind: literals(['manual', 'schedule']),
+    kind: literals(['manual', 'schedule', 'event']),
     at: Time,
     schedule_id: Type.Optional(Type.String()),
+    events: Type.Optional(
+      Type.Array(Type.Object({ source: Type.String(), id: Type.String(), type: Type.String() }), {
+        description: 'the events that began it, in their order',
+      }),
+    ),
+    chain: Type.Optional(
+      Type.Integer({
+        description: 'how many runs one after the other were begun by events, this one included',
+      }),
+    ),
   },
   { $id: 'RunTrigger' },
 );

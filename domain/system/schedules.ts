@@ -1,4 +1,6 @@
 import { type Static, Type } from 'typebox';
+import { EventStrategy } from '../neosyntis/dsl/event-strategy.ts';
+import { type Reading, readings } from '../neosyntis/dsl/listen.ts';
 import { AnyJson, Id, literals, nullable, Time } from '../wire.ts';
 
 /** What has a schedule: each kind says in its own words what a tick does. */
@@ -8,7 +10,11 @@ export type ScheduleKind = 'workflow';
 export type Timing =
   | { kind: 'every'; every_ms: number }
   | { kind: 'cron'; cron: string; timezone: string }
-  | { kind: 'after'; after_ms: number };
+  | { kind: 'after'; after_ms: number }
+  | { kind: 'on'; on: EventStrategy; read: Reading };
+
+/** What comes at times that can be told. */
+export type Recurring = Extract<Timing, { kind: 'every' | 'cron' }>;
 
 /** What is wanted of Temporal for one schedule. */
 export interface WantedSchedule {
@@ -45,15 +51,24 @@ export const Schedule = Type.Object(
     every_ms: Type.Optional(Milliseconds),
     cron: Type.Optional(Type.String()),
     after_ms: Type.Optional(Milliseconds),
+    on: Type.Optional(EventStrategy),
+    read: Type.Optional(literals(readings)),
+    open_sets: Type.Optional(
+      Type.Integer({ description: 'of `on.all`: sets of events of which some are still missing' }),
+    ),
     timezone: Type.String({ description: 'in which `cron` is read', examples: ['Europe/Berlin'] }),
     paused: Type.Boolean(),
     next: Type.Array(Time, {
-      description: 'up to ten; none while it is paused, or while the run is open that `after` counts from',
+      description:
+        'up to ten; none of `on`, while it is paused, or while the run is open that `after` counts from',
     }),
     last: nullable(
       Type.Object(
         {
-          at: Type.String({ format: 'date-time', description: 'the nominal time of the tick' }),
+          at: Type.String({
+            format: 'date-time',
+            description: 'the nominal time of the tick; of `on`, when the last of its events came',
+          }),
           outcome: literals(tickOutcomes),
           reason: nullable(Type.String()),
           run_id: nullable(Id),
@@ -75,6 +90,8 @@ export const NewSchedule = Type.Object(
     every: Type.Optional(AnyJson),
     cron: Type.Optional(AnyJson),
     after: Type.Optional(AnyJson),
+    on: Type.Optional(AnyJson),
+    read: Type.Optional(AnyJson),
     timezone: Type.Optional(AnyJson),
   },
   { additionalProperties: false, examples: [{ cron: '0 6 * * MON-FRI', timezone: 'Europe/Berlin' }] },

@@ -1,4 +1,4 @@
-import type { Preview, Timing } from '../../domain/system/schedules.ts';
+import type { Preview, Recurring } from '../../domain/system/schedules.ts';
 import { nextTimes } from './times.ts';
 import { type ClockChange, clockChanges, localText, offsetText } from './zones.ts';
 
@@ -6,7 +6,7 @@ import { type ClockChange, clockChanges, localText, offsetText } from './zones.t
 const LOOK_MS = 400 * 86_400_000;
 
 /** When a schedule comes after a time, and what changes of the clock do to it. */
-export function preview(timing: Exclude<Timing, { kind: 'after' }>, from: Date, count: number): Preview {
+export function preview(timing: Recurring, from: Date, count: number): Preview {
   const timezone = timing.kind === 'cron' ? timing.timezone : 'UTC';
   const times = nextTimes(timing, from, count);
   const last = times.at(-1) ?? from;

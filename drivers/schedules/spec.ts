@@ -1,4 +1,4 @@
-import type { Timing } from '../../domain/system/schedules.ts';
+import type { Recurring } from '../../domain/system/schedules.ts';
 import { clockOf } from './cron.ts';
 import { clockChanges, offsetAt } from './zones.ts';
 
@@ -18,10 +18,7 @@ export interface TemporalSpec {
  * its own is decided when they come (comesAt). Temporal's own reading of a zone is not used: where clocks change it
  * leaves out whole hours and comes at others that nobody named (decisions/038).
  */
-export function temporalSpec(
-  timing: Exclude<Timing, { kind: 'after' }>,
-  now: Date = new Date(),
-): TemporalSpec {
+export function temporalSpec(timing: Recurring, now: Date = new Date()): TemporalSpec {
   if (timing.kind === 'every') return { intervals: [{ every: timing.every_ms }] };
   const { minutes, hours } = clockOf(timing.cron);
   const { offsets, ends } = zoneOf(timing.timezone, now);

@@ -13,16 +13,17 @@ import {
   scheduleOfPacer,
   workflowTypes,
 } from '../../domain/names.ts';
-import { catchUpMs, type Timing, type WantedSchedule } from '../../domain/system/schedules.ts';
+import { catchUpMs, type Recurring, type WantedSchedule } from '../../domain/system/schedules.ts';
 import type { Carried, ScheduleCarrier } from './port.ts';
 import { type TemporalSpec, temporalSpec } from './spec.ts';
 
 /** Raised when what is made of a schedule changes with this code: all are brought in line then. */
 const FORM = 1;
 
-type Recurring = Exclude<Timing, { kind: 'after' }>;
-
-/** Schedules that are carried by Temporal. `every` and `cron` are its schedules, `after` is a workflow that waits. */
+/**
+ * Schedules that are carried by Temporal. `every` and `cron` are its schedules, `after` is a workflow that waits; of `on`
+ * it has nothing (decisions/041).
+ */
 export function createTemporalCarrier(client: Client): ScheduleCarrier {
   const specs = new Map<string, TemporalSpec>();
 
@@ -36,7 +37,7 @@ export function createTemporalCarrier(client: Client): ScheduleCarrier {
   }
 
   const digestOf = ({ timing, paused }: WantedSchedule): string => {
-    const spec = timing.kind === 'after' ? {} : specOf(timing);
+    const spec = timing.kind === 'after' || timing.kind === 'on' ? {} : specOf(timing);
     const all = JSON.stringify([FORM, Object.entries(timing).sort(), spec, paused]);
     return createHash('sha256').update(all).digest('hex').slice(0, 32);
   };
@@ -102,9 +103,15 @@ export function createTemporalCarrier(client: Client): ScheduleCarrier {
         if (!(error instanceof WorkflowNotFoundError)) throw error; // there is none: as wanted
       });
 
+  async function remove(id: string): Promise<void> {
+    await removeSchedule(id);
+    await removePacer(id);
+  }
+
   return {
     async apply(wanted) {
       const { id, timing, paused } = wanted;
+      if (timing.kind === 'on') return remove(id); // events come by themselves
       if (timing.kind !== 'after') {
         await removePacer(id);
         return putSchedule(wanted, timing);
@@ -113,13 +120,11 @@ export function createTemporalCarrier(client: Client): ScheduleCarrier {
       await (paused ? removePacer(id) : putPacer(wanted, timing.after_ms));
     },
 
-    async remove(id) {
-      await removeSchedule(id);
-      await removePacer(id);
-    },
+    remove,
 
     expected(wanted) {
-      if (wanted.removed || (wanted.timing.kind === 'after' && wanted.paused)) return [];
+      const { kind } = wanted.timing;
+      if (wanted.removed || kind === 'on' || (kind === 'after' && wanted.paused)) return [];
       return [{ digest: digestOf(wanted) }];
     },
 

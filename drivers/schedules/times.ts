@@ -1,7 +1,5 @@
-import type { Timing } from '../../domain/system/schedules.ts';
+import type { Recurring, Timing } from '../../domain/system/schedules.ts';
 import { comesAt, cronTimes } from './cron.ts';
-
-type Recurring = Exclude<Timing, { kind: 'after' }>;
 
 /** The next nominal times after one, in order; of an `every` they count from 1970, as Temporal's do. */
 export function nextTimes(timing: Recurring, after: Date, count: number): Date[] {

@@ -1,4 +1,5 @@
 import {
+  eventStartsId,
   notificationWorkflowId,
   PLATFORM_QUEUE,
   pacerId,
@@ -200,6 +201,41 @@ const pacer =
     return id;
   };
 
+/** Runs that begin by events, of which it takes two. */
+const byEvents: Incident = async (here) => {
+  const { world, user } = here;
+  const heard = (type: string, from: string) => ({
+    with: { type, data: '${ .n > 1 }' },
+    correlate: { of: { from } },
+  });
+  const all = [
+    heard('org.example.first', '.data.of | ascii_downcase'),
+    heard('org.example.last', '[.data.of] | sort[0]'),
+  ];
+  const id = eventStartsId(await scheduled(here, { on: { all } }, { set: { a: 1 } }));
+  const data = { n: 2, of: 'a' };
+  for (const [
+    at,
+    {
+      with: { type },
+    },
+  ] of all.entries())
+    await expectStatus(
+      202,
+      world.api('POST', '/api/neosyntis/events', {
+        token: user.token,
+        body: { specversion: '1.0', id: `${id}/${at}`, source: '/recorded', type, data },
+      }),
+    );
+  const look = () =>
+    world.temporal.workflow
+      .getHandle(id)
+      .describe()
+      .catch(() => undefined);
+  await until(look, (found) => found?.status.name === 'COMPLETED', DEADLINE_MS);
+  return id;
+};
+
 /** Answers what the step asks that waits, until the run has ended. */
 const answered =
   (name: string, steps: (here: Here) => unknown[], answers: object[]): Incident =>
@@ -331,6 +367,7 @@ export const incidents: Record<string, Incident> = {
   'mail-expired': mailThatExpires,
   reconcile: passOf(workflowTypes.reconcile, RECONCILER_SCHEDULE),
   'schedule-tick': tick,
+  'event-starts': byEvents,
   'open-pacer-of-a-run': pacer(HOUR, (events) =>
     events.some((event) => event.childWorkflowExecutionStartedEventAttributes),
   ),

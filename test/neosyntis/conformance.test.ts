@@ -25,7 +25,6 @@ const refusedExamples: Record<string, string[]> = {
   'a function by its URL is not supported yet; put it in `use.functions`': ['call-custom-function-cataloged'],
   '`call: grpc` is not supported yet': ['call-grpc'],
   '`transport: stdio` is not supported yet': ['call-mcp'],
-  '`schedule.on` is not supported yet': ['schedule-event-driven', 'set-expression', 'set'],
 };
 
 const parser = new Parser(new AstBuilder(IdGenerator.uuid()), new GherkinClassicTokenMatcher());

@@ -200,9 +200,9 @@ export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundle
   }
 }
 
-/** What a run can read of the schedule that began it. */
+/** What a run can read of the schedule that began it, by a tick or by events. */
 const scheduled = (trigger: RunTrigger | undefined) =>
-  trigger?.kind === 'schedule'
+  trigger && trigger.kind !== 'manual'
     ? { schedule: { id: trigger.schedule_id ?? '', nominal_time: trigger.at } }
     : {};
 

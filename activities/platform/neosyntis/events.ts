@@ -1,4 +1,5 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import type { EventStartQueue } from '../../../db/neosyntis/event-starts.ts';
 import type { EventSubscriptions } from '../../../db/neosyntis/event-subscriptions.ts';
 import type { EventStore } from '../../../db/neosyntis/events.ts';
 import type { LifecycleStore } from '../../../db/neosyntis/lifecycle.ts';
@@ -8,6 +9,7 @@ import type { Listening } from '../../../domain/neosyntis/events.ts';
 import { createNews } from '../../../drivers/bus/news.ts';
 import type { Bus } from '../../../drivers/bus/port.ts';
 import { createDelivery, type Deliver } from '../../../drivers/events/delivery.ts';
+import { createWake, type Wake } from '../../../drivers/events/wake.ts';
 import type { Logger } from '../../../logs.ts';
 
 /** A Temporal that takes longer is away: the reconciler comes back to it. */
@@ -19,14 +21,17 @@ const LOST_AFTER_MS = 3_000;
 interface LifecycleDeps {
   lifecycle: LifecycleStore;
   deliver: Deliver;
+  wake: Wake;
   bus: Pick<Bus, 'publish'>;
   log: Logger;
 }
 
 interface ReconcilerDeps {
   store: EventStore;
+  starts: Pick<EventStartQueue, 'overdue'>;
   lifecycle: LifecycleStore;
   deliver: Deliver;
+  wake: Wake;
   sendLifecycle(runId: string): Promise<void>;
 }
 
@@ -56,18 +61,27 @@ export const createWorkerDelivery = ({
     onError: (error, runId) => log.warn({ err: error, runId }, 'events are delivered later'),
   });
 
+/** A worker's word to who begins runs by events. */
+export const createWorkerWake = ({ client, log }: { client: Client; log: Logger }): Wake =>
+  createWake({
+    call: (work) => client.withDeadline(Date.now() + SIGNAL_WITHIN_MS, () => work(client)),
+    onError: (error, scheduleId) => log.warn({ err: error, scheduleId }, 'events start runs later'),
+  });
+
 /** What a run asks of the platform about events. All are idempotent. */
 export function createEventActivities(deps: {
   store: EventStore;
   subscriptions: EventSubscriptions;
   deliver: Deliver;
+  wake: Wake;
 }) {
-  const { store, subscriptions, deliver } = deps;
+  const { store, subscriptions, deliver, wake } = deps;
   return {
     /** Writes an event down for whoever listens; it is delivered from there, so nobody waits for that. */
     async emitEvent(runId: string, event: WorkflowEvent): Promise<void> {
-      const { runs } = await store.emit(runId, event);
+      const { runs, schedules } = await store.emit(runId, event);
       void deliver(runs);
+      void wake(schedules);
     },
 
     /** When it is done, every further event that can be meant reaches the run. */
@@ -83,13 +97,13 @@ export type EventActivities = ReturnType<typeof createEventActivities>;
 
 /** Makes the lifecycle events of a run that are due, for the bus and for the runs that wait for them. */
 export const createLifecycle =
-  ({ lifecycle, deliver, bus, log }: LifecycleDeps) =>
+  ({ lifecycle, deliver, wake, bus, log }: LifecycleDeps) =>
   async (runId: string): Promise<void> => {
     try {
       const made = await lifecycle.make(runId);
       if (!made) return;
       createNews(bus).lifecycle(made.events.map((event) => ({ owner_id: made.ownerId, event })));
-      await deliver(made.runs);
+      await Promise.all([deliver(made.runs), wake(made.schedules)]);
     } catch (error) {
       log.warn({ err: error, runId }, 'lifecycle events are made later');
     }
@@ -97,9 +111,10 @@ export const createLifecycle =
 
 /** Sends what was never sent, and forgets what is due to runs that have ended. */
 export const createEventReconciler =
-  ({ store, lifecycle, deliver, sendLifecycle }: ReconcilerDeps) =>
+  ({ store, starts, lifecycle, deliver, wake, sendLifecycle }: ReconcilerDeps) =>
   async (): Promise<void> => {
     await store.forgetEnded();
     for (const runId of await lifecycle.overdue(LOST_AFTER_MS)) await sendLifecycle(runId);
     await deliver(await store.overdue(LOST_AFTER_MS));
+    await wake(await starts.overdue(LOST_AFTER_MS));
   };

@@ -2,13 +2,11 @@ import { RE2JS } from 're2js';
 import { Value } from 'typebox/value';
 import type { WorkflowEvent } from '../../../domain/neosyntis/cloud-event.ts';
 import { type EventFilter, isPattern } from '../../../domain/neosyntis/dsl/event-strategy.ts';
+import { type CorrelationKeys, isSameKey } from '../../../domain/neosyntis/event-starts.ts';
 import { isExpression } from '../../../domain/neosyntis/expressions.ts';
 import type { Json } from '../../../domain/wire.ts';
 import type { Evaluator, Variables } from './evaluator.ts';
 import { RunExhausted, TaskFailure } from './problem.ts';
-
-/** The values that events have been correlated by, by the names of the correlations. */
-export type CorrelationKeys = { [name: string]: Json };
 
 /** What filters are evaluated with. */
 export interface MatchingContext {
@@ -80,7 +78,7 @@ export function createMatcher({ evaluator, input, variables }: MatchingContext) 
       const value = await quietly(() => evaluator.expression(from, event, variables()), null);
       if (value === null) return undefined;
       const wanted = expect === undefined ? keys[name] : await evaluator.template(expect, input, variables());
-      if (wanted !== undefined && !isSame(wanted, value)) return undefined;
+      if (wanted !== undefined && !isSameKey(wanted, value)) return undefined;
       found[name] = value;
     }
     return found;
@@ -103,8 +101,3 @@ export function createMatcher({ evaluator, input, variables }: MatchingContext) 
 }
 
 export type Matcher = ReturnType<typeof createMatcher>;
-
-/** A constant is text, whatever the value that it stands for. */
-const isSame = (wanted: Json, value: Json): boolean =>
-  Value.Equal(wanted, value) ||
-  (typeof wanted === 'string' && typeof value !== 'object' && String(value) === wanted);

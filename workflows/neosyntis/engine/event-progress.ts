@@ -1,6 +1,7 @@
 import type { WorkflowEvent } from '../../../domain/neosyntis/cloud-event.ts';
 import { filtersOf, type UntilStrategy } from '../../../domain/neosyntis/dsl/event-strategy.ts';
-import type { CorrelationKeys, Matcher } from './event-matching.ts';
+import type { CorrelationKeys } from '../../../domain/neosyntis/event-starts.ts';
+import type { Matcher } from './event-matching.ts';
 
 /** How far a strategy has come: plain JSON. */
 export interface StrategyProgress {

@@ -1,7 +1,7 @@
 import { CancellationScope } from '@temporalio/workflow';
-import type { WorkflowEvent } from '../../../domain/neosyntis/cloud-event.ts';
-import { iteratorVariables, type Reading } from '../../../domain/neosyntis/dsl/listen.ts';
+import { iteratorVariables } from '../../../domain/neosyntis/dsl/listen.ts';
 import type { ListenTask } from '../../../domain/neosyntis/dsl.ts';
+import { readAs } from '../../../domain/neosyntis/events.ts';
 import { isObject } from '../../../domain/neosyntis/json.ts';
 import { VALUE_LIMIT_BYTES } from '../../../domain/neosyntis/runs.ts';
 import { byteLength } from '../../../domain/neosyntis/shown.ts';
@@ -150,13 +150,6 @@ async function next(run: RunContext, reader: Reader) {
     }
   }
 }
-
-const readAs = (event: WorkflowEvent, read: Reading): Json => {
-  if (read === 'envelope') return event;
-  const { data, data_base64 } = event;
-  if (read === 'data' || data === undefined) return data ?? data_base64 ?? null;
-  return typeof data === 'string' ? data : JSON.stringify(data);
-};
 
 /** What `foreach` does with one event; its output is kept. */
 async function iterate(
