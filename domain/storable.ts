@@ -2,10 +2,13 @@ import { pointer } from './pointer.ts';
 
 const DEPTH_LIMIT = 100;
 
-/** What of a JSON value PostgreSQL cannot store (NUL, half a surrogate pair), or nobody can handle (depth). */
+/** What of a JSON value PostgreSQL cannot store (NUL, half a surrogate pair), or nobody can handle (depth, 1e400). */
 export function unstorable(value: unknown, path = '', depth = 0): { path: string; what: string } | undefined {
   if (depth > DEPTH_LIMIT) return { path: '', what: `is nested more than ${DEPTH_LIMIT} levels deep` };
   if (typeof value === 'string') return wrongText(value, path);
+  // It would silently become null.
+  if (typeof value === 'number' && !Number.isFinite(value))
+    return { path, what: 'is a number beyond 1.8e308, the largest there is' };
   if (Array.isArray(value)) {
     for (const [index, item] of value.entries()) {
       const found = unstorable(item, `${path}/${index}`, depth + 1);

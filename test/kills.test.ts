@@ -1,3 +1,7 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: runtime expressions are strings.
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { beginOrdeal, type Ordeal } from './kills/ordeal.ts';
 import { type Platform, startPlatform, victims } from './kills/platform.ts';
@@ -12,7 +16,8 @@ let platform: Platform;
 let ordeal: Ordeal;
 
 beforeAll(async () => {
-  platform = await startPlatform();
+  // Few enough that every kill meets runs that go on in another execution just then.
+  platform = await startPlatform({ legTasks: 3 });
 });
 
 afterAll(() => platform?.close());
@@ -23,6 +28,19 @@ async function trigger(steps: unknown[]): Promise<string> {
   return started?.body.run_id;
 }
 
+const [LOOPS, ROUNDS] = [3, 8];
+const each = <T>(count: number, make: (at: number) => T): T[] =>
+  Array.from({ length: count }, (_, at) => make(at));
+
+/** Rounds that leave a mark each, by code, which is never run twice. */
+const rounds = (loop: number, file: string) => {
+  const command = `echo "${loop} $1" >> "${file}"; sleep 1`;
+  const mark = { run: { shell: { command, arguments: ['${ $at | tostring }'] } }, output: { as: '$input' } };
+  const add = { set: { n: '${ .n + 1 }' } };
+  const all = { for: { at: 'at', in: `\${ [range(${ROUNDS})] }` }, do: [{ mark }, { add }] };
+  return [{ all: { ...all, input: { from: '{ n: 0 }' } } }];
+};
+
 const ended = (runId: string) =>
   until(
     async () => (await platform.ask('GET', `/api/neosyntis/runs/${runId}`))?.body,
@@ -31,7 +49,13 @@ const ended = (runId: string) =>
   );
 
 describe('kill -9 of the platform worker', () => {
-  test('in the middle of requests repeats a GET, and asks what became of a POST; the answer outlives a kill in the next moment', async () => {
+  test('in the middle of requests repeats a GET, and asks what became of a POST; the answer outlives a kill in the next moment; loops that go on in many executions do each round once', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'vareon-rounds-'));
+    chmodSync(folder, 0o755); // steps run as another user
+    const file = join(folder, 'marks');
+    writeFileSync(file, '');
+    chmodSync(file, 0o666);
+    const loops = await Promise.all(Array.from({ length: LOOPS }, (_, loop) => trigger(rounds(loop, file))));
     const seen: string[] = [];
     const served = await serveHttp();
     served.on('/slow', ({ method }, response) => {
@@ -65,6 +89,17 @@ describe('kill -9 of the platform worker', () => {
     expect(await ended(post ?? '')).toMatchObject({ status: 'completed', output: 'it did' });
     expect(seen.sort()).toEqual(['GET', 'GET', 'POST']);
     await served.close();
+    for (const id of loops) {
+      const { status, error, output, steps_total, steps } = await ended(id);
+      expect({ status, error, output, steps_total }).toEqual({
+        ...{ status: 'completed', error: null, output: { n: ROUNDS }, steps_total: 1 + 2 * ROUNDS },
+      });
+      // Each step once, at its first attempt.
+      expect(steps.filter((step: { attempt: number }) => step.attempt !== 1)).toEqual([]);
+    }
+    const marks = readFileSync(file, 'utf8').split('\n').filter(Boolean).sort();
+    expect(marks).toEqual(loops.flatMap((_, loop) => each(ROUNDS, (at) => `${loop} ${at}`)).sort());
+    rmSync(folder, { recursive: true });
   });
 });
 

@@ -3,7 +3,7 @@ import vm from 'node:vm';
 import { isMainThread } from 'node:worker_threads';
 
 /**
- * Preloaded by the platform worker (`--import`): makes the threads that run workflows cheaper. docs/decisions/043 has
+ * Preloaded by the platform worker (`--import`): makes the threads that run workflows cheaper. docs/decisions/046 has
  * what was measured.
  *
  * - Temporal's SDK hooks into every promise of a thread to know who waits where, for a run's "call stack". Nobody asks

@@ -3,8 +3,6 @@ import type { Json } from '../wire.ts';
 import type { Document } from './dsl.ts';
 import type { RerunFrom } from './reuse.ts';
 import type { RunTrigger } from './runs.ts';
-import { turnLimitMs } from './turn.ts';
-import { asItRuns } from './use.ts';
 
 /** What starting a run's workflow needs. */
 export interface RunIntent {
@@ -32,7 +30,6 @@ export function runStart(runId: string, { name, trigger, ...intent }: RunIntent)
     taskQueue: PLATFORM_QUEUE,
     args: [{ ...intent, ...(trigger ? { trigger } : {}) }] as [StartedWith],
     workflowIdReusePolicy: 'REJECT_DUPLICATE',
-    workflowTaskTimeout: turnLimitMs(asItRuns(intent.document)),
     staticSummary: name,
   } as const;
 }

@@ -72,7 +72,7 @@ export function createGuardedEvaluator({ threads = 2 } = {}): GuardedEvaluator {
       resourceLimits: { maxOldGenerationSizeMb: LIMIT_MB },
     });
     worker.unref();
-    // One that fails gives no answer, which `ask` notices.
+    // One that fails gives no answer, which `answerOf` notices.
     worker.on('error', () => {});
     // Loading jq is not the expression's time.
     try {
@@ -97,10 +97,12 @@ export function createGuardedEvaluator({ threads = 2 } = {}): GuardedEvaluator {
     next()?.(start());
   }
 
-  async function answered(question: ThreadQuestion, signal: AbortSignal | undefined) {
+  async function answered(ask: () => ThreadQuestion, signal: AbortSignal | undefined) {
+    const question = written(ask);
+    if (!question) return { problem: 'its data is nested too deep' };
     const limitMs = limitOf(question);
     const worker = await acquire(signal);
-    const result = await ask(worker, question, limitMs);
+    const result = await answerOf(worker, question, limitMs);
     if (result === 'ended') {
       await replace(worker);
       return { problem: `it took more than ${limitMs} ms or ${LIMIT_MB} MiB, the limits` };
@@ -113,10 +115,11 @@ export function createGuardedEvaluator({ threads = 2 } = {}): GuardedEvaluator {
 
   return {
     // The thread answers each kind of question with the result of that kind.
-    evaluate: async (expression, signal) => (await answered(questionOf(expression), signal)) as GuardedResult,
+    evaluate: async (expression, signal) =>
+      (await answered(() => questionOf(expression), signal)) as GuardedResult,
     check: async ({ schema, value }, signal) =>
       (await answered(
-        { schema: JSON.stringify(schema), value: JSON.stringify(value) },
+        () => ({ schema: JSON.stringify(schema), value: JSON.stringify(value) }),
         signal,
       )) as CheckResult,
     async close() {
@@ -125,8 +128,18 @@ export function createGuardedEvaluator({ threads = 2 } = {}): GuardedEvaluator {
   };
 }
 
+/** Nothing when data is nested so deep that it cannot be written as JSON. */
+function written(question: () => ThreadQuestion): ThreadQuestion | undefined {
+  try {
+    return question();
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
+}
+
 /** Never rejects: a thread that ends, whatever for, has no answer. */
-async function ask(
+async function answerOf(
   worker: Worker,
   question: ThreadQuestion,
   limitMs: number,
@@ -157,7 +170,7 @@ async function usedUp(worker: Worker, limitMs: number, signal: AbortSignal): Pro
       leftMs = limitMs - (used.user + used.system) / 1000;
     }
   } catch {
-    // Answered, or the thread has ended: `ask` knows.
+    // Answered, or the thread has ended: `answerOf` knows.
   }
 }
 

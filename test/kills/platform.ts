@@ -44,11 +44,18 @@ export type Asked = Answer | undefined;
 const PASSWORD = 'seven quiet herons';
 const ANSWER_WITHIN_MS = 15_000;
 
-/** A whole installation of its own, to be killed. */
-export async function startPlatform(): Promise<Platform> {
+/**
+ * A whole installation of its own, to be killed.
+ * @param legTasks after so many tasks and rounds another execution of a run goes on
+ */
+export async function startPlatform({ legTasks }: { legTasks?: number } = {}): Promise<Platform> {
   const dataDir = mkdtempSync(join(tmpdir(), 'vareon-kills-'));
   const bus = await startBus(await freePort());
-  const env = { ...(await testEnvironment(dataDir, PASSWORD)), BUS_URL: bus.url };
+  const env = {
+    ...(await testEnvironment(dataDir, PASSWORD)),
+    BUS_URL: bus.url,
+    ...(legTasks === undefined ? {} : { VAREON_LEG_TASKS: String(legTasks) }),
+  };
   const stack = await startStack({ env }).catch((error) => {
     bus.close();
     throw error;

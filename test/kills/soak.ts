@@ -5,10 +5,10 @@ import { pause } from './traffic.ts';
 import type { Kill } from './verdict.ts';
 
 /**
- * `npm run soak -- --kills 200 [--seed 7] [--only temporal,host] [--frozen 0.2]`: kills random processes at random moments while
+ * `npm run soak -- --kills 200 [--seed 7] [--only temporal,host] [--frozen 0.2] [--legs 3]`: kills random processes at random moments while
  * runs are under way, and counts. Progress goes to standard error; the result is one line of JSON, and the exit code
  * says whether all was right. Of the kills a share (`--frozen`) is a process that is stopped for 1 to 15 s and goes on.
- * The same seed kills the same processes after the same pauses.
+ * With `--legs` runs go on in another execution after so many tasks. The same seed kills the same processes after the same pauses.
  */
 const { values } = parseArgs({
   options: {
@@ -17,6 +17,7 @@ const { values } = parseArgs({
     burst: { type: 'string', default: '50' },
     rate: { type: 'string', default: '8' },
     frozen: { type: 'string', default: '0' },
+    legs: { type: 'string' },
     only: { type: 'string', default: victims.join() },
   },
 });
@@ -39,7 +40,7 @@ const isVictim = (name: string): name is Victim => victims.some((victim) => vict
 const chosen = values.only.split(',').filter(isVictim);
 const next = random(Number(values.seed));
 const startedAt = Date.now();
-const platform = await startPlatform();
+const platform = await startPlatform(values.legs === undefined ? {} : { legTasks: Number(values.legs) });
 let isRight = false;
 try {
   const ordeal = await beginOrdeal(platform, {

@@ -1,11 +1,16 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: runtime expressions are strings.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { runSignals } from '../../domain/names.ts';
+import { runSignals, topics } from '../../domain/names.ts';
 import { eventProblems } from '../../domain/neosyntis/cloud-event.ts';
 import { lifecycleEvents } from '../../domain/neosyntis/lifecycle.ts';
 import { isEnded } from '../../domain/neosyntis/runs.ts';
+import { busClientId, busPassword } from '../../drivers/bus/credentials.ts';
+import { connectBus } from '../../drivers/bus/mqtt.ts';
+import type { Bus } from '../../drivers/bus/port.ts';
+import { readKeys } from '../../keys.ts';
 import { createInbox, type Reader } from '../../workflows/neosyntis/engine/inbox.ts';
 import { until } from '../support/client.ts';
+import { stackKeysDir, testStack } from '../support/stack.ts';
 import { enterWorld, expectStatus, type Run, type TestUser, type World } from '../support/world.ts';
 
 let world: World;
@@ -271,8 +276,22 @@ describe('A run', () => {
 });
 
 describe('Lifecycle events', () => {
-  test('of a run reach those of the same owner that listen for their types, in order', async () => {
+  let bus: Bus;
+  beforeAll(() => {
+    bus = connectBus({
+      url: testStack().busUrl,
+      username: 'platform',
+      password: busPassword(readKeys({ keysDir: stackKeysDir() }).bus, 'platform'),
+      clientId: busClientId('platform', 'test'),
+      onError: () => {},
+    });
+  });
+  afterAll(() => bus.close());
+
+  test('of a run reach those of the same owner that listen for their types, in order, and the bus', async () => {
     const owner = await world.newUser('operator');
+    const published: { owner_id: string; event: Run }[] = [];
+    await bus.subscribe(topics.lifecycle, (message) => void published.push(...(message as typeof published)));
     const listener = await start(
       [
         {
@@ -335,6 +354,14 @@ describe('Lifecycle events', () => {
       outputUri: `/api/neosyntis/runs/${run.id}`,
     });
     expect(new Set(events.map(({ id }) => id)).size).toBe(events.length);
+    const onBus = await until(
+      async () => published.filter(({ event }) => event.subject === run.id),
+      // The one that ended the listening is beside what was heard.
+      (all) => all.length > events.length && all.some(({ event }) => /workflow.faulted/.test(event.type)),
+      60_000,
+    );
+    expect(onBus.map(({ event }) => event)).toEqual(expect.arrayContaining(events));
+    expect(new Set(onBus.map(({ owner_id }) => owner_id))).toEqual(new Set([owner.id]));
   });
 
   test('say of every status what the specification calls it', () => {

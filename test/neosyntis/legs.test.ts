@@ -336,6 +336,7 @@ describe('A run that goes on in one of Temporal’s executions after the other',
     const answer = (id: string, body: object) =>
       expectStatus(200, world.api('POST', `/api/neosyntis/approvals/${id}`, { token, body }));
     const runs: Run[] = [];
+    const socket = await world.watch(user, `/ws/neosyntis/runs/${parts}?after=0`);
     for (const id of [whole, parts]) {
       const questions = await asked(id, 2);
       const before = await countLegs(world, id);
@@ -363,6 +364,16 @@ describe('A run that goes on in one of Temporal’s executions after the other',
       expect((await asked(id, 3)).map(({ status }) => status)).toEqual(Array(3).fill('answered'));
     }
     expect(course(runs[1] as Run)).toEqual(course(runs[0] as Run));
+    await socket.next(({ type, run }) => type === 'run' && isEnded(run.status), 60_000);
+    // The loop is left several times while all others wait, and the run runs all the while.
+    let status = '';
+    const rounds: string[] = [];
+    for (const { type, run, step } of socket.frames) {
+      if (type === 'run') status = run.status;
+      if (type === 'step' && step.name === 'add') rounds.push(status);
+    }
+    expect(rounds).toEqual(Array(12).fill('running'));
+    socket.close();
   });
 
   test.concurrent('is cancelled in all its branches', async () => {

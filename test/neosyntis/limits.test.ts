@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { enterWorld, type TestUser, type World } from '../support/world.ts';
 
+const nestedList = (levels: number): unknown => JSON.parse(`${'['.repeat(levels)}${']'.repeat(levels)}`);
+
 let world: World;
 let user: TestUser;
 
@@ -26,6 +28,55 @@ describe('A run that asks for much', () => {
       x: 'x'.repeat(600_000),
     });
     expect(run.error.detail).toMatch(/1048576/);
+  });
+
+  test('refuses a value that is nested too deep for it, by which path ever it grew', async () => {
+    const nest = (levels: number): unknown => (levels === 0 ? '${ . }' : { a: nest(levels - 1) });
+    const deep = [{ loop: { for: { in: '[range(150)]' }, do: [{ add: { set: nest(40) } }] } }];
+    const run = await world.run(user, deep, 1);
+    expect(run).toMatchObject({
+      status: 'failed',
+      error: { type: expect.stringMatching(/runtime$/), detail: expect.stringContaining('200 levels') },
+      steps_total: 7,
+    });
+  });
+
+  test('gives back hostile input as it is, by all ways that a value can take, or says what is wrong', async () => {
+    const texts = ['__proto__', 'constructor', 'toString', '', '$ref', '\u202e', 'x'.repeat(2_000)];
+    const values = JSON.parse(
+      `[1.7976931348623157e308, 5e-324, 9007199254740993, "\\ud83d\\ude00", {"a":1,"a":2,"A":3}, {"":{"":[]}}]`,
+    );
+    const input = [
+      ...values,
+      ...[nestedList(90), Array.from({ length: 20_000 }, (_, at) => at)],
+      Object.fromEntries(texts.filter((text) => text.length > 20).map((text) => [text, text])),
+    ];
+    const steps = [
+      { plain: { set: { v: '${ . }' } } },
+      { inline: { set: { v: '${ .v | if type == "array" then . else 1 end }' } } },
+      { outside: { set: { v: '${ [.v[range(length)]?] | if length > 0 then . else 1 end }' } } },
+      { each: { for: { each: 'one', in: '${ .v }' }, do: [{ keep: { set: { v: '${ $one }' } } }] } },
+      { all: { set: '${ $workflow.input }' } },
+    ];
+    const run = await world.run(user, steps, input);
+    expect(run).toMatchObject({ status: 'completed', error: null });
+    expect(JSON.stringify(run.output)).toBe(JSON.stringify(input));
+    const id = await world.newWorkflow(user, steps);
+    for (const [wrong, status, what] of [
+      [nestedList(2_000), 422, /100 levels/],
+      ['a\0b', 422, /NUL/],
+      [{ 'a\ud800': 1 }, 422, /surrogate/],
+      [JSON.parse('{"__proto__":{"a":1}}'), 400, /__proto__|prototype/],
+      [JSON.parse('{"constructor":{"prototype":{}}}'), 400, /constructor|prototype/],
+      ['x'.repeat(2 ** 20), 413, /larger than/],
+    ] as const)
+      for (const [path, body] of [
+        [`workflows/${id}/trigger`, { input: wrong }],
+        ['events', { specversion: '1.0', id: '1', source: '/a', type: 'a', data: wrong }],
+      ] as const) {
+        const answer = await world.api('POST', `/api/neosyntis/${path}`, { token: user.token, body });
+        expect([path, answer.status, answer.text]).toEqual([path, status, expect.stringMatching(what)]);
+      }
   });
 
   test('carries many large values, each within the limit', async () => {

@@ -266,5 +266,11 @@ describe('A run', () => {
       { to: 'not an address' },
     );
     expect(wrong.error).toMatchObject({ type: expect.stringMatching(/validation$/) });
+    // It was asked once, within the run's turn: what it says it would say again.
+    const handle = world.temporal.workflow.getHandle(wrong.id);
+    await handle.result().catch(() => undefined); // the end is told before Temporal has it
+    const { events } = await handle.fetchHistory();
+    const asked = events?.flatMap(({ activityTaskScheduledEventAttributes: about }) => about ?? []);
+    expect(asked?.map(({ activityType }) => activityType?.name)).not.toContain('callVerb');
   });
 });

@@ -11,11 +11,12 @@ export default async function globalSetup(): Promise<void> {
   if (hasStack()) return; // whoever started it stops it
   const dataDir = mkdtempSync(join(tmpdir(), 'vareon-test-'));
   const stack = await startStack({ env: await testEnvironment(dataDir, ADMIN_PASSWORD) });
-  const { apiUrl, databaseUrl, temporalAddress, temporalUiUrl = '' } = stack;
+  const { apiUrl, databaseUrl, temporalAddress, busUrl, temporalUiUrl = '' } = stack;
   announceStack({
     apiUrl,
     databaseUrl,
     temporalAddress,
+    busUrl,
     temporalUiUrl,
     dataDir,
     adminPassword: ADMIN_PASSWORD,

@@ -9,6 +9,8 @@ export interface TestStack {
   temporalUiUrl: string;
   /** `default` unless it says otherwise. */
   temporalNamespace?: string;
+  /** As the platform reaches it. */
+  busUrl: string;
   dataDir: string;
   /** How old what an API decides by may be, when another one changed it: 0 unless there are several. */
   replicaLagMs?: number;

@@ -98,6 +98,7 @@ async function run(program: string): Promise<boolean> {
     testDatabaseUrl: postgres.url,
     temporalAddress: temporal.address,
     temporalUiUrl: temporal.uiUrl,
+    busUrl: servers.busUrl,
     temporalNamespace: temporal.namespace,
     dataDir: replicasFolder,
     keysDir: secrets,

@@ -69,6 +69,8 @@ export interface Carried {
   startedAt: number;
   executed: number;
   isPaused: boolean;
+  /** What it is said to be, unless it is paused. */
+  status: 'running' | 'waiting';
   inbox: InboxState;
   waits: Waits;
   /** How often each extension was applied. */
@@ -103,7 +105,7 @@ export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundle
     recorder.run({ status, startedAt });
     recorder.flush();
   };
-  const standing = createStanding(tellStatus, leg.isPaused);
+  const standing = createStanding({ tell: tellStatus, leg, status: carried?.status });
   const pause = acceptPauses(leg, () => tellStatus(leg.isPaused() ? 'paused' : standing.status()));
   if (!carried && about.isPaused) pause();
   const engine = await jq();
@@ -185,6 +187,7 @@ export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundle
         startedAt: begun.getTime(),
         executed: run.executed,
         isPaused: run.leg.isPaused(),
+        status: standing.status(),
         inbox: inbox.state,
         waits,
         applied: [...run.applied],

@@ -113,6 +113,9 @@ export function createLeg({ tasks = LEG_TASKS, isPaused = false }: LegOptions) {
     },
     isPaused: () => paused,
 
+    /** Each branch stops at its next safe point. */
+    isLeaving: () => isLeaving,
+
     /** The run's end is being told. */
     end(): void {
       isEnding = true;

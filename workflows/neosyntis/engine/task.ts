@@ -1,3 +1,4 @@
+import { isTooDeep, VALUE_DEPTH_LIMIT } from '../../../domain/neosyntis/depth.ts';
 import type { Task } from '../../../domain/neosyntis/dsl.ts';
 import { standardProblem } from '../../../domain/neosyntis/problems.ts';
 import type { Reused } from '../../../domain/neosyntis/reuse.ts';
@@ -161,6 +162,8 @@ function limitValue(value: Json, what: string) {
   const bytes = byteLength(value);
   if (bytes > VALUE_LIMIT_BYTES)
     throw failure('runtime', `Its ${what} is ${bytes} bytes of JSON; ${VALUE_LIMIT_BYTES} is the limit.`);
+  if (isTooDeep(value))
+    throw failure('runtime', `Its ${what} is nested more than ${VALUE_DEPTH_LIMIT} levels deep, the limit.`);
 }
 
 /** `end` inside goes through; otherwise the task's own `then`, or what a switch chose. */

@@ -75,11 +75,13 @@ async function briefly(callVerb: () => Promise<VerbResult>): Promise<VerbResult 
   try {
     return await callVerb();
   } catch (error) {
-    const isAnswer = error instanceof ActivityFailure && isAnswered(error.cause);
-    if (isAnswer || isCancellation(error)) throw error;
+    if (isAnswered(causeOf(error)) || isCancellation(error)) throw error;
     return undefined;
   }
 }
+
+/** What an activity failed by: a local one fails by that itself. */
+const causeOf = (error: unknown): unknown => (error instanceof ActivityFailure ? error.cause : error);
 
 /** What the verb itself says, and would say again. */
 const isAnswered = (cause: unknown): boolean =>
@@ -108,8 +110,8 @@ const isOwn = (type: string | null | undefined) =>
   type === 'configuration' || type === 'authorization' || type === 'expression';
 
 function described(error: unknown, name: string, isIdempotent: boolean): unknown {
-  if (!(error instanceof ActivityFailure) || isCancellation(error)) return error;
-  const { cause } = error;
+  const cause = causeOf(error);
+  if (isCancellation(error) || (cause === error && !(error instanceof ApplicationFailure))) return error;
   if (cause instanceof ApplicationFailure && cause.type === VERB_FAILURE) {
     const [problem] = (cause.details ?? []) as [VerbFailure]; // of that type always
     return new TaskFailure(

@@ -73,8 +73,9 @@ const shownHeaders = (headers: Record<string, string>): Record<string, string> =
   );
 
 export function storable(value: Json, what: string): Json {
-  const bytes = byteLength(value);
+  // Before its length: of what is too deep nobody knows that.
   const wrong = unstorable(value)?.what;
+  const bytes = wrong === undefined ? byteLength(value) : 0;
   if (bytes > VALUE_LIMIT_BYTES)
     throw verbFailure({
       kind: 'communication',
