@@ -19,6 +19,7 @@ export const workflowTypes = {
   pacer: 'schedulePacer',
   notifyOfRun: 'notifyOfRun',
   cancelRuns: 'cancelRuns',
+  readSource: 'readSource',
 } as const;
 
 /** Signals that a run takes. */

@@ -389,7 +389,7 @@ describe('a whole document', () => {
   });
 
   test('with problems is refused at their places; `validate_only` saves nothing', async () => {
-    const bad = await send(imported({ timeout: { after: 'soon' }, use: { catalogs: {} } }));
+    const bad = await send(imported({ timeout: { after: 'soon' }, use: { catalogs: [] } }));
     expect(bad.status).toBe(422);
     expect(bad.body.errors.map(({ path }: { path: string }) => path).sort()).toEqual([
       '/timeout/after',
