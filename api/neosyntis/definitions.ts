@@ -36,8 +36,9 @@ export function createDefinitions(checkExpressions: CheckExpressions, reader: So
   const validate = (
     { userId }: Principal,
     steps: readonly Json[],
-    { use, sources }: Pick<CheckOptions, 'use' | 'sources'>,
-  ) => time.spend(userId, () => validateSteps(steps, { root, checkExpressions, verbs, use, sources }));
+    { use, evaluate, sources }: Pick<CheckOptions, 'use' | 'evaluate' | 'sources'>,
+  ) =>
+    time.spend(userId, () => validateSteps(steps, { root, checkExpressions, verbs, use, evaluate, sources }));
   const validateWhole = ({ userId }: Principal, value: unknown, sources?: Sources) =>
     time.spend(userId, () =>
       validateDocument(value, { root: '', checkExpressions, verbs, checkTiming, sources }),
@@ -81,13 +82,21 @@ export function createDefinitions(checkExpressions: CheckExpressions, reader: So
       steps: readonly Json[],
       { base, sources }: { base?: Document; sources: Sources },
     ): Checked {
-      const checked = validate(user, steps, { use: base?.use, sources });
+      const checked = validate(user, steps, {
+        use: base?.use,
+        evaluate: base?.evaluate,
+        sources,
+      });
       if (!checked.ok) throw invalid('steps have', checked.errors);
       if (!checked.isWhole) throw changedMeanwhile();
-      const { sources: _before, ...kept } = base ?? {
+      const {
+        sources: _before,
+        loose: _then,
+        ...kept
+      } = base ?? {
         document: { dsl: '1.0.3', namespace: 'default', name: slug(name), version: '0.1.0', title: name },
       };
-      const document = withSources({ ...kept, do: checked.do }, sources);
+      const document = withRead({ ...kept, do: checked.do }, { sources, loose: checked.loose });
       return {
         ...allowed(user, document, steps),
         secrets: secretsOfSteps(steps, checked.do, root, document),
@@ -101,7 +110,7 @@ export function createDefinitions(checkExpressions: CheckExpressions, reader: So
      * @throws AppError as `check` does, with problems where they are in `schedule`.
      */
     checkSchedule(user: Principal, document: Document, schedule: NewSchedule | undefined): CheckedDefinition {
-      const { sources, ...plain } = document;
+      const { sources, loose: _then, ...plain } = document;
       const value = withSchedule(plain, schedule);
       const checked = validateWhole(user, value, sources);
       if (!checked.ok) {
@@ -111,7 +120,11 @@ export function createDefinitions(checkExpressions: CheckExpressions, reader: So
           checked.errors.map(({ path, message }) => ({ path: asSent(path), message })),
         );
       }
-      return allowed(user, withSources(checked.document, sources), checked.document.do as Json[]); // a definition is JSON
+      return allowed(
+        user,
+        withRead(checked.document, { ...checked, sources }),
+        checked.document.do as Json[],
+      ); // a definition is JSON
     },
 
     /** A whole document. @throws AppError as `check` does. */
@@ -119,7 +132,7 @@ export function createDefinitions(checkExpressions: CheckExpressions, reader: So
       const checked = validateWhole(user, value, sources);
       if (!checked.ok) throw invalid('document has', checked.errors);
       if (!checked.isWhole) throw changedMeanwhile();
-      const document = withSources(checked.document, sources);
+      const document = withRead(checked.document, { ...checked, sources });
       const definition = allowed(user, document, document.do as Json[]); // a definition is JSON
       return { ...definition, secrets: secretsOfDocument(document) };
     },
@@ -135,8 +148,15 @@ function withSchedule(document: Document, schedule: NewSchedule | undefined): ob
   return { document: zoned, ...rest, schedule: timing };
 }
 
-const withSources = (document: Document, sources: Sources = {}): Document =>
-  Object.keys(sources).length === 0 ? document : { ...document, sources };
+/** A document with what was found out when it was checked, so that no run has to. */
+const withRead = (
+  document: Document,
+  { sources = {}, loose }: { sources?: Sources | undefined; loose: string[] },
+): Document => ({
+  ...document,
+  ...(Object.keys(sources).length === 0 ? {} : { sources }),
+  ...(loose.length === 0 ? {} : { loose }),
+});
 
 const changedMeanwhile = () =>
   new AppError('conflict', 'The workflow was changed at the same time; nothing was saved. Try again.');

@@ -43,8 +43,11 @@ export const createVersionRoutes = (deps: {
       },
     },
     async handler({ user, params, query }) {
-      const { sources: _pinned, ...document } = (await deps.workflows.version(user, params.id, query.version))
-        .document;
+      const {
+        sources: _pinned,
+        loose: _texts,
+        ...document
+      } = (await deps.workflows.version(user, params.id, query.version)).document;
       return query.format === 'yaml'
         ? ok(yamlText(document), { 'Content-Type': 'application/yaml; charset=utf-8' })
         : ok(document);
@@ -70,7 +73,7 @@ export const createVersionRoutes = (deps: {
     answers: { 200: { description: 'its steps as sent, and its document', schema: VersionDetails } },
     async handler({ user, params }) {
       const found = await deps.workflows.details(user, params.id, params.version);
-      const { sources, ...document } = storedDocument(found.document);
+      const { sources, loose: _texts, ...document } = storedDocument(found.document);
       return ok({ ...found, document, sources: shownSources(sources) });
     },
   }),
@@ -87,7 +90,7 @@ export const createVersionRoutes = (deps: {
     errors: ['rate_limited'],
     async handler({ user, params, body }) {
       const { document, steps } = await deps.workflows.details(user, params.id, params.version);
-      const { sources, ...plain } = storedDocument(document);
+      const { sources, loose: _texts, ...plain } = storedDocument(document);
       const { usesCode } = deps.definitions.checkDocument(user, plain, sources);
       const note = body.note ?? `restores version ${params.version}`;
       const workflow = await deps.workflows.update(user, params.id, () => ({
@@ -124,7 +127,7 @@ const storedDocument = (document: object) => document as Record<string, Json> & 
 
 /** What was read elsewhere counts by its digest. */
 function comparable(stored: object) {
-  const { sources, ...document } = storedDocument(stored);
+  const { sources, loose: _texts, ...document } = storedDocument(stored);
   const read = shownSources(sources).map(({ uri, digest }) => [uri, digest]);
   return read.length === 0 ? document : { ...document, sources: Object.fromEntries(read) };
 }

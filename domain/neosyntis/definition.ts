@@ -9,6 +9,7 @@ import type { Use } from './dsl/use.ts';
 import { Document, type TaskList } from './dsl.ts';
 import { extensionsOf, listsOf } from './extensions.ts';
 import { isObject } from './json.ts';
+import { looseTexts, writeLoose } from './loose.ts';
 import { onUnknownProblem } from './on-unknown.ts';
 import { plainProblems } from './plain.ts';
 import { schemaProblems } from './schema-problems.ts';
@@ -36,6 +37,8 @@ export interface CheckOptions {
   verbs: Verbs;
   /** Of the document whose steps these are. */
   use?: Use | undefined;
+  /** Of the document whose steps these are. */
+  evaluate?: Document['evaluate'] | undefined;
   /** What is elsewhere; what is not among it is not checked, and wanted (`wantedSources`). */
   sources?: Sources | undefined;
 }
@@ -45,6 +48,8 @@ export type Checked<Value> =
       ok: true;
       /** Whether all of it could be checked: nothing is elsewhere that was not given. */
       isWhole: boolean;
+      /** In loose mode the texts that are expressions. */
+      loose: string[];
     } & Value)
   | { ok: false; errors: InputProblem[] };
 
@@ -59,11 +64,12 @@ export function validateSteps(steps: unknown, options: CheckOptions): Checked<{ 
   const out = writeOut({ do: steps }, options.use, root, options.sources);
   const { do: list, problems } = normalizeSteps(out.value.do, options);
   const found: Findings = { problems: [...problems], expressions: [], tasks: 0 };
+  const loose = looselyRead({ do: list }, options.evaluate, options.checkExpressions, found);
   checkTasks(list, root, found, atTop(options, options.use));
   const errors = finish(found, options, out, options.use).map((problem) => asSent(steps, problem, root));
   if (errors.length > 0) return { ok: false, errors };
   const isWhole = out.wanted.length === 0;
-  return { ok: true, isWhole, do: normalizeSteps(steps, options).do as TaskList }; // no problems: it is one
+  return { ok: true, isWhole, loose, do: normalizeSteps(steps, options).do as TaskList }; // no problems: it is one
 }
 
 /** Where steps that were checked name secrets: pointers into what was sent, short forms included. */
@@ -133,6 +139,7 @@ export function validateDocument(
     tasks: 0,
   };
   found.problems.push(...refused);
+  const loose = looselyRead(out.value, value.evaluate, options.checkExpressions, found);
   found.problems.push(
     ...limitProblems(out.value, root),
     ...scheduleProblems(value, root, options.checkTiming),
@@ -154,7 +161,24 @@ export function validateDocument(
   found.problems.push(...functionNameProblems(value.use, options.verbs, root));
   const errors = finish(found, options, out, value.use, others);
   if (errors.length > 0) return { ok: false, errors };
-  return { ok: true, isWhole: out.wanted.length === 0, document: value as Document }; // no problems: it is one
+  return { ok: true, isWhole: out.wanted.length === 0, loose, document: value as Document }; // no problems: it is one
+}
+
+/** In loose mode, texts that are expressions become such as strict mode has them. The value is changed. */
+function looselyRead(
+  value: { do?: unknown; use?: unknown },
+  evaluate: unknown,
+  checkExpressions: CheckExpressions,
+  found: Findings,
+): string[] {
+  if (!isObject(evaluate) || evaluate.mode !== 'loose') return [];
+  const texts = looseTexts(value, checkExpressions);
+  if ('problem' in texts) {
+    found.problems.push({ path: '/evaluate/mode', message: texts.problem });
+    return [];
+  }
+  writeLoose(value, texts);
+  return texts;
 }
 
 /** A document without those parts of its schedule that are spoken of by name. */
@@ -233,11 +257,12 @@ const limitProblems = (value: Record<string, unknown>, root: string): InputProbl
 /** Parts of a document that the specification has and we do not, by name. */
 function refusedParts(value: Record<string, unknown>, root: string): InputProblem[] {
   const { evaluate } = value;
-  const ways = Object.entries({ language: 'jq', mode: 'strict' }).filter(
-    ([key, only]) => isObject(evaluate) && Object.hasOwn(evaluate, key) && evaluate[key] !== only,
+  const ways = Object.entries({ language: ['jq'], mode: ['strict', 'loose'] }).filter(
+    ([key, known]) =>
+      isObject(evaluate) && Object.hasOwn(evaluate, key) && !known.some((one) => one === evaluate[key]),
   );
-  return ways.map(([key, only]) => ({
+  return ways.map(([key, known]) => ({
     path: pointer(root, 'evaluate', key),
-    message: `\`evaluate.${key}\` other than \`${only}\` is not supported`,
+    message: `\`evaluate.${key}\` other than ${known.map((one) => `\`${one}\``).join(' and ')} is not supported`,
   }));
 }

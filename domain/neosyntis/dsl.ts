@@ -56,7 +56,7 @@ export interface TaskItem {
 }
 export type TaskList = TaskItem[];
 
-/** How expressions are evaluated: as they always are here. */
+/** How expressions are evaluated. */
 const Evaluate = Type.Object(
   {
     language: Type.Optional(Type.Unknown()),
@@ -91,8 +91,11 @@ export const Document = Type.Object(
   { additionalProperties: false },
 );
 
-/** What is stored has the sources that it named when it was saved; nobody can send them. */
-export type Document = Static<typeof Document> & { sources?: Sources };
+/**
+ * What is stored has the sources that it named when it was saved, and in loose mode its texts that are expressions;
+ * nobody can send these.
+ */
+export type Document = Static<typeof Document> & { sources?: Sources; loose?: string[] };
 
 /** The keyword and body of a task that was checked. */
 export const entryOf = (item: TaskItem): [name: string, task: Task] => {

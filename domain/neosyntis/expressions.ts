@@ -38,7 +38,7 @@ export const expressionSource = (value: string): string => {
 const refusals: Record<string, string> = {
   $secrets:
     'is available only in `with` of a call and in `environment` and `stdin` of code: elsewhere its value would be kept with the run',
-  $authorization: 'is not supported yet',
+  $authorization: 'is not available: its value would be kept with the run',
   input: 'reads from outside the run: use $input or .',
   inputs: 'reads from outside the run: use $input or .',
   input_filename: 'reads from outside the run',

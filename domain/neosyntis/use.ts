@@ -4,6 +4,7 @@ import { standardCalls } from './dsl/standard-calls.ts';
 import type { Use } from './dsl/use.ts';
 import type { Document } from './dsl.ts';
 import { isObject } from './json.ts';
+import { writeLoose } from './loose.ts';
 import { didYouMean } from './nearest.ts';
 import { maxBytes } from './plain.ts';
 import {
@@ -134,8 +135,11 @@ const maxDepth = 32;
 const copyOf = <Value>(value: Value): Value => JSON.parse(JSON.stringify(value)) as Value; // JSON
 
 /** A document that was checked as it runs. */
-export const asItRuns = (document: Document): Document =>
-  writeOut(document, document.use, '/do', document.sources).value;
+export function asItRuns(document: Document): Document {
+  const { value } = writeOut(document, document.use, '/do', document.sources);
+  writeLoose(value, document.loose ?? []);
+  return value;
+}
 
 /** Where what stands at a place was sent. */
 export function sentPath(path: string, origins: ReadonlyMap<string, string>): string {

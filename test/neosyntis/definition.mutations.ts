@@ -371,7 +371,7 @@ export const mutations: [path: string, value: unknown, says: RegExp, problemAt?:
   ['/document/metadata', { timezone: 2 }, /as text/, '/document/metadata/timezone'],
   ['/evaluate', 'jq', /must be an object/],
   ['/evaluate/language', 'js', /`evaluate.language` other than `jq` is not supported/],
-  ['/evaluate/mode', 'loose', /`evaluate.mode` other than `strict` is not supported/],
+  ['/evaluate/mode', 'lose', /`evaluate.mode` other than `strict` and `loose` is not supported/],
   ['/evaluate/strict', true, /unknown key `strict`; known: language, mode/],
   ['/input/schema', 5, /must be an object/],
   ['/input/schema', {}, /`document` or `resource`, the JSON Schema, is missing/],

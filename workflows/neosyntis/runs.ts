@@ -201,7 +201,8 @@ export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundle
 }
 
 /** A document as people sent it. A document is JSON. */
-const asSent = ({ sources: _read, ...document }: Document): Json => document as unknown as Json;
+const asSent = ({ sources: _read, loose: _texts, ...document }: Document): Json =>
+  document as unknown as Json;
 
 /** What a run can read of the schedule that began it. */
 const scheduled = (trigger: RunTrigger | undefined) =>
