@@ -162,7 +162,10 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
       'notify.webhook': notifyWebhook,
       ...verbs,
     },
-    { opened: createOpener({ secrets: secretValues, guarded, known }), tell: runActivities.project },
+    {
+      opened: createOpener({ secrets: secretValues, guarded, known }, authenticator),
+      tell: runActivities.project,
+    },
   );
   const sourceActivities = createSourceActivities({
     authenticator: createAuthenticator({ client: outbound, ownerOf: async (ownerId) => ownerId, known }),

@@ -26,6 +26,7 @@ export type CheckExpressions = (
     source: string;
     variables: readonly string[];
     secrets?: boolean;
+    authorization?: boolean;
     pattern?: boolean;
   }[],
 ) => (string | undefined)[];

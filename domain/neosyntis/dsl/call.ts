@@ -1,6 +1,6 @@
 import { Type } from 'typebox';
 import type { TaskItem } from '../dsl.ts';
-import { show } from '../json.ts';
+import { isObject, show } from '../json.ts';
 import { nearest } from '../nearest.ts';
 import { secretMentions } from '../sealed.ts';
 import { isOutside } from '../sources.ts';
@@ -36,6 +36,7 @@ export const callKind: TaskKind<typeof CallTask> = {
       value: task.with,
       bare: false,
       secrets: task.function === undefined && !isOutside(task.call),
+      authorization: authorizable.includes(task.call) && !isOnHost(task),
     },
     ...(isOnHost(task) ? placingExpressions(task.metadata) : []),
   ],
@@ -46,6 +47,7 @@ export const callKind: TaskKind<typeof CallTask> = {
       return [
         ...(isOnHost(task) ? placingProblems(task.metadata) : metadataProblems(task.metadata)),
         ...misplacedSecrets(verb, task.with ?? {}),
+        ...circularAuthorization(verb, task.with ?? {}),
         ...argumentProblems(verb, task.with ?? {}).map(({ path, message }) => ({
           path: task.with === undefined ? [] : ['with'],
           below: path,
@@ -72,6 +74,17 @@ export const callKind: TaskKind<typeof CallTask> = {
 
 const isOnHost = ({ call, with: given }: { call: string; with?: Record<string, unknown> }): boolean =>
   call === mcp.name && stdioOf(given) !== undefined;
+
+/** Calls whose requests may say who asks. */
+const authorizable = ['http', 'openapi', 'mcp'];
+
+/** What a request is authorized by cannot be made of itself. */
+function circularAuthorization({ policyIn = [] }: Verb, given: Record<string, unknown>): KindProblem[] {
+  const policy = policyIn.reduce<unknown>((outer, key) => (isObject(outer) ? outer[key] : undefined), given);
+  return policyIn.length > 0 && JSON.stringify(policy ?? null).includes('$authorization')
+    ? [{ path: ['with', ...policyIn], message: 'uses `$authorization`, which is made of it' }]
+    : [];
+}
 
 /** Some arguments are kept or shown as they are. */
 const misplacedSecrets = ({ name, secretsIn }: Verb, given: Record<string, unknown>): KindProblem[] =>

@@ -116,6 +116,7 @@ export const mcp = {
   // A server may say of a tool that it is; nobody holds it to that.
   idempotent: (args) => isObject(args) && args.method !== 'tools/call',
   retry: { attempts: 5, firstPauseMs: 200 },
+  policyIn: ['transport', 'http', 'endpoint', 'authentication'],
   queue: 'outbound',
 } satisfies Verb;
 
