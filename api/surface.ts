@@ -65,6 +65,7 @@ import { createRunSocket } from './neosyntis/run-socket.ts';
 import { createRunRoutes } from './neosyntis/runs.ts';
 import { createScheduleRoutes } from './neosyntis/schedules.ts';
 import { createSecretRoutes } from './neosyntis/secrets.ts';
+import { createSourceReader } from './neosyntis/sources.ts';
 import { createStepRoutes } from './neosyntis/steps.ts';
 import { createTrigger } from './neosyntis/trigger.ts';
 import { createVersionRoutes } from './neosyntis/versions.ts';
@@ -121,7 +122,7 @@ export function createSurface(deps: SurfaceDeps) {
   const hosts = createHostRepository(database);
   const enrolments = createEnrolmentRepository(database);
   const secretValues = createSecretValues(database, envelope);
-  const definitions = createDefinitions(deps.checkExpressions);
+  const definitions = createDefinitions(deps.checkExpressions, createSourceReader(temporal));
   const cancel = createCancel(temporal);
   const pause = createPause({ temporal, intents: createRunIntents(database), log });
   const publish = createNews(bus).events;

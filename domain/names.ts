@@ -20,6 +20,7 @@ export const workflowTypes = {
   startByEvents: 'startByEvents',
   notifyOfRun: 'notifyOfRun',
   cancelRuns: 'cancelRuns',
+  readSource: 'readSource',
 } as const;
 
 /** Signals that a run takes. */

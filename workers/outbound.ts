@@ -1,5 +1,6 @@
 import { Worker, type WorkerOptions } from '@temporalio/worker';
 import type { NotificationActivities } from '../activities/platform/neosyntis/notifications.ts';
+import type { SourceActivities } from '../activities/platform/neosyntis/sources.ts';
 import type { VerbActivities } from '../activities/platform/neosyntis/verbs.ts';
 import { OUTBOUND_QUEUE } from '../domain/names.ts';
 
@@ -9,7 +10,7 @@ const AT_ONCE = 40;
 /** Runs what waits for other servers, apart from the platform's own work: a slow server keeps nobody else waiting. */
 export async function startOutboundWorker(
   options: Pick<WorkerOptions, 'connection' | 'namespace' | 'dataConverter'>,
-  activities: VerbActivities & Pick<NotificationActivities, 'notifyByWebhook'>,
+  activities: VerbActivities & SourceActivities & Pick<NotificationActivities, 'notifyByWebhook'>,
 ): Promise<{ ended: Promise<void>; close(): Promise<void> }> {
   const worker = await Worker.create({
     ...options,

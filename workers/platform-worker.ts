@@ -24,6 +24,7 @@ import { createReuseActivities } from '../activities/platform/neosyntis/reuse.ts
 import { createRunActivities } from '../activities/platform/neosyntis/runs.ts';
 import { createScriptSource } from '../activities/platform/neosyntis/script-source.ts';
 import { createOpener, createSecretActivities } from '../activities/platform/neosyntis/secrets.ts';
+import { createSourceActivities } from '../activities/platform/neosyntis/sources.ts';
 import { createVerbActivities, type VerbImplementation } from '../activities/platform/neosyntis/verbs.ts';
 import { createMailActivities } from '../activities/platform/system/mail.ts';
 import { createReconcileActivities } from '../activities/platform/system/reconcile.ts';
@@ -168,8 +169,15 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
       'notify.webhook': notifyWebhook,
       ...verbs,
     },
-    { opened: createOpener({ secrets: secretValues, guarded, known }), tell: runActivities.project },
+    {
+      opened: createOpener({ secrets: secretValues, guarded, known }, authenticator),
+      tell: runActivities.project,
+    },
   );
+  const sourceActivities = createSourceActivities({
+    authenticator: createAuthenticator({ client: outbound, ownerOf: async (ownerId) => ownerId, known }),
+    unsealing: { secrets: { resolve: secretValues.resolveOf }, guarded, known },
+  });
   const worker = await Worker.create({
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
@@ -241,7 +249,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
   const working = worker.run();
   const outboundWorker = await startOutboundWorker(
     { connection, namespace: config.TEMPORAL_NAMESPACE, dataConverter },
-    { ...verbActivities, notifyByWebhook },
+    { ...verbActivities, ...sourceActivities, notifyByWebhook },
   );
   const collector = await collectFromHosts({ bus, database, hosts, log });
   await ensureSchedule(client, reconcilerSchedule);

@@ -3,6 +3,7 @@ export { cancelRuns } from './neosyntis/bulk.ts';
 export { startByEvents } from './neosyntis/event-starts.ts';
 export { notifyOfRun } from './neosyntis/notifications.ts';
 export { neosyntisRun } from './neosyntis/runs.ts';
+export { readSource } from './neosyntis/sources.ts';
 export { deliverMail } from './system/mail.ts';
 export { reconcile } from './system/reconcile.ts';
 export { retention } from './system/retention.ts';

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import type { WorkflowRepository } from '../../db/neosyntis/workflows.ts';
 import { documentChanges, VersionChange } from '../../domain/neosyntis/changes.ts';
+import { type Sources, shownSources } from '../../domain/neosyntis/sources.ts';
 import {
   definitionFormats,
   RestoreRequest,
@@ -8,7 +9,7 @@ import {
   Workflow,
   WorkflowVersion,
 } from '../../domain/neosyntis/workflows.ts';
-import { IdParams, literals } from '../../domain/wire.ts';
+import { IdParams, type Json, literals } from '../../domain/wire.ts';
 import { etagOf } from '../http/put.ts';
 import { ok, type Route, route } from '../http/route.ts';
 import { yamlText } from '../http/yaml.ts';
@@ -42,7 +43,11 @@ export const createVersionRoutes = (deps: {
       },
     },
     async handler({ user, params, query }) {
-      const { document } = await deps.workflows.version(user, params.id, query.version);
+      const {
+        sources: _pinned,
+        loose: _texts,
+        ...document
+      } = (await deps.workflows.version(user, params.id, query.version)).document;
       return query.format === 'yaml'
         ? ok(yamlText(document), { 'Content-Type': 'application/yaml; charset=utf-8' })
         : ok(document);
@@ -66,7 +71,11 @@ export const createVersionRoutes = (deps: {
     summary: 'Read one version of a workflow',
     params: VersionParams,
     answers: { 200: { description: 'its steps as sent, and its document', schema: VersionDetails } },
-    handler: async ({ user, params }) => ok(await deps.workflows.details(user, params.id, params.version)),
+    async handler({ user, params }) {
+      const found = await deps.workflows.details(user, params.id, params.version);
+      const { sources, loose: _texts, ...document } = storedDocument(found.document);
+      return ok({ ...found, document, sources: shownSources(sources) });
+    },
   }),
   route({
     method: 'POST',
@@ -81,7 +90,8 @@ export const createVersionRoutes = (deps: {
     errors: ['rate_limited'],
     async handler({ user, params, body }) {
       const { document, steps } = await deps.workflows.details(user, params.id, params.version);
-      const { usesCode } = deps.definitions.checkDocument(user, document);
+      const { sources, loose: _texts, ...plain } = storedDocument(document);
+      const { usesCode } = deps.definitions.checkDocument(user, plain, sources);
       const note = body.note ?? `restores version ${params.version}`;
       const workflow = await deps.workflows.update(user, params.id, () => ({
         // What was stored was a document, and was found to be one again.
@@ -107,7 +117,17 @@ export const createVersionRoutes = (deps: {
     async handler({ user, params, query }) {
       const from = await deps.workflows.version(user, params.id, query.from);
       const to = await deps.workflows.version(user, params.id, query.to);
-      return ok(documentChanges(from.document, to.document));
+      return ok(documentChanges(comparable(from.document), comparable(to.document)));
     },
   }),
 ];
+
+/** A document of whichever version; what it named elsewhere is beside its own parts. */
+const storedDocument = (document: object) => document as Record<string, Json> & { sources?: Sources };
+
+/** What was read elsewhere counts by its digest. */
+function comparable(stored: object) {
+  const { sources, loose: _texts, ...document } = storedDocument(stored);
+  const read = shownSources(sources).map(({ uri, digest }) => [uri, digest]);
+  return read.length === 0 ? document : { ...document, sources: Object.fromEntries(read) };
+}

@@ -1,6 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
 import { Type } from 'typebox';
 import type { WorkflowRepository } from '../../db/neosyntis/workflows.ts';
+import type { Principal } from '../../domain/auth/principal.ts';
 import type { SecretMention } from '../../domain/neosyntis/sealed.ts';
+import type { Sources } from '../../domain/neosyntis/sources.ts';
 import { countTasks } from '../../domain/neosyntis/walk.ts';
 import {
   ImportedDocument,
@@ -11,7 +14,7 @@ import {
   Workflow,
   WorkflowUpdate,
 } from '../../domain/neosyntis/workflows.ts';
-import { IdParams, PageQuery } from '../../domain/wire.ts';
+import { IdParams, type Json, PageQuery } from '../../domain/wire.ts';
 import { pageReply } from '../http/page.ts';
 import { changesOf, etagOf, requireMatch } from '../http/put.ts';
 import { created, noContent, ok, type Route, route } from '../http/route.ts';
@@ -58,7 +61,8 @@ export const createWorkflowRoutes = ({
     answers: { 201: { description: 'the workflow, version 1', schema: SavedWorkflow } },
     errors: ['rate_limited'],
     async handler({ user, body }) {
-      const definition = definitions.check(user, body.name, body.steps);
+      const sources = await definitions.sourcesOfSteps(user, user.userId, body.steps);
+      const definition = definitions.check(user, body.name, body.steps, { sources });
       const workflow = await workflows.create(user, {
         ...definition,
         name: body.name,
@@ -79,7 +83,7 @@ export const createWorkflowRoutes = ({
     errors: ['rate_limited'],
     audit: false,
     async handler({ user, body }) {
-      const { errors, tasks, secrets } = definitions.problems(user, body.steps);
+      const { errors, tasks, secrets } = await definitions.problems(user, body.steps);
       const warnings = await secretWarnings(secrets, user.userId, secretNames);
       return ok(withWarnings({ valid: errors.length === 0, errors, tasks }, warnings));
     },
@@ -100,7 +104,8 @@ export const createWorkflowRoutes = ({
     },
     errors: ['rate_limited'],
     async handler({ user, body, query }) {
-      const { secrets, ...definition } = definitions.checkDocument(user, body);
+      const sources = await definitions.sourcesOfDocument(user, user.userId, body);
+      const { secrets, ...definition } = definitions.checkDocument(user, body, sources);
       const { title, name, summary } = definition.document.document;
       const warnings = await secretWarnings(secrets, user.userId, secretNames);
       const valid = { valid: true, errors: [], tasks: countTasks(definition.document) };
@@ -140,11 +145,18 @@ export const createWorkflowRoutes = ({
     async handler({ user, params, body, request }) {
       const { warnings: _answered, note, ...sent } = body;
       let secrets: SecretMention[] = [];
+      // Before the row is locked: what is elsewhere may take its time.
+      const sources = sent.steps
+        ? await sourcesFor({ workflows, definitions }, user, params.id, sent.steps)
+        : {};
       const workflow = await workflows.update(user, params.id, (current, document) => {
         requireMatch(request.header('If-Match'), etagOf(current));
         const { steps, ...changes } = changesOf(current, sent, ['name', 'description', 'steps']);
         if (!steps) return changes;
-        const definition = definitions.check(user, changes.name ?? current.name, steps, document);
+        const definition = definitions.check(user, changes.name ?? current.name, steps, {
+          base: document,
+          sources,
+        });
         secrets = definition.secrets;
         return { ...changes, definition: { ...definition, note } };
       });
@@ -169,3 +181,16 @@ export const createWorkflowRoutes = ({
     },
   }),
 ];
+
+/** What new steps of a workflow name that is elsewhere; nothing is read when they are those that it has. */
+async function sourcesFor(
+  { workflows, definitions }: Pick<WorkflowRouteDeps, 'workflows' | 'definitions'>,
+  user: Principal,
+  id: string,
+  steps: readonly Json[],
+): Promise<Sources> {
+  const current = await workflows.get(user, id);
+  if (isDeepStrictEqual(steps, current.steps)) return {};
+  const { document } = await workflows.version(user, id);
+  return definitions.sourcesOfSteps(user, current.owner_id, steps, document.use);
+}

@@ -22,6 +22,11 @@ export interface StepPlace {
 
 /** The secrets of runs: whose they are says the run's row, nobody else. */
 export function createSecretValues({ em }: Database, envelope: Envelope) {
+  const opened = (found: { id: string; name: string; sealed: Buffer }[]): Record<string, Json> =>
+    Object.fromEntries(
+      // what was sealed is the JSON of a value
+      found.map(({ id, name, sealed }) => [name, JSON.parse(envelope.open(sealed, secretPlace(id))) as Json]),
+    );
   return {
     /** The values of those names that the run's owner has; an own one wins over a shared one. */
     async resolve(runId: string, names: readonly string[]): Promise<Record<string, Json>> {
@@ -34,13 +39,20 @@ export function createSecretValues({ em }: Database, envelope: Envelope) {
          order by s.name, (s.owner_id = j.owner_id) desc`,
         [runId, ...names],
       );
-      return Object.fromEntries(
-        // what was sealed is the JSON of a value
-        found.map(({ id, name, sealed }) => [
-          name,
-          JSON.parse(envelope.open(sealed, secretPlace(id))) as Json,
-        ]),
+      return opened(found);
+    },
+
+    /** Those of a user, for what is read when a definition is saved. */
+    async resolveOf(ownerId: string, names: readonly string[]): Promise<Record<string, Json>> {
+      if (names.length === 0) return {};
+      const found = await rows<{ id: string; name: string; sealed: Buffer }>(
+        em,
+        `select distinct on (s.name) s.id, s.name, s.sealed from secrets s
+         where (s.owner_id = ? or s.shared) and s.name in (${names.map(() => '?').join(', ')})
+         order by s.name, (s.owner_id = ?) desc`,
+        [ownerId, ...names, ownerId],
       );
+      return opened(found);
     },
 
     /** The names that a user's runs can use. */

@@ -193,9 +193,9 @@ export function createWorkflowRepository(database: Database) {
     },
 
     /** One version as it was saved. @throws AppError `not_found` */
-    async details(user: Principal, id: string, version: number): Promise<VersionDetails> {
+    async details(user: Principal, id: string, version: number): Promise<Omit<VersionDetails, 'sources'>> {
       const owned = ownedBy(user, 'w.owner_id');
-      const [found] = await rows<VersionDetails>(
+      const [found] = await rows<Omit<VersionDetails, 'sources'>>(
         em,
         `select v.version, ${iso('v.created_at')}, v.created_by, v.note, v.steps, v.document
          from workflows w join workflow_versions v on v.workflow_id = w.id and v.version = ?

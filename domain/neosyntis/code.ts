@@ -24,7 +24,7 @@ interface CodeBase {
   stdin?: string;
   return: CodeReturn;
   timeoutMs: number;
-  /** Expressions on secrets in `environment` and `stdin`, to be evaluated on the host; these have no value here. */
+  /** Expressions on secrets in `environment`, `stdin` and `parameters`, to be evaluated on the host; these have no value here. */
   sealed?: Sealed;
 }
 
@@ -55,8 +55,20 @@ export interface ContainerStep extends CodeBase {
   removeAfterMs: number | 'never';
 }
 
+/** A server of the Model Context Protocol that speaks by its standard streams, and one request to it. */
+export interface McpStep extends CodeBase {
+  kind: 'mcp';
+  /** A program, and no shell. */
+  command: string;
+  method: string;
+  /** What sealed expressions give is put in on the host. */
+  parameters?: Json;
+  protocolVersion: string;
+  client: { name: string; version: string };
+}
+
 /** The input of the activity `runCode`; everything in it but `sealed` is evaluated and literal. */
-export type CodeStep = ShellStep | ScriptStep | ContainerStep;
+export type CodeStep = ShellStep | ScriptStep | ContainerStep | McpStep;
 
 /** The input of the activity `settleCode`: a step that `runCode` was asked for, and never answered. */
 export interface SettledStep {

@@ -3,19 +3,21 @@ import { pointer } from '../pointer.ts';
 import { timeoutProblems } from './dsl/base.ts';
 import { checkTasks, type Findings, maxTasks } from './dsl/check-tasks.ts';
 import { collect, type Expression } from './dsl/collect.ts';
-import { dataSchemaProblems } from './dsl/data-schema.ts';
+import { dataSchemaProblems, resourceExpressions } from './dsl/data-schema.ts';
 import { type CheckTiming, scheduleExpressions, scheduleProblems } from './dsl/schedule.ts';
-import { refusedUses, type Use } from './dsl/use.ts';
+import type { Use } from './dsl/use.ts';
 import { Document, type TaskList } from './dsl.ts';
 import { extensionsOf, listsOf } from './extensions.ts';
 import { isObject } from './json.ts';
+import { looseTexts, writeLoose } from './loose.ts';
 import { onUnknownProblem } from './on-unknown.ts';
 import { plainProblems } from './plain.ts';
 import { schemaProblems } from './schema-problems.ts';
 import { type SecretMention, secretMentions } from './sealed.ts';
 import { normalizeSteps } from './short-form.ts';
+import type { Sources, WantedSource } from './sources.ts';
 import { checkUnnamed, functionNameProblems, unlistedSecrets } from './use/check.ts';
-import { asNamed, sentPath, type WrittenOut, writeOut } from './use.ts';
+import { asNamed, sentProblem, type WrittenOut, writeOut } from './use.ts';
 import type { Verbs } from './verbs.ts';
 
 /** Says for each expression what is wrong with it, in the same order; nothing when it is well. */
@@ -24,6 +26,7 @@ export type CheckExpressions = (
     source: string;
     variables: readonly string[];
     secrets?: boolean;
+    authorization?: boolean;
     pattern?: boolean;
   }[],
 ) => (string | undefined)[];
@@ -35,9 +38,21 @@ export interface CheckOptions {
   verbs: Verbs;
   /** Of the document whose steps these are. */
   use?: Use | undefined;
+  /** Of the document whose steps these are. */
+  evaluate?: Document['evaluate'] | undefined;
+  /** What is elsewhere; what is not among it is not checked, and wanted (`wantedSources`). */
+  sources?: Sources | undefined;
 }
 
-export type Checked<Value> = ({ ok: true } & Value) | { ok: false; errors: InputProblem[] };
+export type Checked<Value> =
+  | ({
+      ok: true;
+      /** Whether all of it could be checked: nothing is elsewhere that was not given. */
+      isWhole: boolean;
+      /** In loose mode the texts that are expressions. */
+      loose: string[];
+    } & Value)
+  | { ok: false; errors: InputProblem[] };
 
 /** As many as a person reads; the last then says that there are more. */
 const maxProblems = 100;
@@ -47,32 +62,58 @@ export function validateSteps(steps: unknown, options: CheckOptions): Checked<{ 
   const { root } = options;
   const broken = plainProblems(steps, root);
   if (broken.length > 0) return { ok: false, errors: limited(broken) };
-  const out = writeOut({ do: steps }, options.use, root);
+  const out = writeOut({ do: steps }, options.use, root, options.sources);
   const { do: list, problems } = normalizeSteps(out.value.do, options);
   const found: Findings = { problems: [...problems], expressions: [], tasks: 0 };
+  const loose = looselyRead({ do: list }, options.evaluate, options.checkExpressions, found);
   checkTasks(list, root, found, atTop(options, options.use));
   const errors = finish(found, options, out, options.use).map((problem) => asSent(steps, problem, root));
   if (errors.length > 0) return { ok: false, errors };
-  return { ok: true, do: normalizeSteps(steps, options).do as TaskList }; // no problems: it is one
+  const isWhole = out.wanted.length === 0;
+  return { ok: true, isWhole, loose, do: normalizeSteps(steps, options).do as TaskList }; // no problems: it is one
 }
 
 /** Where steps that were checked name secrets: pointers into what was sent, short forms included. */
-export const secretsOfSteps = (steps: unknown, list: TaskList, root: string, use?: Use): SecretMention[] =>
-  secretsIn(list, use, root).map(({ path, name }) => ({
+export const secretsOfSteps = (
+  steps: unknown,
+  list: TaskList,
+  root: string,
+  { use, sources }: Pick<CheckOptions, 'use' | 'sources'>,
+): SecretMention[] =>
+  secretsIn(list, use, root, sources).map(({ path, name }) => ({
     path: asSent(steps, { path, message: '' }, root).path,
     name,
   }));
 
 /** Where a document that was checked names secrets. */
-export const secretsOfDocument = ({ do: list, use }: Document): SecretMention[] =>
-  secretsIn(list, use, '/do');
+export const secretsOfDocument = ({ do: list, use, sources }: Document): SecretMention[] =>
+  secretsIn(list, use, '/do', sources);
 
-function secretsIn(list: TaskList, use: Use | undefined, root: string): SecretMention[] {
-  const { value, origins } = writeOut({ do: list, use }, use, root);
+/** What is named in a definition that was found well, or may be, and is elsewhere; paths are those of what was sent. */
+export function wantedSources(
+  given: { do?: unknown; use?: unknown },
+  { root, use, sources }: Pick<CheckOptions, 'root' | 'use' | 'sources'>,
+): { wanted: WantedSource[]; problems: InputProblem[] } {
+  const out = writeOut(given, use, root, sources);
+  const wanted = out.wanted.map((one) => ({
+    ...one,
+    at: sentProblem({ path: one.at, message: '' }, out).path,
+  }));
+  return { wanted, problems: asNamed([], out) };
+}
+
+function secretsIn(
+  list: TaskList,
+  use: Use | undefined,
+  root: string,
+  sources: Sources | undefined,
+): SecretMention[] {
+  const out = writeOut({ do: list, use }, use, root, sources);
+  const { value } = out;
   const lists = [{ path: root, tasks: value.do }, ...extensionsOf(value.use).flatMap(listsOf)];
   const all = lists
     .flatMap(({ path, tasks }) => secretMentions(tasks as TaskList, path)) // checked
-    .map(({ path, name }) => ({ path: sentPath(path, origins), name }));
+    .map(({ path, name }) => ({ path: sentProblem({ path, message: '' }, out).path, name }));
   return [...new Map(all.map((mention) => [`${mention.path} ${mention.name}`, mention])).values()];
 }
 
@@ -90,7 +131,7 @@ export function validateDocument(
   if (broken.length > 0) return { ok: false, errors: limited(broken) };
   if (!isObject(value)) return { ok: false, errors: schemaProblems(Document, value, root) };
   const refused = refusedParts(value, root);
-  const out = writeOut(value, value.use);
+  const out = writeOut(value, value.use, '/do', options.sources);
   const found: Findings = {
     problems: schemaProblems(Document, out.value, root).filter(
       ({ path }) => path !== pointer(root, 'do') && !refused.some((other) => other.path === path),
@@ -99,11 +140,12 @@ export function validateDocument(
     tasks: 0,
   };
   found.problems.push(...refused);
+  const loose = looselyRead(out.value, value.evaluate, options.checkExpressions, found);
   found.problems.push(
     ...limitProblems(out.value, root),
     ...scheduleProblems(value, root, options.checkTiming),
   );
-  collect(found.expressions, [...documentFields(value), ...scheduleExpressions(value)], root, []);
+  collect(found.expressions, [...documentFields(out.value), ...scheduleExpressions(out.value)], root, []);
   if (Object.hasOwn(value, 'do'))
     checkTasks(out.value.do, pointer(root, 'do'), found, atTop(options, value.use));
   for (const extension of extensionsOf(out.value.use)) {
@@ -119,7 +161,25 @@ export function validateDocument(
   const others = checkUnnamed(value.use, found, out, atTop(options, value.use));
   found.problems.push(...functionNameProblems(value.use, options.verbs, root));
   const errors = finish(found, options, out, value.use, others);
-  return errors.length > 0 ? { ok: false, errors } : { ok: true, document: value as Document }; // no problems: it is one
+  if (errors.length > 0) return { ok: false, errors };
+  return { ok: true, isWhole: out.wanted.length === 0, loose, document: value as Document }; // no problems: it is one
+}
+
+/** In loose mode, texts that are expressions become such as strict mode has them. The value is changed. */
+function looselyRead(
+  value: { do?: unknown; use?: unknown },
+  evaluate: unknown,
+  checkExpressions: CheckExpressions,
+  found: Findings,
+): string[] {
+  if (!isObject(evaluate) || evaluate.mode !== 'loose') return [];
+  const texts = looseTexts(value, checkExpressions);
+  if ('problem' in texts) {
+    found.problems.push({ path: '/evaluate/mode', message: texts.problem });
+    return [];
+  }
+  writeLoose(value, texts);
+  return texts;
 }
 
 const atTop = ({ verbs }: CheckOptions, use: unknown) => ({
@@ -133,11 +193,14 @@ const atTop = ({ verbs }: CheckOptions, use: unknown) => ({
 function finish(
   found: Findings,
   options: CheckOptions,
-  out: Pick<WrittenOut<unknown>, 'origins' | 'problems'>,
+  out: Pick<WrittenOut<unknown>, 'origins' | 'problems' | 'outside'>,
   use: unknown,
   others: readonly Expression[] = [],
 ): InputProblem[] {
-  const problems = [...found.problems, ...unlistedSecrets([...found.expressions, ...others], use)];
+  const problems = [
+    ...found.problems,
+    ...unlistedSecrets([...found.expressions, ...others], use, out.origins),
+  ];
   // Checking ended there: what was found says nothing about the rest.
   if (found.tasks > maxTasks) return [{ path: options.root, message: `has more than ${maxTasks} tasks` }];
   if (problems.length < maxProblems) problems.push(...expressionProblems(found.expressions, options));
@@ -174,7 +237,9 @@ const documentFields = (value: Record<string, unknown>) =>
     ['output', 'as'],
   ].flatMap(([field = '', key = '']) => {
     const part = value[field];
-    return isObject(part) ? [{ path: [field, key], value: part[key], bare: true }] : [];
+    return isObject(part)
+      ? [{ path: [field, key], value: part[key], bare: true }, resourceExpressions(field, part)]
+      : [];
   });
 
 const limitProblems = (value: Record<string, unknown>, root: string): InputProblem[] => {
@@ -188,19 +253,13 @@ const limitProblems = (value: Record<string, unknown>, root: string): InputProbl
 
 /** Parts of a document that the specification has and we do not, by name. */
 function refusedParts(value: Record<string, unknown>, root: string): InputProblem[] {
-  const { use, evaluate } = value;
-  const ways = Object.entries({ language: 'jq', mode: 'strict' }).filter(
-    ([key, only]) => isObject(evaluate) && Object.hasOwn(evaluate, key) && evaluate[key] !== only,
+  const { evaluate } = value;
+  const ways = Object.entries({ language: ['jq'], mode: ['strict', 'loose'] }).filter(
+    ([key, known]) =>
+      isObject(evaluate) && Object.hasOwn(evaluate, key) && !known.some((one) => one === evaluate[key]),
   );
-  const uses = refusedUses.filter((key) => isObject(use) && Object.hasOwn(use, key));
-  return [
-    ...ways.map(([key, only]) => ({
-      path: pointer(root, 'evaluate', key),
-      message: `\`evaluate.${key}\` other than \`${only}\` is not supported`,
-    })),
-    ...uses.map((key) => ({
-      path: pointer(root, 'use', key),
-      message: `\`use.${key}\` is not supported yet`,
-    })),
-  ];
+  return ways.map(([key, known]) => ({
+    path: pointer(root, 'evaluate', key),
+    message: `\`evaluate.${key}\` other than ${known.map((one) => `\`${one}\``).join(' and ')} is not supported`,
+  }));
 }

@@ -15,6 +15,7 @@ import type { SwitchTask as SwitchSchema } from './dsl/switch.ts';
 import type { TryTask as TrySchema } from './dsl/try.ts';
 import { Use } from './dsl/use.ts';
 import type { WaitTask as WaitSchema } from './dsl/wait.ts';
+import type { Sources } from './sources.ts';
 
 /**
  * The types of the step language: the Open Workflow Specification 1.0.3, as far as it is supported.
@@ -55,7 +56,7 @@ export interface TaskItem {
 }
 export type TaskList = TaskItem[];
 
-/** How expressions are evaluated: as they always are here. */
+/** How expressions are evaluated. */
 const Evaluate = Type.Object(
   {
     language: Type.Optional(Type.Unknown()),
@@ -89,7 +90,12 @@ export const Document = Type.Object(
   },
   { additionalProperties: false },
 );
-export type Document = Static<typeof Document>;
+
+/**
+ * What is stored has the sources that it named when it was saved, and in loose mode its texts that are expressions;
+ * nobody can send these.
+ */
+export type Document = Static<typeof Document> & { sources?: Sources; loose?: string[] };
 
 /** The keyword and body of a task that was checked. */
 export const entryOf = (item: TaskItem): [name: string, task: Task] => {

@@ -38,7 +38,8 @@ export const expressionSource = (value: string): string => {
 const refusals: Record<string, string> = {
   $secrets:
     'is available only in `with` of a call and in `environment` and `stdin` of code: elsewhere its value would be kept with the run',
-  $authorization: 'is not supported yet',
+  $authorization:
+    'is available only in `with` of a call to http, openapi or mcp: elsewhere its value would be kept with the run',
   input: 'reads from outside the run: use $input or .',
   inputs: 'reads from outside the run: use $input or .',
   input_filename: 'reads from outside the run',
@@ -62,8 +63,12 @@ const refusals: Record<string, string> = {
 /**
  * What an expression must not do, by name: it is evaluated again at replay and must give the same then.
  * @param allowed `secrets`: it stands where it may use secrets; it is then evaluated outside of the workflow.
+ *   `authorization`: the same of `$authorization`.
  */
-export function expressionRefusal(source: string, allowed: { secrets?: boolean } = {}): string | undefined {
+export function expressionRefusal(
+  source: string,
+  allowed: { secrets?: boolean; authorization?: boolean } = {},
+): string | undefined {
   if (source.length > maxExpressionLength)
     return `is longer than ${maxExpressionLength} characters: split it over several tasks`;
   const { tokens, end, problem } = tokenize(source);
@@ -73,7 +78,8 @@ export function expressionRefusal(source: string, allowed: { secrets?: boolean }
     (token) =>
       Object.hasOwn(refusals, token.text) &&
       called(token) &&
-      !(allowed.secrets === true && token.text === '$secrets'),
+      !(allowed.secrets === true && token.text === '$secrets') &&
+      !(allowed.authorization === true && token.text === '$authorization'),
   );
   if (refused) return `uses \`${refused.text}\`, which ${refusals[refused.text]}`;
   return secretUses(source).problem;

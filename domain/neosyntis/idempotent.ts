@@ -2,6 +2,7 @@ import type { Json } from '../wire.ts';
 import type { Task } from './dsl.ts';
 import { isExpression } from './expressions.ts';
 import { verbs } from './verbs.ts';
+import { isStdio } from './walk.ts';
 
 /**
  * Whether having a step's effects twice is as having them once; nothing for tasks that have none outside of the run,
@@ -10,7 +11,7 @@ import { verbs } from './verbs.ts';
 export function isIdempotent(task: Task): boolean | undefined {
   if (!('run' in task) && !('call' in task)) return undefined;
   if (task.metadata?.idempotent === true) return true;
-  if ('run' in task) return false;
+  if ('run' in task || isStdio(task)) return false;
   const verb = verbs.get(task.call);
   if (typeof verb?.idempotent !== 'function') return verb?.idempotent;
   const args = task.with ?? {};

@@ -1,7 +1,7 @@
 import { pointer } from '../pointer.ts';
 import type { Json } from '../wire.ts';
 import { expressionSource, isExpression } from './expressions.ts';
-import { secretUses, usesSecrets } from './secret-uses.ts';
+import { secretUses, usesAuthorization, usesSecrets } from './secret-uses.ts';
 
 /** Keys and positions from the template down. */
 export type Position = (string | number)[];
@@ -13,15 +13,17 @@ export type Position = (string | number)[];
 export interface Sealed {
   expressions: { at: Position; source: string }[];
   input: Json;
-  /** Those that the expressions mention, `$secrets` excepted. */
+  /** Those that the expressions mention, `$secrets` and `$authorization` excepted. */
   variables: Record<string, Json>;
 }
 
-/** A template with null where expressions use `$secrets`, and these. */
+const isGuarded = (source: string): boolean => usesSecrets(source) || usesAuthorization(source);
+
+/** A template with null where expressions use `$secrets` or `$authorization`, and these. */
 export function withoutSecrets(template: unknown): { rest: unknown; expressions: Sealed['expressions'] } {
   const expressions: Sealed['expressions'] = [];
   const visit = (value: unknown, at: Position): unknown => {
-    if (isExpression(value) && usesSecrets(expressionSource(value))) {
+    if (isExpression(value) && isGuarded(expressionSource(value))) {
       expressions.push({ at, source: expressionSource(value) });
       return null;
     }

@@ -40,6 +40,11 @@ export const usesSecrets = (source: string): boolean =>
   source.includes('$secrets') &&
   tokenize(source).tokens.some(({ kind, text }) => kind === 'variable' && text === '$secrets');
 
+/** Whether an expression reads what a request is authorized by, which only the activity knows that makes it. */
+export const usesAuthorization = (source: string): boolean =>
+  source.includes('$authorization') &&
+  tokenize(source).tokens.some(({ kind, text }) => kind === 'variable' && text === '$authorization');
+
 function unquoted(text: string): string | undefined {
   try {
     const value: unknown = JSON.parse(text);

@@ -38,6 +38,8 @@ export interface Verb {
   retry?: { attempts: number; firstPauseMs: number };
   /** The arguments that may hold secrets, when others are kept or shown as they are; all when absent. */
   secretsIn?: readonly string[];
+  /** Where the arguments say who asks, for `$authorization`: an expression on it is evaluated once that is known. */
+  policyIn?: readonly string[];
   /** Over in milliseconds and idempotent: the run does it within its own turn, without a trip to the server. */
   brief?: true;
   /** Where its activity runs. What waits for others is `outbound`, so that it never keeps the platform waiting. */

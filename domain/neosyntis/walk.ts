@@ -1,7 +1,8 @@
 import { pointer } from '../pointer.ts';
 import { kindOf } from './dsl/kinds.ts';
-import { entryOf, type Task, type TaskItem, type TaskList } from './dsl.ts';
+import { type CallTask, entryOf, type Task, type TaskItem, type TaskList } from './dsl.ts';
 import { extensionsOf, listsOf } from './extensions.ts';
+import { mcp, stdioOf } from './verbs/mcp.ts';
 
 /** What these need of a definition that was checked. */
 export interface Definition {
@@ -39,11 +40,15 @@ export function countTasks(definition: Definition): number {
   return count;
 }
 
+/** Whether a call starts a process on a host. */
+export const isStdio = ({ call, with: given }: CallTask): boolean =>
+  call === mcp.name && stdioOf(given) !== undefined;
+
 /** Whether any task runs code on a host: saving it then needs `neosyntis:workflows:execute_code`. */
 export function usesCode(definition: Definition): boolean {
   let found = false;
   walkTasks(definition, (_path, _name, task) => {
-    found ||= 'run' in task && !('workflow' in task.run);
+    found ||= 'call' in task ? isStdio(task) : 'run' in task && !('workflow' in task.run);
   });
   return found;
 }

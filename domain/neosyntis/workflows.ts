@@ -1,5 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { AnyJson, Id, literals, nullable, Time } from '../wire.ts';
+import { ShownSource } from './sources.ts';
 
 export const workflowStatuses = ['pending', 'running', 'completed', 'failed'] as const;
 
@@ -100,7 +101,11 @@ const AnyDocument = Type.Record(Type.String(), AnyJson, {
 });
 
 export const VersionDetails = Type.Object(
-  { ...versionFields, document: AnyDocument },
+  {
+    ...versionFields,
+    document: AnyDocument,
+    sources: Type.Array(ShownSource, { description: 'what it names elsewhere, as it was read at its save' }),
+  },
   { $id: 'VersionDetails' },
 );
 export type VersionDetails = Static<typeof VersionDetails>;

@@ -8,6 +8,7 @@ interface Expression {
   source: string;
   variables: readonly string[];
   secrets?: boolean;
+  authorization?: boolean;
   pattern?: boolean;
 }
 
@@ -23,8 +24,12 @@ const maxFailures = 100;
 export async function createExpressionCheck(): Promise<CheckExpressions> {
   const jq = await loadJq();
   return (expressions) => {
-    const results = expressions.map(({ source, secrets = false, pattern }) =>
-      pattern ? patternProblem(source) : source === '' ? 'is empty' : expressionRefusal(source, { secrets }),
+    const results = expressions.map(({ source, secrets = false, authorization = false, pattern }) =>
+      pattern
+        ? patternProblem(source)
+        : source === ''
+          ? 'is empty'
+          : expressionRefusal(source, { secrets, authorization }),
     );
     const open = expressions.flatMap((expression, at) =>
       results[at] === undefined && expression.pattern !== true ? [{ expression, at }] : [],

@@ -1,3 +1,5 @@
+import type { Writable } from 'node:stream';
+
 /** Runs commands of users on this machine, as another user, and leaves nothing of them behind. */
 export interface ProcessSpec {
   /** A safe folder name; a process of one id runs once in the life of the data folder. */
@@ -11,6 +13,8 @@ export interface ProcessSpec {
   /** Written to the working folder before the start; plain names only. */
   files?: readonly { name: string; text: string }[];
   stdin?: string;
+  /** Its standard input stays open, and whoever runs it writes to it (`onTalk`). */
+  talks?: true;
   /** A program of the host's own, as the host's own user and outside of the containment: never code of users. */
   asHost?: true;
   timeoutMs: number;
@@ -59,6 +63,8 @@ export interface RunOptions {
   /** Called once the piece can be read from the spool; at most every 20 ms a stream, 32 KiB a piece. */
   onOutput: (piece: OutputPiece) => void;
   onStarted?: (pid: number) => void;
+  /** Of a process that talks, once it runs; its owner ends it. It says nothing of a process that has ended. */
+  onTalk?: (stdin: Writable) => void;
 }
 
 /**

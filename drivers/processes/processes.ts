@@ -58,7 +58,7 @@ export async function createProcesses(options: ProcessesOptions): Promise<Proces
   }
 
   async function start(spec: ProcessSpec, folder: string, argv: readonly [string, ...string[]]) {
-    const pipes = await createPipes(await folders.root(), spec.id, spec.stdin, user);
+    const pipes = await createPipes(await folders.root(), spec.id, spec, user);
     try {
       const env = buildEnvironment(hostEnvironment, spec, folder);
       const note = (mark: Mark) => records.write(spec.id, mark);
@@ -75,6 +75,7 @@ export async function createProcesses(options: ProcessesOptions): Promise<Proces
     } catch (error) {
       pipes.stdout.destroy();
       pipes.stderr.destroy();
+      pipes.stdin?.destroy();
       throw error;
     } finally {
       await pipes.closeTheirs();
@@ -83,7 +84,7 @@ export async function createProcesses(options: ProcessesOptions): Promise<Proces
 
   async function runInFolder(
     spec: ProcessSpec,
-    { signal, onOutput, onStarted }: RunOptions,
+    { signal, onOutput, onStarted, onTalk }: RunOptions,
     spool: Spool,
   ): Promise<Ended> {
     const argv = await resolveArgv(spec);
@@ -97,7 +98,15 @@ export async function createProcesses(options: ProcessesOptions): Promise<Proces
       );
       if ('end' in started) return started;
       onStarted?.(started.tree.pid);
-      return await attend(started, { spec, onOutput, spool, stop });
+      const { stdin } = started.pipes;
+      // One that does not listen any more is told by its end.
+      stdin?.on('error', () => {});
+      if (stdin) onTalk?.(stdin);
+      try {
+        return await attend(started, { spec, onOutput, spool, stop });
+      } finally {
+        stdin?.destroy();
+      }
     } finally {
       stop.release();
       await folders

@@ -165,6 +165,17 @@ const mailThatArrives: Incident = async ({ world, user }) => {
   return workflowId;
 };
 
+/** What a definition names elsewhere, at its save. */
+const sourceRead: Incident = async ({ world, origin }) => {
+  const workflowId = 'source-of-a-function';
+  await world.temporal.workflow.execute(workflowTypes.readSource, {
+    workflowId,
+    taskQueue: PLATFORM_QUEUE,
+    args: ['01900000-0000-7000-8000-000000000000', `${origin}/things`],
+  });
+  return workflowId;
+};
+
 /** A pass that a schedule started and that is over. */
 const passOf =
   (type: string, schedule: string): Incident =>
@@ -365,6 +376,7 @@ export const incidents: Record<string, Incident> = {
   'cancel-runs': manyCancelled,
   'mail-delivered': mailThatArrives,
   'mail-expired': mailThatExpires,
+  'read-source': sourceRead,
   reconcile: passOf(workflowTypes.reconcile, RECONCILER_SCHEDULE),
   'schedule-tick': tick,
   'event-starts': byEvents,

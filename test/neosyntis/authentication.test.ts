@@ -289,3 +289,50 @@ describe('OAuth 2 and OpenID Connect', () => {
     ]);
   });
 });
+
+describe('$authorization', () => {
+  test('is what the request says who asks by, and is in no history and no output', async () => {
+    const secret = await newSecret('a-very-secret-token');
+    served.on('/echo', ({ headers, body }, response) =>
+      response
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(JSON.stringify([headers.authorization, headers['x-again'], JSON.parse(body)])),
+    );
+    let seen: unknown;
+    served.on('/keep', ({ headers, body }, response) => {
+      seen = [headers.authorization, headers['x-again'], body];
+      response.end('kept');
+    });
+    const post = (path: string, authentication?: unknown) => ({
+      call: 'http',
+      with: {
+        method: 'POST',
+        endpoint: { uri: `${served.origin}${path}`, ...(authentication ? { authentication } : {}) },
+        headers: { 'x-again': '${ "\\($authorization.scheme) \\($authorization.parameter)" }' },
+        body: '${ {all: $authorization, n: 1} }',
+      },
+    });
+    const ran = await run({}, [
+      { basic: post('/echo', { basic: { username: 'ada', password: 'lovelace' } }) },
+      { none: { ...post('/echo'), output: { as: '.[2]' } } },
+      { bearer: post('/keep', { bearer: { use: secret } }) },
+    ]);
+    expect([ran.error, ran.output]).toEqual([null, 'kept']);
+    const [basic, none] = ran.steps;
+    expect(basic.output).toEqual([
+      'Basic ***',
+      'Basic ***',
+      { all: { scheme: 'Basic', parameter: '***' }, n: 1 },
+    ]);
+    expect(none.output).toEqual({ all: null, n: 1 });
+    const bearer = 'Bearer a-very-secret-token';
+    expect(seen).toEqual([
+      bearer,
+      bearer,
+      JSON.stringify({ all: { scheme: 'Bearer', parameter: 'a-very-secret-token' }, n: 1 }),
+    ]);
+    const history = await historyOf(ran.id);
+    for (const hidden of ['a-very-secret-token', Buffer.from('ada:lovelace').toString('base64')])
+      expect(history).not.toContain(hidden);
+  });
+});

@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: runtime expressions are strings.
 import { type Served, serveHttp } from '../support/http-server.ts';
 
 const pet = (id: number) => ({ id, name: `pet ${id}`, status: 'available', photoUrls: [] });
@@ -38,13 +39,18 @@ const petstore = (origin: string) => ({
   },
 });
 
-/** What the kit's scenarios ask of petstore.swagger.io and httpbin.org, on this machine. */
+/** What the kit asks of petstore.swagger.io, httpbin.org and a catalog at raw.githubusercontent.com, on this machine. */
 export async function serveForConformance(): Promise<Served> {
   const served = await serveHttp();
   const json = (path: string, body: unknown) =>
     served.on(path, (_request, response) =>
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body)),
     );
+  served.on('/serverlessworkflow/catalog/main/functions/log/1.0.0/function.yaml', (_request, response) =>
+    response.end(
+      'input: { schema: { document: { type: object, required: [message] } } }\nset: "${ .message }"\n',
+    ),
+  );
   json('/v2/swagger.json', petstore(served.origin));
   json('/v2/pet/1', pet(1));
   json('/v2/pet/2', pet(2));

@@ -66,7 +66,7 @@ describe('A document', () => {
 
 describe('Steps', () => {
   test('may be none at all', () => {
-    expect(steps([])).toEqual({ ok: true, do: [] });
+    expect(steps([])).toMatchObject({ ok: true, do: [] });
   });
 
   test.each([[null], ['wait 5s'], [{}], [5]])('must be a list, which %j is not', (value) => {
@@ -185,7 +185,7 @@ describe('A step written as a string', () => {
       { '1-http': { call: 'http', with: { method: 'get', endpoint: 'https://example.org/{id}' } } },
     ],
   ])('%j means the task it stands for', (step, task) => {
-    expect(steps([step])).toEqual({ ok: true, do: [task] });
+    expect(steps([step])).toMatchObject({ ok: true, do: [task] });
   });
 
   test.each([

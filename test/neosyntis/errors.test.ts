@@ -388,8 +388,54 @@ describe('a whole document', () => {
     expect((await trigger()).body).toMatchObject({ status: 'failed', error: { type: type('timeout') } });
   });
 
+  test('in loose mode needs no brackets, and what gives nothing as an expression is text', async () => {
+    const saved = await send({
+      ...imported({ evaluate: { language: 'jq', mode: 'loose' } }),
+      do: [
+        {
+          each: {
+            for: { in: '[1, 2]' },
+            input: { from: { sum: '.n + 1', word: 'n' } },
+            do: [
+              {
+                say: {
+                  set: {
+                    sum: '.sum + $item',
+                    strict: '${ .word }',
+                    text: 'a b',
+                    fails: '.sum | keys',
+                    now: 'now',
+                    other: '$other',
+                  },
+                },
+              },
+            ],
+            output: { as: '.' },
+          },
+        },
+      ],
+    });
+    expect(saved.status).toBe(201);
+    const path = `/api/neosyntis/workflows/${saved.body.id}`;
+    const run = (body: object) =>
+      world.api('POST', `${path}/trigger?wait=30`, { token: user.token, body: { input: body } });
+    const said = { strict: 'n', text: 'a b', fails: '.sum | keys', now: 'now', other: '$other' };
+    expect((await run({ n: 3 })).body).toMatchObject({ status: 'completed' });
+    const steps = [{ one: { set: { n: '.n', text: 'n' } } }];
+    const changed = await world.api('PUT', path, { token: user.token, body: { steps } });
+    expect(changed.status).toBe(200);
+    expect((await run({ n: 3 })).body.output).toEqual({ n: 3, text: 'n' });
+    const first = await world.api('POST', `${path}/versions/1/restore`, { token: user.token });
+    expect(first.status).toBe(200);
+    const { body } = await run({ n: 3 });
+    const steps1 = await world.api('GET', `/api/neosyntis/runs/${body.run_id}`, { token: user.token });
+    expect(steps1.body.steps[1].output).toEqual({ ...said, sum: 5 });
+    const document = await world.api('GET', `${path}/definition`, { token: user.token });
+    expect(Object.keys(document.body).sort()).toEqual(['do', 'document', 'evaluate']);
+  });
+
   test('with problems is refused at their places; `validate_only` saves nothing', async () => {
-    const bad = await send(imported({ timeout: { after: 'soon' }, use: { catalogs: {} } }));
+    const bad = await send(imported({ timeout: { after: 'soon' }, use: { catalogs: [] } }));
     expect(bad.status).toBe(422);
     expect(bad.body.errors.map(({ path }: { path: string }) => path).sort()).toEqual([
       '/timeout/after',

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Server } from '@modelcontextprotocol/sdk/server/index.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import { CallToolRequestSchema, ListToolsRequestSchema, McpError } from '@modelcontextprotocol/sdk/types.js';
-import { runDocument } from '../support/documents.ts';
+import { importDocument, runDocument } from '../support/documents.ts';
 import { type Served, serveHttp } from '../support/http-server.ts';
 import { enterWorld, type TestUser, type World } from '../support/world.ts';
 
@@ -123,5 +123,72 @@ describe('call: mcp', () => {
       expect.objectContaining({ type: type('communication'), status: 404 }),
     ]);
     expect(calls.filter((name) => name === 'break')).toHaveLength(1);
+  });
+});
+
+/** A server of a few lines, which greets where it should not, and leaves a child behind. */
+const server = `
+import json, os, subprocess, sys
+print("hello, this is no message", flush=True)
+subprocess.Popen(["sleep", "3600"], start_new_session=True)
+for line in sys.stdin:
+    message = json.loads(line)
+    if "id" not in message: continue
+    asked = message.get("params", {})
+    if message["method"] == "initialize":
+        result = {"protocolVersion": asked["protocolVersion"], "capabilities": {"tools": {}}, "serverInfo": {"name": "s", "version": "1"}}
+    elif asked["name"] == "leave": sys.exit(3)
+    elif asked["name"] == "refuse":
+        print(json.dumps({"jsonrpc": "2.0", "id": message["id"], "error": {"code": -32602, "message": "no such thing"}}), flush=True)
+        continue
+    elif asked["name"] == "never": continue
+    else: result = {"content": [{"type": "text", "text": asked["name"] + " " + os.environ["TOKEN"] + " " + str(asked["arguments"])}], "home": os.environ["HOME"]}
+    print(json.dumps({"jsonrpc": "2.0", "id": message["id"], "result": result}), flush=True)
+`;
+
+describe('call: mcp by transport.stdio', () => {
+  const stdio = (name: string, more: object = {}) => ({
+    call: 'mcp',
+    with: {
+      method: 'tools/call',
+      parameters: { name, arguments: { n: '${ .n }', key: `\${ $secrets.${secret} }` } },
+      transport: {
+        stdio: {
+          command: 'python3',
+          arguments: ['-c', server],
+          environment: { TOKEN: `\${ $secrets.${secret} }` },
+        },
+      },
+      ...more,
+    },
+  });
+  const secret = `s_${randomUUID().slice(0, 8)}`;
+
+  test('is a code step on a host: for those who may, with its secrets hidden, ended when it answers not', async () => {
+    const coder = await world.newUser('operator', { runsCode: true });
+    for (const { token } of [coder, user])
+      await world.api('POST', '/api/neosyntis/secrets', {
+        token,
+        body: { name: secret, value: 'hush hush' },
+      });
+    expect((await importDocument(world, user, {}, [{ ask: stdio('add') }])).status).toBe(403);
+    const run = (name: string, more: object = {}) =>
+      runDocument(world, coder, { list: [{ ask: stdio(name, more) }], input: { n: 7 } });
+    const [added, refused, left, never] = await Promise.all([
+      run('add'),
+      run('refuse'),
+      run('leave'),
+      run('never', { timeout: { seconds: 4 } }),
+    ]);
+    expect([added.error, added.output?.content]).toEqual([
+      null,
+      [{ type: 'text', text: "add *** {'n': 7, 'key': '***'}" }],
+    ]);
+    expect(added.steps[0]).toMatchObject({ kind: 'call', host: 'local' });
+    expect([refused, left, never].map(({ error }) => [error.type, error.detail])).toEqual([
+      [type('runtime'), 'The MCP server: JSON-RPC error -32602: no such thing.'],
+      [type('runtime'), expect.stringContaining('exit code 3')],
+      [type('timeout'), expect.stringContaining('killed with all its processes')],
+    ]);
   });
 });

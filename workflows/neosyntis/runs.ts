@@ -146,10 +146,10 @@ export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundle
     constants: {
       workflow: {
         id: runId,
-        definition: document as unknown as Json,
+        definition: asSent(document),
         input,
         startedAt: dateTime(begun),
-      }, // a document is JSON
+      },
       runtime: {
         name: 'vareon',
         version: '1',
@@ -202,6 +202,10 @@ export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundle
     throw asTemporalFailure(problem);
   }
 }
+
+/** A document as people sent it. A document is JSON. */
+const asSent = ({ sources: _read, loose: _texts, ...document }: Document): Json =>
+  document as unknown as Json;
 
 /** What a run can read of the schedule that began it, by a tick or by events. */
 const scheduled = (trigger: RunTrigger | undefined) =>

@@ -6,6 +6,7 @@ import {
   codeFailures,
   type LogChunk,
   type LogRange,
+  type McpStep,
   SETTLED_WITHIN_MS,
   type SettledStep,
   SUPERSEDED,
@@ -24,6 +25,8 @@ import { maskedFailure } from '../../masked-failure.ts';
 import { queuedMs } from '../../queued.ts';
 import { resultOf } from './code-result.ts';
 import { createHolds, type HoldsOptions, type RunOptions } from './holds.ts';
+import { converse } from './mcp.ts';
+import { answered, asUnanswered } from './mcp-result.ts';
 import type { StepOpener } from './sealed-step.ts';
 
 export interface CodeDeps extends HoldsOptions {
@@ -114,7 +117,9 @@ export function createCodeActivities({
     const { masker, release } = opened;
     try {
       const around = { ...aroundOf(step), ...(masker ? { filter: masker.stream } : {}) };
-      return await toldOf(step, await start(opened.step, around, { ...options, onOutput }), masker);
+      const run = { ...options, onOutput };
+      if (opened.step.kind === 'mcp') return await talk(opened.step, around, run, masker);
+      return await toldOf(step, await start(opened.step, around, run), masker);
     } catch (error) {
       throw masker ? maskedFailure(error, masker) : error;
     } finally {
@@ -123,7 +128,7 @@ export function createCodeActivities({
   }
 
   async function start(
-    step: CodeStep,
+    step: Exclude<CodeStep, McpStep>,
     around: ReturnType<typeof aroundOf>,
     options: ProcessOptions,
   ): Promise<ProcessResult> {
@@ -131,6 +136,27 @@ export function createCodeActivities({
     if (!containers)
       throw ApplicationFailure.nonRetryable(`Host ${hostName} has no docker or podman any more.`);
     return containers.run(step, around, options);
+  }
+
+  /** A server that speaks the Model Context Protocol by its streams, and what it answered. */
+  async function talk(
+    step: McpStep,
+    around: ReturnType<typeof aroundOf>,
+    options: ProcessOptions,
+    masker?: Masker,
+  ): Promise<Ended> {
+    const argv: [string, ...string[]] = [step.command, ...step.arguments];
+    const { ended, answer } = await converse(step, options, (own) =>
+      processes.run({ ...around, argv, env: step.environment, talks: true }, { ...options, ...own }),
+    );
+    if (!answer) {
+      const told = await toldOf(step, ended, masker);
+      return 'told' in told ? { told: asUnanswered(told.told) } : told;
+    }
+    const told = answered(answer, { host: hostName, ...ended });
+    const hidden = masker ? masked(told, masker) : told;
+    await keepAhead?.(step.runId, hidden);
+    return { told: hidden };
   }
 
   async function toldOf(step: CodeStep, result: ProcessResult, masker?: Masker): Promise<Ended> {
@@ -154,6 +180,8 @@ export function createCodeActivities({
     const held = await holds.join(step.step);
     if (held) return answer(step, held);
     const outcome = await processes.outcome(step.step);
+    // What a server said is known only to whom it said it.
+    if (outcome && step.kind === 'mcp') throw ranBefore(step);
     if (outcome) return answer(step, await toldOf(step, outcome));
     const { currentAttemptScheduledTimestampMs: askedAtMs } = Context.current().info;
     // Both times are Temporal's, so clocks need not agree; an activity is not older than the limit when it comes.
@@ -245,7 +273,7 @@ const aroundOf = (step: CodeStep) => ({
   outputLimitBytes: OUTPUT_LIMIT_BYTES,
 });
 
-type Program = Exclude<CodeStep, ContainerStep>;
+type Program = Exclude<CodeStep, ContainerStep | McpStep>;
 
 const insideOf = (step: Program): Pick<ProcessSpec, 'argv' | 'files' | 'env' | 'stdin'> => ({
   ...programOf(step),

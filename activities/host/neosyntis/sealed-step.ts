@@ -1,5 +1,6 @@
 import { argumentText, type CodeResult, type CodeStep, stdinText } from '../../../domain/neosyntis/code.ts';
 import { type ProblemKind, standardProblem } from '../../../domain/neosyntis/problems.ts';
+import { putAt } from '../../../domain/neosyntis/sealed.ts';
 import type { Json } from '../../../domain/wire.ts';
 import type { Masker } from '../../../drivers/secrets/mask.ts';
 import { type Opened, type UnsealDeps, unseal } from '../../../drivers/secrets/unseal.ts';
@@ -37,12 +38,14 @@ export function createStepOpener(deps: UnsealDeps) {
   };
 }
 
-/** Where a step may have secrets: `environment` by name, and `stdin`. */
+/** Where a step may have secrets: `environment` by name, `stdin`, and the parameters of a request. */
 function fill(step: CodeStep, values: Opened['values']): CodeStep | { wrong: string } {
   let filled = step;
   for (const { at, value } of values) {
     const [field, name] = at;
     if (field === 'stdin') filled = { ...filled, stdin: stdinText(value) };
+    else if (field === 'parameters' && filled.kind === 'mcp')
+      filled = { ...filled, parameters: putAt(filled.parameters ?? null, at.slice(1), value) };
     else if (field === 'environment' && typeof name === 'string') {
       const text = argumentText(value);
       if (text === undefined)

@@ -2,7 +2,7 @@ import type { JSONRPCMessage } from '@modelcontextprotocol/sdk/types.js';
 import { ApplicationFailure } from '@temporalio/activity';
 import { policyOf, uriOf } from '../../../domain/neosyntis/dsl/endpoint.ts';
 import { durationMs } from '../../../domain/neosyntis/duration.ts';
-import type { McpArguments } from '../../../domain/neosyntis/verbs/mcp.ts';
+import { type McpArguments, USUAL_VERSION } from '../../../domain/neosyntis/verbs/mcp.ts';
 import { urlProblem } from '../../../domain/outbound/request-rules.ts';
 import type { Json } from '../../../domain/wire.ts';
 import { createGuardedFetch, type GuardedFetch } from '../../../drivers/outbound/fetch.ts';
@@ -13,13 +13,17 @@ import { storable } from './outbound/exchange.ts';
 import { requestFailure, verbFailure } from './outbound/failures.ts';
 import type { VerbImplementation } from './verbs.ts';
 
-const USUAL_VERSION = '2025-06-18';
-
 /** `call: mcp`: one session with one request in it, over streamable HTTP. */
 export function createMcp(authenticator: Authenticator, version: string): VerbImplementation {
   return ({ args, timeoutMs, runId }) =>
     beating(async (signal) => {
       const given = args as McpArguments; // the caller checked it against this schema
+      // The workflow gives what is written out as `stdio` to a host: this one came of an expression.
+      if (!given.transport.http)
+        throw verbFailure({
+          kind: 'configuration',
+          detail: 'mcp: `transport.stdio` must be written out in the definition.',
+        });
       const { endpoint } = given.transport.http;
       const problem = urlProblem(uriOf(endpoint));
       if (problem) throw verbFailure({ kind: 'validation', detail: `mcp: the endpoint ${problem}.` });
@@ -27,7 +31,7 @@ export function createMcp(authenticator: Authenticator, version: string): VerbIm
       const limitMs = typeof own === 'number' ? Math.min(timeoutMs, Math.max(1, own)) : timeoutMs;
       const sender = authenticator(policyOf(endpoint), runId);
       try {
-        const result = await ask(sender, given, { limitMs, signal, version });
+        const result = await ask(sender, given, given.transport.http, { limitMs, signal, version });
         return sender.hide(storable(result, `${given.method} of ${new URL(uriOf(endpoint)).origin}`));
       } catch (error) {
         throw sender.hideIn(error);
@@ -44,6 +48,7 @@ interface Limits {
 async function ask(
   sender: Authenticated,
   given: McpArguments,
+  { endpoint, headers = {} }: NonNullable<McpArguments['transport']['http']>,
   { limitMs, signal, version }: Limits,
 ): Promise<Json> {
   // Their weight is for those who use them.
@@ -52,7 +57,6 @@ async function ask(
     import('@modelcontextprotocol/sdk/client/streamableHttp.js'),
     import('@modelcontextprotocol/sdk/types.js'),
   ]);
-  const { endpoint, headers = {} } = given.transport.http;
   const url = new URL(uriOf(endpoint));
   const what = `${given.method} of ${url.origin}`;
   const endsAt = Date.now() + limitMs;

@@ -3,7 +3,7 @@ import type { TaskList } from '../dsl.ts';
 import { durationMs } from '../duration.ts';
 import { isObject } from '../json.ts';
 import { secretMentions } from '../sealed.ts';
-import { DataSchema, dataSchemaProblems } from './data-schema.ts';
+import { DataSchema, dataSchemaProblems, resourceExpressions } from './data-schema.ts';
 import type { ExpressionField, KindProblem } from './kind.ts';
 
 /** A nested list of tasks: its items are checked one by one, each by the schema of its own keyword. */
@@ -77,7 +77,9 @@ export const baseExpressions = (task: Record<string, unknown>): ExpressionField[
   { path: ['if'], value: task.if, bare: true },
   ...Object.entries(transformations).flatMap(([field, key]) => {
     const value = task[field];
-    return isObject(value) ? [{ path: [field, key], value: value[key], bare: true }] : [];
+    return isObject(value)
+      ? [{ path: [field, key], value: value[key], bare: true }, resourceExpressions(field, value)]
+      : [];
   }),
 ];
 

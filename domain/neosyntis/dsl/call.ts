@@ -1,13 +1,15 @@
 import { Type } from 'typebox';
 import type { TaskItem } from '../dsl.ts';
-import { show } from '../json.ts';
+import { isObject, show } from '../json.ts';
 import { nearest } from '../nearest.ts';
 import { secretMentions } from '../sealed.ts';
+import { isOutside } from '../sources.ts';
 import { argumentProblems } from '../verb-arguments.ts';
+import { mcp, stdioOf } from '../verbs/mcp.ts';
 import type { Verb } from '../verbs.ts';
 import { base } from './base.ts';
 import type { KindProblem, TaskKind } from './kind.ts';
-import { metadataProblems } from './placing.ts';
+import { metadataProblems, placingExpressions, placingProblems } from './placing.ts';
 import { standardCalls } from './standard-calls.ts';
 
 export const CallTask = Type.Object(
@@ -29,15 +31,23 @@ export const callKind: TaskKind<typeof CallTask> = {
   called: (task) => task.function && { path: ['function'], item: task.function },
   // A function's arguments are its input, which is kept.
   expressions: (task) => [
-    { path: ['with'], value: task.with, bare: false, secrets: task.function === undefined },
+    {
+      path: ['with'],
+      value: task.with,
+      bare: false,
+      secrets: task.function === undefined && !isOutside(task.call),
+      authorization: authorizable.includes(task.call) && !isOnHost(task),
+    },
+    ...(isOnHost(task) ? placingExpressions(task.metadata) : []),
   ],
   check(task, { verbs, functions = [] }) {
     if (task.function) return [];
     const verb = verbs.get(task.call);
     if (verb)
       return [
-        ...metadataProblems(task.metadata),
+        ...(isOnHost(task) ? placingProblems(task.metadata) : metadataProblems(task.metadata)),
         ...misplacedSecrets(verb, task.with ?? {}),
+        ...circularAuthorization(verb, task.with ?? {}),
         ...argumentProblems(verb, task.with ?? {}).map(({ path, message }) => ({
           path: task.with === undefined ? [] : ['with'],
           below: path,
@@ -52,13 +62,7 @@ export const callKind: TaskKind<typeof CallTask> = {
           message: `\`call: ${task.call}\` is not supported yet; supported verbs are ${[...verbs.keys()].join(', ')}`,
         },
       ];
-    const elsewhere = /^https?:\/\//i.test(task.call)
-      ? 'a function by its URL'
-      : /^[^@]+@[^@]+$/.test(task.call)
-        ? "a catalog's function"
-        : undefined;
-    if (elsewhere)
-      return [{ path, message: `${elsewhere} is not supported yet; put it in \`use.functions\`` }];
+    if (isOutside(task.call)) return []; // it is checked once it was read
     return [
       {
         path,
@@ -67,6 +71,20 @@ export const callKind: TaskKind<typeof CallTask> = {
     ];
   },
 };
+
+const isOnHost = ({ call, with: given }: { call: string; with?: Record<string, unknown> }): boolean =>
+  call === mcp.name && stdioOf(given) !== undefined;
+
+/** Calls whose requests may say who asks. */
+const authorizable = ['http', 'openapi', 'mcp'];
+
+/** What a request is authorized by cannot be made of itself. */
+function circularAuthorization({ policyIn = [] }: Verb, given: Record<string, unknown>): KindProblem[] {
+  const policy = policyIn.reduce<unknown>((outer, key) => (isObject(outer) ? outer[key] : undefined), given);
+  return policyIn.length > 0 && JSON.stringify(policy ?? null).includes('$authorization')
+    ? [{ path: ['with', ...policyIn], message: 'uses `$authorization`, which is made of it' }]
+    : [];
+}
 
 /** Some arguments are kept or shown as they are. */
 const misplacedSecrets = ({ name, secretsIn }: Verb, given: Record<string, unknown>): KindProblem[] =>

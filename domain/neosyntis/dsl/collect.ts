@@ -9,6 +9,8 @@ export interface Expression {
   variables: readonly string[];
   /** Whether it may use `$secrets`. */
   secrets: boolean;
+  /** Whether it may use `$authorization`. */
+  authorization?: boolean;
   /** It is a regular expression. */
   pattern?: boolean;
 }
@@ -23,9 +25,16 @@ export function collect(
   for (const field of fields) {
     const scope = field.variables ? [...variables, ...field.variables] : variables;
     const secrets = field.secrets === true;
+    const authorization = field.authorization ? { authorization: true } : {};
     const visit = (value: unknown, path: string): void => {
       if (isExpression(value))
-        found.push({ path, source: expressionSource(value), variables: scope, secrets });
+        found.push({
+          path,
+          source: expressionSource(value),
+          variables: scope,
+          secrets,
+          ...authorization,
+        });
       else if (Array.isArray(value)) for (const [at, item] of value.entries()) visit(item, pointer(path, at));
       else if (typeof value === 'object' && value !== null)
         for (const [key, item] of Object.entries(value)) visit(item, pointer(path, key));

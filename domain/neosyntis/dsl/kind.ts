@@ -22,6 +22,8 @@ export interface ExpressionField {
   bare: boolean;
   /** Its expressions may use `$secrets`: an activity evaluates them. */
   secrets?: boolean;
+  /** They may use `$authorization`, too. */
+  authorization?: boolean;
   variables?: string[];
   /** It is a regular expression, not one of jq. */
   pattern?: boolean;

@@ -137,7 +137,8 @@ function refusals(run: Record<string, unknown>): KindProblem[] {
   if (run.await === false && !keys.includes('workflow'))
     found.push({
       path: ['run', 'await'],
-      message: '`await: false` is supported of `workflow` alone; every other process is awaited',
+      message:
+        '`await: false` is supported of `workflow` alone: no process outlives its step; run a workflow of its own so',
     });
   const endpoint =
     isObject(run.script) && isObject(run.script.source) ? run.script.source.endpoint : undefined;

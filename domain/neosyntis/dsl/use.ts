@@ -38,9 +38,13 @@ export type Extension = Static<typeof Extension>;
 /** Checked where it stands once it is written out. */
 const anything = (description: string) => Type.Record(Type.String(), Type.Unknown(), { description });
 
+/** Where functions are, that calls name as `name:version@catalog`; `endpoint` is checked as a call's. */
+const Catalog = Type.Object({ endpoint: Type.Unknown() }, { additionalProperties: false });
+
 /** `use` of a document: what its tasks name instead of writing it out. */
 export const Use = Type.Object(
   {
+    catalogs: Type.Optional(Type.Record(name, Catalog)),
     authentications: Type.Optional(Type.Record(name, anything('An authentication policy'))),
     errors: Type.Optional(Type.Record(name, RaisedError)),
     functions: Type.Optional(Type.Record(name, anything('A task'))),
@@ -54,6 +58,3 @@ export const Use = Type.Object(
   { additionalProperties: false },
 );
 export type Use = Static<typeof Use>;
-
-/** Parts of `use` that the specification has and we do not. */
-export const refusedUses = ['catalogs'];

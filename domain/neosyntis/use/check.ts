@@ -5,7 +5,7 @@ import type { Expression } from '../dsl/collect.ts';
 import { standardCalls } from '../dsl/standard-calls.ts';
 import { isObject, show } from '../json.ts';
 import { secretUses } from '../secret-uses.ts';
-import { unnamed, type WrittenOut, writeOut } from '../use.ts';
+import { isInSource, type Kind, unnamed, type WrittenOut, writeOut } from '../use.ts';
 import type { Verbs } from '../verbs.ts';
 
 /**
@@ -16,21 +16,42 @@ import type { Verbs } from '../verbs.ts';
 export function checkUnnamed(
   use: unknown,
   found: Findings,
-  out: Pick<WrittenOut<unknown>, 'origins' | 'problems'>,
+  out: Pick<WrittenOut<unknown>, 'origins' | 'problems' | 'outside'>,
   scope: Parameters<typeof checkTasks>[3],
 ): Expression[] {
   const root = '/~use';
-  const entries = unnamed(use, out.origins.values());
+  const entries: { kind: Kind | 'catalogs'; task: object; origin?: string }[] = [
+    ...unnamed(use, out.origins.values()),
+    ...catalogs(use),
+  ];
   const tasks = entries.map(({ task }, at) => ({ [`use-${at}`]: task }));
   const written = writeOut({ do: tasks }, use, root);
   const expressions: Expression[] = [];
   checkTasks(written.value.do, root, { problems: found.problems, expressions, tasks: 0 }, scope);
-  const isOfFunction = ({ path }: Expression) => entries[Number(path.split('/')[2])]?.kind === 'functions';
-  found.expressions.push(...expressions.filter(isOfFunction));
+  const isChecked = ({ path }: Expression) =>
+    ['functions', 'catalogs'].includes(entries[Number(path.split('/')[2])]?.kind ?? '');
+  found.expressions.push(...expressions.filter(isChecked));
   out.problems.push(...written.problems);
   for (const [site, origin] of written.origins) out.origins.set(site, origin);
-  return expressions.filter((one) => !isOfFunction(one));
+  for (const [origin, source] of written.outside) out.outside.set(origin, source);
+  for (const [at, { origin }] of entries.entries())
+    if (origin !== undefined) out.origins.set(pointer(root, at, `use-${at}`, 'with', 'endpoint'), origin);
+  return expressions.filter((one) => !isChecked(one));
 }
+
+/** Where a catalog is, is checked as the endpoint of a call. */
+const catalogs = (use: unknown) =>
+  Object.entries(isObject(use) && isObject(use.catalogs) ? use.catalogs : {}).flatMap(([name, catalog]) =>
+    isObject(catalog) && catalog.endpoint !== undefined
+      ? [
+          {
+            kind: 'catalogs' as const,
+            task: { call: 'http', with: { method: 'GET', endpoint: catalog.endpoint } },
+            origin: pointer('/use', 'catalogs', name, 'endpoint'),
+          },
+        ]
+      : [],
+  );
 
 /** Whoever reads `call: http` knows what it does. */
 export const functionNameProblems = (use: unknown, verbs: Verbs, root: string): InputProblem[] =>
@@ -41,13 +62,16 @@ export const functionNameProblems = (use: unknown, verbs: Verbs, root: string): 
       message: 'is the name of something that `call` can do: choose another',
     }));
 
-/** With a list of secrets in `use`, only these may be used. */
-export function unlistedSecrets(expressions: readonly Expression[], use: unknown): InputProblem[] {
-  const listed = isObject(use) ? use.secrets : undefined;
-  if (!Array.isArray(listed)) return [];
+/** With a list of secrets in `use`, only these may be used; what is elsewhere may use no others in any case. */
+export function unlistedSecrets(
+  expressions: readonly Expression[],
+  use: unknown,
+  origins: ReadonlyMap<string, string>,
+): InputProblem[] {
+  const listed = isObject(use) && Array.isArray(use.secrets) ? use.secrets : undefined;
   return expressions.flatMap(({ path, source, secrets }) =>
-    (secrets ? secretUses(source).names : [])
-      .filter((name) => !listed.includes(name))
+    (secrets && (listed || isInSource(path, origins)) ? secretUses(source).names : [])
+      .filter((name) => !listed?.includes(name))
       .map((name) => ({
         path,
         message: `uses the secret ${show(name)}, which \`use.secrets\` does not list`,

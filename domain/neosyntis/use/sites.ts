@@ -23,6 +23,8 @@ interface Visitor {
   policy(policy: Record<string, unknown>, path: string): void;
   /** Told of what only `replace` may put in. */
   forged(path: string): void;
+  /** Told of every schema that is elsewhere, once the name of its authentication was written out. */
+  resource(schema: Record<string, unknown>, path: string): void;
 }
 
 type Holder = Record<string, unknown>;
@@ -57,6 +59,7 @@ export function* sites(
   }
   function* visit(task: Holder, path: string, within: string[]): Generator<Site> {
     yield* field(task, 'timeout', 'timeouts', path, within);
+    yield* schemas(task, path, within);
     if (isObject(task.raise)) yield* field(task.raise, 'error', 'errors', pointer(path, 'raise'), within);
     for (const key of ['do', 'try']) yield* list(task[key], pointer(path, key), within);
     if (isObject(task.foreach)) yield* list(task.foreach.do, pointer(path, 'foreach', 'do'), within);
@@ -83,6 +86,15 @@ export function* sites(
     yield { path: where, at, kind: 'functions', name, within, replace };
     if (isObject(called)) yield* visit(called, where, [...within, name]);
   }
+  /** The schemas of a task, or of the document. */
+  function* schemas(holder: Holder, path: string, within: string[]): Generator<Site> {
+    for (const key of ['input', 'output', 'export']) {
+      const schema = isObject(holder[key]) ? holder[key].schema : undefined;
+      if (!isObject(schema) || !isObject(schema.resource)) continue;
+      yield* policySites(holder, [key, 'schema', 'resource', 'endpoint'], path, within);
+      visitor.resource(schema, pointer(path, key, 'schema'));
+    }
+  }
   function* policySites(task: Holder, keys: string[], path: string, within: string[]) {
     const holder = keys.reduce<unknown>((outer, key) => (isObject(outer) ? outer[key] : undefined), task);
     if (isObject(holder)) yield* policySite(holder, pointer(path, ...keys), within);
@@ -101,7 +113,10 @@ export function* sites(
       yield { ...site, name: given.use, at: pointer(path, 'use') };
     if (isObject(holder.authentication)) visitor.policy(holder.authentication, path);
   }
-  if (isObject(value)) yield* field(value, 'timeout', 'timeouts', '', []);
+  if (isObject(value)) {
+    yield* field(value, 'timeout', 'timeouts', '', []);
+    yield* schemas(value, '', []);
+  }
   yield* list(value.do, root, []);
   for (const extension of extensionsOf(value.use))
     for (const { path, tasks } of listsOf(extension)) yield* list(tasks, path, []);

@@ -48,5 +48,6 @@ export const http = {
   expand: expandEndpoint,
   idempotent: (args) => isObject(args) && isIdempotentMethod(String(args.method).toUpperCase()),
   retry: { attempts: 5, firstPauseMs: 200 },
+  policyIn: ['endpoint', 'authentication'],
   queue: 'outbound',
 } satisfies Verb;

@@ -33,6 +33,7 @@ export const openapi = {
     ...endpointProblems(endpointOf(args), '/document/endpoint'),
     ...authenticationProblems(args.authentication, '/authentication'),
   ],
+  policyIn: ['authentication'],
   prepares: true,
   idempotent: (_args, operation) =>
     isObject(operation) && isIdempotentMethod(String(operation.method).toUpperCase()),

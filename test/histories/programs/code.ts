@@ -44,6 +44,22 @@ export const code: Program[] = [
     ends: 'failed',
   },
   {
+    name: 'mcp-on-a-host',
+    steps: [
+      {
+        silent: {
+          call: 'mcp',
+          with: {
+            method: 'tools/list',
+            parameters: { key: `\${ $secrets.${SECRET_NAME} }` },
+            transport: { stdio: { command: 'true', environment: { KEY: `\${ $secrets.${SECRET_NAME} }` } } },
+          },
+        },
+      },
+    ],
+    ends: 'failed',
+  },
+  {
     name: 'large-value',
     steps: [
       { big: shell('head -c 300000 /dev/zero | tr "\\0" x') },

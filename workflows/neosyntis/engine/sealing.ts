@@ -22,7 +22,7 @@ export async function sealingTemplate(
   const value = await evaluator.template(rest, input, variables);
   if (expressions.length === 0) return { value };
   const sources = expressions.map(({ source }) => source).join(' ');
-  const { secrets: _never, ...needed } = mentioned(sources, variables);
+  const { secrets: _never, authorization: _nor, ...needed } = mentioned(sources, variables);
   const sealed = { expressions, input, variables: needed };
   const bytes = byteLength(sealed as unknown as Json); // it is JSON
   if (bytes > SEALED_LIMIT_BYTES)

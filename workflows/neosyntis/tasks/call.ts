@@ -2,6 +2,7 @@ import { type CallTask, entryOf } from '../../../domain/neosyntis/dsl.ts';
 import { byteLength } from '../../../domain/neosyntis/shown.ts';
 import { approvalWait } from '../../../domain/neosyntis/verbs/approval-wait.ts';
 import { verbs } from '../../../domain/neosyntis/verbs.ts';
+import { isStdio } from '../../../domain/neosyntis/walk.ts';
 import { pointer } from '../../../domain/pointer.ts';
 import type { Json } from '../../../domain/wire.ts';
 import { framed, valueIn } from '../engine/frames.ts';
@@ -10,6 +11,7 @@ import { stepPlace, type TaskExecutor } from '../engine/scope.ts';
 import { sealingTemplate } from '../engine/sealing.ts';
 import { timeoutMs } from '../engine/timeout.ts';
 import { waitForApproval } from '../verbs/approval-wait.ts';
+import { callStdio } from './mcp-stdio.ts';
 
 /** `call`: a function of the document, or one of the registry's verbs. */
 export const runCall: TaskExecutor<CallTask> = async (run, task, input, scope, variables, step, frame) => {
@@ -29,6 +31,7 @@ export const runCall: TaskExecutor<CallTask> = async (run, task, input, scope, v
   }
   if (task.call === approvalWait.name)
     return waitForApproval(run, task, input, scope, variables, step, frame);
+  if (isStdio(task)) return callStdio(run, task, input, scope, variables, step, frame);
   const expanded = verbs.get(task.call)?.expand?.(given, input) ?? { args: given };
   if ('problem' in expanded) throw failure('expression', expanded.problem);
   const { value: args, sealed } = await sealingTemplate(run.evaluator, expanded.args, input, variables);

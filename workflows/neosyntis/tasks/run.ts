@@ -1,15 +1,13 @@
-import { argumentText, stdinText } from '../../../domain/neosyntis/code.ts';
-import { capabilitiesOf } from '../../../domain/neosyntis/dsl/placing.ts';
+import { stdinText } from '../../../domain/neosyntis/code.ts';
 import type { RunTask } from '../../../domain/neosyntis/dsl.ts';
 import { byteLength } from '../../../domain/neosyntis/shown.ts';
 import { scriptSource } from '../../../domain/neosyntis/verbs/script-source.ts';
-import type { Wanted } from '../../../domain/system/placement.ts';
 import type { Json } from '../../../domain/wire.ts';
 import type { Variables } from '../engine/evaluator.ts';
-import { failure } from '../engine/problem.ts';
 import { type RunContext, type StepScope, stepPlace, type TaskExecutor } from '../engine/scope.ts';
 import { sealingTemplate } from '../engine/sealing.ts';
 import { timeoutMs } from '../engine/timeout.ts';
+import { asJson, asList, asObject, asText, wantedOf } from './code-values.ts';
 import { containerStep, containerTemplate, withEngine } from './container.ts';
 import { type RunWorkflowTask, runWorkflow } from './run-workflow.ts';
 
@@ -109,38 +107,4 @@ async function fetchedCode(
   return String(output);
 }
 
-/** What stands in a definition is JSON. */
-const asJson = (value: unknown): Json => (value === undefined ? null : (value as Json));
-
-/** What an expression gave is checked here; what is written out was checked at save. */
-function wantedOf(host: Json | undefined, capability: Json | undefined): Wanted {
-  const capabilities = capability === null ? {} : capabilitiesOf(capability);
-  if (capabilities === undefined)
-    throw failure(
-      'validation',
-      `metadata.capability is ${JSON.stringify(capability).slice(0, 100)}; it must name capabilities.`,
-    );
-  if (host === null || host === undefined) return { capabilities };
-  if (typeof host !== 'string')
-    throw failure(
-      'validation',
-      `metadata.host is ${JSON.stringify(host).slice(0, 100)}; it must be a host's name.`,
-    );
-  return { host, capabilities };
-}
-
 const language = (name: string) => (name === 'python' ? 'python' : 'js');
-
-const asList = (value: Json | undefined): Json[] => (Array.isArray(value) ? value : []);
-
-const asObject = (value: Json | undefined): { [key: string]: Json } =>
-  value !== null && typeof value === 'object' && !Array.isArray(value) ? value : {};
-
-function asText(value: Json, what: string): string {
-  const text = argumentText(value);
-  if (text !== undefined) return text;
-  throw failure(
-    'validation',
-    `${what} is ${JSON.stringify(value).slice(0, 100)}; it must be text or a number.`,
-  );
-}

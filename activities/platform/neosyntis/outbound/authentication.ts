@@ -22,10 +22,18 @@ export interface AuthenticatorDeps {
 
 export type SentRequest = OutboundRequest & { signal: AbortSignal };
 
+/** `$authorization` (dsl.md, "Authorization Descriptor"). */
+export interface Authorization {
+  scheme: string;
+  parameter: string;
+}
+
 /** Makes requests of one step under one policy. */
 export interface Authenticated {
   /** @throws OutboundError, or a failure of kind `authentication`. */
   request(request: SentRequest): Promise<OutboundResponse>;
+  /** Scheme and parameter of the header that it would send; null when it sends none at first. */
+  authorization(limits: Pick<SentRequest, 'timeoutMs' | 'signal'>): Promise<Authorization | null>;
   /** Whether it says who asks. */
   authenticates: boolean;
   /** A value without the tokens that this took. */
@@ -78,13 +86,16 @@ export function createAuthenticator({ client, ownerOf, known }: AuthenticatorDep
       }
     }
 
+    const keyOf = async (scheme: TokenRequest['scheme'], policy: TokenPolicy) =>
+      createHash('sha256')
+        .update(JSON.stringify([(await ownerOf(runId)) ?? runId, scheme, policy]))
+        .digest('hex');
+
     async function withToken(request: SentRequest, scheme: TokenRequest['scheme'], policy: TokenPolicy) {
       const { timeoutMs, signal } = request;
       const endsAt = Date.now() + timeoutMs;
       const leftMs = () => Math.max(1, endsAt - Date.now());
-      const key = createHash('sha256')
-        .update(JSON.stringify([(await ownerOf(runId)) ?? runId, scheme, policy]))
-        .digest('hex');
+      const key = await keyOf(scheme, policy);
       const asked = () => ({ scheme, policy, timeoutMs: leftMs(), signal });
       const send = (token: string) =>
         client.request(withAuthorization({ ...request, timeoutMs: leftMs() }, `Bearer ${token}`));
@@ -106,6 +117,18 @@ export function createAuthenticator({ client, ownerOf, known }: AuthenticatorDep
         if (oauth2) return withToken(request, 'oauth2', oauth2);
         if (oidc) return withToken(request, 'oidc', oidc);
         return client.request(request);
+      },
+      async authorization(limits) {
+        const { basic, bearer, oauth2, oidc } = policy;
+        if (bearer) return { scheme: 'Bearer', parameter: bearer.token };
+        if (basic) return { scheme: 'Basic', parameter: basicCredentials(basic).slice('Basic '.length) };
+        const [scheme, asked] = oauth2 ? (['oauth2', oauth2] as const) : (['oidc', oidc] as const);
+        if (!asked) return null;
+        const key = await keyOf(scheme, asked);
+        const kept = tokens.get(key);
+        const parameter =
+          kept === undefined ? await newToken(key, { scheme, policy: asked, ...limits }) : taken(kept);
+        return { scheme: 'Bearer', parameter };
       },
       authenticates: Object.keys(policy).length > 0,
       hide: (value) => [...got].reduce((hidden, masker) => masker.json(hidden), value),
