@@ -57,7 +57,7 @@ const sampleFields = {
     ...mockedFields,
   }),
   processes: Type.Object({ total: Type.Integer({ minimum: 0 }), ...mockedFields }),
-  interval_seconds: Type.Number({ exclusiveMinimum: 0, maximum: 3_600 }),
+  interval_seconds: Type.Number({ exclusiveMinimum: 0, maximum: 3_600, examples: [5] }),
 };
 
 /** What a host measured of its machine, and what it could not measure. */

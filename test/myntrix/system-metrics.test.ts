@@ -21,7 +21,7 @@ let database: Database;
 let hosts: ReturnType<typeof createHosts>;
 
 beforeAll(async () => {
-  world = await enterWorld();
+  world = await enterWorld('sql');
   viewer = await world.newUser('viewer');
   const log = createLogger('test', 'silent');
   database = await openDatabase({ databaseUrl: testStack().databaseUrl, poolSize: 2, log });

@@ -13,7 +13,7 @@ let world: World;
 let user: TestUser;
 
 beforeAll(async () => {
-  world = await enterWorld();
+  world = await enterWorld('sql', 'temporal');
   user = await world.newUser();
 });
 afterAll(() => world.close());

@@ -8,7 +8,10 @@ import type { ExpressionField, KindProblem, Path } from './kind.ts';
 /** An event that somebody waits for (dsl-reference, "Event Filter"). */
 const EventFilter = Type.Object(
   {
-    with: Type.Record(Type.String(), Type.Unknown(), { minProperties: 1 }),
+    with: Type.Record(Type.String(), Type.Unknown(), {
+      minProperties: 1,
+      examples: [{ type: 'com.example.order.placed' }],
+    }),
     correlate: Type.Optional(
       Type.Record(
         Type.String(),

@@ -100,7 +100,13 @@ const placeOf = (verb: Verb, timeoutMs: number) =>
         cancellationType: ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
       };
 
-const retryOf = ({ retry = { attempts: 5, firstPauseMs: 200 } }: Verb) => ({
+/** What the platform does itself fails for others only while the database is away: that may take an hour. */
+const patient = { attempts: 65, firstPauseMs: 200 };
+
+const retryOf = ({
+  queue,
+  retry = queue === 'platform' ? patient : { attempts: 5, firstPauseMs: 200 },
+}: Verb) => ({
   maximumAttempts: retry.attempts,
   initialInterval: retry.firstPauseMs,
   maximumInterval: '1 minute' as const,
