@@ -32,7 +32,8 @@ export async function openDatabase({
     extensions: [Migrator],
     // Repositories fork for each unit of work; plain statements go through the global one.
     allowGlobalContext: true,
-    pool: { min: 0, max: poolSize },
+    // A new connection plans every prepared statement anew: it outlives the pauses between bursts of requests.
+    pool: { min: 0, max: poolSize, idleTimeoutMillis: 60_000 },
     driverOptions: {
       application_name: 'vareon',
       connectionTimeoutMillis: connectWithinMs,
