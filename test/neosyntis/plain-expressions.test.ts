@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import { type Jq, loadJq } from 'jq-wasm/inline';
 import { plainValue } from '../../domain/neosyntis/plain-expressions.ts';
 
@@ -38,7 +39,7 @@ const operands = [
   ...['$item.n', '$item.text', '$nothing', '$unknown', '.n.n', '.list.n'],
   ...['0', '3', '0.1', '999999999999999', '"done"', '""', 'true', 'null', '$', '-1', '1e3', '"\\(1)"'],
 ];
-const operators = ['+', '-', '*', '==', '!=', '<', '<=', '>', '>=', '/', '//', 'and', '=', '+=', ''];
+const operators = ['+', '-', '*', '==', '!=', '<', '<=', '>', '>=', '/', '//', 'and', 'or', '=', '+=', ''];
 
 test('What is done without jq is what jq gives, and nothing that jq refuses', () => {
   let done = 0;
@@ -59,6 +60,30 @@ test('What is done without jq is what jq gives, and nothing that jq refuses', ()
   expect(done).toBeGreaterThan(500);
 });
 
+test('Random sums, comparisons and conditions give what jq gives', () => {
+  const operand = fc.constantFrom(...operands.filter((one) => one !== '$'));
+  const { expression } = fc.letrec<{ expression: string; term: string }>((tie) => ({
+    term: fc.oneof(
+      { weight: 4, arbitrary: operand },
+      tie('expression').map((inner) => `(${inner})`),
+    ),
+    expression: fc
+      .tuple(tie('term'), fc.array(fc.tuple(fc.constantFrom(...operators), tie('term')), { maxLength: 3 }))
+      .map(([first, rest]) => [first, ...rest.flat()].join(' ')),
+  }));
+  let done = 0;
+  fc.assert(
+    fc.property(expression, (text) => {
+      const plain = plainValue(text, input, variables);
+      if (!plain) return;
+      done++;
+      expect([text, JSON.stringify(byJq(text)?.[0])]).toEqual([text, JSON.stringify(plain.value)]);
+    }),
+    { numRuns: 4_000 },
+  );
+  expect(done).toBeGreaterThan(100);
+});
+
 test.each([
   ['.n + 1', 5],
   ['.n+1', 5],
@@ -67,6 +92,10 @@ test.each([
   ['.absent + 1', 1],
   ['.n < $item.n', true],
   ['.text + .text', 'é😀é😀'],
+  ['.n + 1 + 2', 7],
+  ['.n + $item.n < 0', false],
+  ['.n * (1 + 2) - .half / 2', 11.75],
+  ['.n > 3 and $item.text == "done" or .no', true],
 ])('%s is done without jq', (text, value) => {
   expect(plainValue(text, input, variables)).toEqual({ value });
 });
@@ -83,7 +112,13 @@ test.each([
   '.n + "1"',
   '.list == .list',
   '.text < "z"',
-  '.n + 1 + 2',
+  '.n < 5 == true',
+  '.n / .zero',
+  '.n - -1',
+  '(.n + 1',
+  '.n + 1)',
+  '.no and .list.n',
+  '.nand .n',
   '.n | . + 1',
   '.long + .long',
   '"\n" == .text',
