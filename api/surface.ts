@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts';
+import { createAgentRepository } from '../db/myntrix/agents.ts';
 import { createJobRepository } from '../db/myntrix/jobs.ts';
 import { createApprovalRepository } from '../db/neosyntis/approvals.ts';
 import { createBulkRepository } from '../db/neosyntis/bulk.ts';
@@ -47,6 +48,10 @@ import { createOpenApi } from './http/openapi.ts';
 import type { createEventStream } from './live/events.ts';
 import type { RunEnds } from './live/run-ends.ts';
 import type { createRunStreams } from './live/runs.ts';
+import { createAgentLogs } from './myntrix/agent-logs.ts';
+import { createAgentOrders } from './myntrix/agent-orders.ts';
+import { createAgentRoutes } from './myntrix/agents.ts';
+import { createAgentSocket } from './myntrix/agents-socket.ts';
 import { createJobRoutes } from './myntrix/jobs.ts';
 import { createAnswers } from './neosyntis/answers.ts';
 import { createApprovalRoutes } from './neosyntis/approvals.ts';
@@ -132,6 +137,8 @@ export function createSurface(deps: SurfaceDeps) {
     legTasks: config.VAREON_LEG_TASKS,
     log,
   });
+  const agents = createAgentRepository(database);
+  const readLog = createAgentLogs(bus);
   const follow = createScheduleFollower({ temporal, wanted: createWantedSchedules(database), log });
   const removeHost = createHostRemoval({ database, hosts, bus, publish, authenticator: hostAuthenticator });
   const startMail = (mailId: string, expiresAt: string) =>
@@ -205,6 +212,12 @@ export function createSurface(deps: SurfaceDeps) {
     ...createNotificationRoutes({ notifications: createNotificationRepository(database, envelope) }),
     ...createBulkRoutes({ bulk, temporal, publish, audit: writeAudit, log }),
     ...createJobRoutes({ jobs, cancel }),
+    ...createAgentRoutes({
+      agents,
+      orders: createAgentOrders({ agents, temporal, ends: streams.ends, publish, log }),
+      readLog,
+      defaultHost: config.VAREON_HOST_NAME,
+    }),
     ...createStatusRoutes({
       version: VERSION,
       uptimeSeconds: () => process.uptime(),
@@ -240,6 +253,7 @@ export function createSurface(deps: SurfaceDeps) {
   const sockets = [
     createRunSocket({ database, runs, streams: streams.runs }),
     createEventsSocket({ stream: streams.events }),
+    createAgentSocket({ agents, readLog }),
   ];
   const document = createOpenApi(routes, sockets, {
     title: 'Vareon',

@@ -3,6 +3,7 @@ import { EmailTokenEntity } from './auth/email-tokens.ts';
 import { RefreshTokenEntity, SessionEntity } from './auth/sessions.ts';
 import { UserEntity } from './auth/users.ts';
 import { WsTicketEntity } from './auth/ws-tickets.ts';
+import { AgentEntity } from './myntrix/agents.ts';
 import { JobEntity } from './myntrix/jobs.ts';
 import { JobLogEntity, LogStreamEntity } from './myntrix/logs.ts';
 import { ApprovalEntity } from './neosyntis/approvals.ts';
@@ -59,4 +60,5 @@ export const entities = [
   ApprovalEntity,
   NotificationsEntity,
   RunNotificationEntity,
+  AgentEntity,
 ] as const;

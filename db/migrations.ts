@@ -11,6 +11,7 @@ import { VersionNotes } from './migrations/0010-version-notes.ts';
 import { StepsAndReruns } from './migrations/0011-steps-and-reruns.ts';
 import { Approvals } from './migrations/0012-approvals.ts';
 import { Schedules } from './migrations/0013-schedules.ts';
+import { Agents } from './migrations/0017-agents.ts';
 
 /** Every migration in order. One that has been released is never changed; a new one follows it. */
 export const migrations = [
@@ -27,4 +28,5 @@ export const migrations = [
   { name: '0011-steps-and-reruns', class: StepsAndReruns },
   { name: '0012-approvals', class: Approvals },
   { name: '0013-schedules', class: Schedules },
+  { name: '0017-agents', class: Agents },
 ] as const;

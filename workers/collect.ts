@@ -1,9 +1,11 @@
 import { Value } from 'typebox/value';
 import { createLogRequests } from '../activities/platform/neosyntis/log-requests.ts';
 import { publishHostChange } from '../activities/platform/system/host-events.ts';
+import { createAgentReports } from '../db/myntrix/agent-reports.ts';
 import { appendLog } from '../db/myntrix/logs.ts';
 import type { Database } from '../db/orm.ts';
 import type { HostRepository } from '../db/system/hosts.ts';
+import { AgentReports } from '../domain/myntrix/agents.ts';
 import { topics } from '../domain/names.ts';
 import type { LogChunk } from '../domain/neosyntis/code.ts';
 import { LogChunkMessage } from '../domain/neosyntis/log-chunk.ts';
@@ -58,6 +60,7 @@ export async function collectFromHosts({
 
   const ask = createLogRequests(bus);
   const news = createNews(bus);
+  const agents = createAgentReports(database);
 
   async function store(host: string, chunk: LogChunk): Promise<void> {
     const { frame, missing } = await appendLog(database, host, chunk);
@@ -81,6 +84,11 @@ export async function collectFromHosts({
       if (!Value.Check(LogChunkMessage, message)) return log.warn({ topic }, 'not a log chunk');
       const host = hostOf(topic);
       enqueue(host, message.run_id, () => store(host, message));
+    }),
+    await bus.subscribe(topics.anyHostAgents, (message, topic) => {
+      if (!Value.Check(AgentReports, message)) return log.warn({ topic }, 'not a report on agents');
+      const host = hostOf(topic);
+      enqueue(host, `agents of ${host}`, async () => news.events(await agents.apply(host, message.reports)));
     }),
     await bus.subscribe(topics.anyHostStatus, (message, topic) => {
       if (!Value.Check(HostMessage, message)) return log.warn({ topic }, 'not a host status');

@@ -50,7 +50,7 @@ await runProcess(log, async (end) => {
   const open = createStepOpener({ secrets: createHostSecrets(api), guarded, known });
   let settings = withEnvironment(await identity.settings(), config);
   const { VAREON_RUN_AS, VAREON_CONTAINER_VOLUMES } = config;
-  const { processes, containers, capabilities } = await prepareProcesses(
+  const { processes, agents, containers, capabilities } = await prepareProcesses(
     { dataDir, VAREON_HOST_NAME: name, VAREON_RUN_AS, VAREON_CONTAINER_VOLUMES },
     process.env,
     log,
@@ -72,6 +72,7 @@ await runProcess(log, async (end) => {
       credential,
       generation: lease.generation,
       processes,
+      agents,
       containers,
       open,
       blobs: identity.blobs,
@@ -125,6 +126,7 @@ await runProcess(log, async (end) => {
       await session?.close();
       await kept;
       await lease.release();
+      agents.close();
       await Promise.all([processes.close(), guarded.close()]);
       lock.release();
     },

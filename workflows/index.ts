@@ -1,4 +1,5 @@
 /** Every workflow type, for the bundle. */
+export { agentLifecycle } from './myntrix/agents.ts';
 export { cancelRuns } from './neosyntis/bulk.ts';
 export { notifyOfRun } from './neosyntis/notifications.ts';
 export { neosyntisRun } from './neosyntis/runs.ts';

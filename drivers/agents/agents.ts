@@ -40,7 +40,7 @@ export async function createAgents(options: AgentsOptions): Promise<Agents> {
   );
   const prepare = createPrepare({ home, hostEnvironment: { ...options.hostEnvironment, PATH }, user });
   const all = new Map<string, Supervised>();
-  const listeners: ((report: AgentReport) => void)[] = [];
+  const listeners = new Set<(report: AgentReport) => void>();
   const readUsage = createUsageReader();
 
   function supervised(note: Note): Supervised {
@@ -147,7 +147,10 @@ export async function createAgents(options: AgentsOptions): Promise<Agents> {
     },
 
     reports: () => [...all.values()].map((agent) => agent.report()),
-    onChange: (listener) => void listeners.push(listener),
+    onChange(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
     readLog: async (id, from, limitBytes) => all.get(id)?.output.read(from, limitBytes),
 
     close() {

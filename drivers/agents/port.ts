@@ -33,8 +33,8 @@ export interface Agents {
   /** Forgets an agent that is stopped, with its output. */
   forget(id: string): Promise<void>;
   reports(): AgentReport[];
-  /** Calls back with each change of what a report says besides its samples. */
-  onChange(listener: (report: AgentReport) => void): void;
+  /** Calls back with each change of what a report says besides its samples. @returns what ends that. */
+  onChange(listener: (report: AgentReport) => void): () => void;
   /** Whole characters from an offset on. @returns nothing for an agent that this host never had. */
   readLog(id: string, from: number, limitBytes: number): Promise<AgentLog | undefined>;
   /** Lets go of them all: they go on. */

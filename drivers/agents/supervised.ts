@@ -305,7 +305,10 @@ export function createSupervised({ folder, note, helpers, user, prepare, changed
         if (note.ended) over.resolve(note.ended);
         return false;
       }
-      if (started?.boot !== bootId()) return false;
+      if (started?.boot !== bootId()) {
+        status = 'starting'; // as soon as somebody says that it is still wanted
+        return false;
+      }
       const { pid } = readStatus(folder);
       if (started.pid === undefined && pid !== undefined) started.pid = pid;
       if (started.pid !== undefined && started.start === undefined && bears(markOf(id, started), started.pid))

@@ -225,6 +225,11 @@ describe('The agents of a host that was killed', () => {
       (now) => now.status === 'running' && now.pid !== before.pid,
     );
     expect(again).toMatchObject({ restarts: 1, lastEnd: { signal: 'SIGKILL' } });
+    while (
+      (await agents.readLog(counting.id, 0, 1_000_000))?.text.split('\n').filter((line) => line === '1')
+        .length !== 2
+    )
+      await new Promise((resolve) => setTimeout(resolve, 10));
     await agents.stop({ id: counting.id, epoch: 2 });
     const log = (await agents.readLog(counting.id, 0, 1_000_000))?.text ?? '';
     const numbers = log.trim().split('\n').map(Number);

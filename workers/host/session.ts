@@ -1,10 +1,12 @@
 import { Worker } from '@temporalio/worker';
+import { createAgentHostActivities } from '../../activities/host/myntrix/agents.ts';
 import { createCodeActivities } from '../../activities/host/neosyntis/code.ts';
 import type { StepOpener } from '../../activities/host/neosyntis/sealed-step.ts';
 import type { Config } from '../../config.ts';
-import { hostQueue, topics } from '../../domain/names.ts';
+import { agentsQueue, hostQueue, topics } from '../../domain/names.ts';
 import type { HostSettings } from '../../domain/system/host-access.ts';
 import type { Capabilities } from '../../domain/system/hosts.ts';
+import type { Agents } from '../../drivers/agents/port.ts';
 import { busClientId } from '../../drivers/bus/credentials.ts';
 import { connectBus } from '../../drivers/bus/mqtt.ts';
 import type { Containers } from '../../drivers/containers/containers.ts';
@@ -12,15 +14,20 @@ import { createPayloads } from '../../drivers/payloads/converter.ts';
 import type { Processes } from '../../drivers/processes/port.ts';
 import type { BlobExchange } from '../../drivers/storage/port.ts';
 import type { Logger } from '../../logs.ts';
+import { reportAgents, serveAgentLogs } from '../host-agents.ts';
 import { announceHost } from '../host-status.ts';
 import { serveLogRequests } from '../log-requests.ts';
 import { answers, connectWorker } from '../temporal.ts';
+
+/** Agents of one host, and what is being done to them. */
+const AGENTS_AT_ONCE = 2_000;
 
 export interface SessionOptions {
   settings: HostSettings;
   credential: string;
   generation: number;
   processes: Processes;
+  agents: Agents;
   containers: Containers | undefined;
   /** Puts secrets into a step. */
   open: StepOpener;
@@ -96,7 +103,21 @@ export async function startSession(options: SessionOptions): Promise<Session> {
       log,
     });
     await serveLogRequests(bus, name, code, log);
-    // The last thing that can fail: a worker keeps its connection open.
+    await serveAgentLogs(bus, name, options.agents, log);
+    // The last things that can fail: a worker keeps its connection open.
+    // A queue of its own: what holds an agent holds a place for as long as the agent runs.
+    const agentWorker = await Worker.create({
+      connection,
+      namespace: settings.temporal.namespace,
+      taskQueue: agentsQueue(name),
+      dataConverter: payloads.dataConverter,
+      activities: createAgentHostActivities(options.agents),
+      maxConcurrentActivityTaskExecutions: AGENTS_AT_ONCE,
+      maxHeartbeatThrottleInterval: '1s',
+      defaultHeartbeatThrottleInterval: '1s',
+      shutdownGraceTime: '10ms',
+      shutdownForceTime: '4s',
+    });
     const worker = await Worker.create({
       connection,
       namespace: settings.temporal.namespace,
@@ -111,8 +132,10 @@ export async function startSession(options: SessionOptions): Promise<Session> {
       shutdownGraceTime: '100ms',
       shutdownForceTime: '4s',
     });
-    const working = worker.run();
+    const workers = [worker, agentWorker];
+    const working = Promise.all(workers.map((one) => one.run())).then(() => {});
     working.catch(() => {}); // whoever has the session awaits it
+    const reporting = reportAgents(bus, name, options.agents);
     const status = announceHost(bus, name, () => ({
       generation,
       capabilities: options.capabilities,
@@ -120,7 +143,8 @@ export async function startSession(options: SessionOptions): Promise<Session> {
     }));
     const close = async () => {
       status.stop();
-      if (worker.getState() === 'RUNNING') worker.shutdown();
+      reporting.stop();
+      for (const one of workers) if (one.getState() === 'RUNNING') one.shutdown();
       await working.catch((error: unknown) => log.warn({ err: error }, 'the worker ended'));
       await status.offline();
       await Promise.all([bus.close(), connection.close()]);

@@ -1,4 +1,5 @@
 import { proxyActivities } from '@temporalio/workflow';
+import type { AgentActivities } from '../../activities/platform/myntrix/agents.ts';
 import type { ReconcileActivities } from '../../activities/platform/system/reconcile.ts';
 import type { ScheduleActivities } from '../../activities/platform/system/schedules.ts';
 
@@ -10,7 +11,12 @@ const {
   reconcileSchedules,
   expireHosts,
   sendNotifications,
-} = proxyActivities<ReconcileActivities & Pick<ScheduleActivities, 'reconcileSchedules'>>({
+  reconcileAgents,
+} = proxyActivities<
+  ReconcileActivities &
+    Pick<ScheduleActivities, 'reconcileSchedules'> &
+    Pick<AgentActivities, 'reconcileAgents'>
+>({
   startToCloseTimeout: '30 seconds',
   // A worker that dies in a pass shall not hold up the next one.
   heartbeatTimeout: '5 seconds',
@@ -26,6 +32,7 @@ export async function reconcile(): Promise<void> {
     reconcileSchedules(),
     expireHosts(),
     sendNotifications(),
+    reconcileAgents(),
   ]);
   for (const pass of passes) if (pass.status === 'rejected') throw pass.reason;
 }
