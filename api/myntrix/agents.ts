@@ -140,15 +140,7 @@ export function createAgentRoutes({ agents, orders, readLog, defaultHost }: Agen
         checkConfiguration(configuration);
         const host = configuration.host ?? defaultHost;
         await orders.requireCode(user, host);
-        const {
-          cpuPercent: _c,
-          memoryBytes: _m,
-          uptimeSeconds: _u,
-          logBytes: _l,
-          health: _h,
-          healthParts: _p,
-          ...sent
-        } = body;
+        const sent = withoutLive(body);
         const agent = await agents.update(params.id, (current) => {
           requireMatch(request.header('If-Match'), etagOf(definitionOf(current)));
           const changes = changesOf(current, sent, ['name', 'type', 'configuration']);
@@ -221,6 +213,14 @@ export function createAgentRoutes({ agents, orders, readLog, defaultHost }: Agen
     }),
   ];
 }
+
+/** What changes by itself is not the caller's to change, and nobody can send it as it is. */
+const live = [
+  ...(['status', 'health', 'healthParts', 'lastRun', 'pid', 'restarts', 'cpuPercent'] as const),
+  ...(['memoryBytes', 'uptimeSeconds', 'logBytes', 'lastEnd', 'updatedAt'] as const),
+];
+const withoutLive = (body: AgentUpdate): AgentUpdate =>
+  Object.fromEntries(Object.entries(body).filter(([name]) => !live.some((one) => one === name)));
 
 const definitionOf = ({ name, type, configuration }: Agent) => ({ name, type, configuration });
 

@@ -307,6 +307,8 @@ export const AgentUpdate = Type.Partial(
   Type.Object({ ...Agent.properties, name: Name, type: Label }, { additionalProperties: false }),
 );
 
+export type AgentUpdate = Static<typeof AgentUpdate>;
+
 export const AgentStarted = Type.Object({ job_id: Id, agent: Agent }, { $id: 'AgentStarted' });
 
 export const AgentLogPage = Type.Object(

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AgentOrder, AgentReport } from '../../domain/myntrix/agents.ts';
@@ -157,6 +157,8 @@ export async function createAgents(options: AgentsOptions): Promise<Agents> {
       clearInterval(polling);
       clearInterval(sampling);
       for (const agent of all.values()) agent.detach();
+      // Agents that are still known come back to their folders.
+      if (all.size === 0) rmSync(home, { recursive: true, force: true });
     },
   };
 }

@@ -1,15 +1,22 @@
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { running, uniqueNap } from '../processes/rig.ts';
 import { until } from '../support/client.ts';
+import { createHosts } from '../support/host.ts';
 import { enterWorld, expectStatus, type TestUser, type World } from '../support/world.ts';
 
 let world: World;
 let user: TestUser;
+let hosts: ReturnType<typeof createHosts>;
 beforeAll(async () => {
   world = await enterWorld();
   user = await world.newUser('operator', { runsCode: true });
+  hosts = createHosts({ url: world.url, api: world.api, token: world.admin.token });
 });
-afterAll(() => world.close());
+afterAll(async () => {
+  await hosts.close();
+  await world.close();
+});
 
 const path = '/api/myntrix/agents';
 // biome-ignore lint/suspicious/noExplicitAny: answers of many shapes
@@ -139,7 +146,9 @@ describe('An agent', () => {
     const back = await untilAgent(crashing.id, (now) => now.status === 'running' && now.pid !== agent.pid);
     expect(back).toMatchObject({ restarts: 1, health: 98, lastEnd: { cause: 'exit', signal: 'SIGKILL' } });
     await give(hopeless.id, 'start');
-    expect(await untilAgent(hopeless.id, ({ lastEnd }) => lastEnd?.log)).toMatchObject({
+    expect(
+      await untilAgent(hopeless.id, ({ status, lastEnd }) => status === 'error' && lastEnd?.log),
+    ).toMatchObject({
       status: 'error',
       desired: 'running',
       lastEnd: { code: 3, log: expect.stringContaining('last words') },
@@ -191,3 +200,71 @@ describe('An agent', () => {
     expect(JSON.stringify(body.errors)).toContain(`"path":"${at}`);
   });
 });
+
+test('An agent whose host’s worker is killed goes on, is unknown meanwhile, and is taken over as it is', async () => {
+  const name = `agents-${Date.now().toString(36)}`;
+  const host = await hosts.join(name);
+  const nap = uniqueNap();
+  const script = `i=0; sleep ${nap} & while :; do i=$((i+1)); echo $i; sleep 0.02; done`;
+  const [lasting, unwanted] = await Promise.all([
+    make(shell(script, { host: name, backoff: { initialMs: 0 } })),
+    make({ command: 'sleep', args: [uniqueNap()], host: name }),
+  ]);
+  const [{ agent }, { agent: second }] = await Promise.all([
+    give(lasting.id, 'start'),
+    give(unwanted.id, 'start'),
+  ]);
+  const events = await world.watch(user, '/ws/events?topics=agents');
+  host.signal('SIGKILL');
+  await host.ended;
+  await events.next(
+    ({ event }) => event?.type === 'dev.vareon.agent.unknown' && event.subject === lasting.id,
+  );
+  expect(await get(lasting.id)).toMatchObject({ status: 'unknown', desired: 'running' });
+  const stop = await give(unwanted.id, 'stop', ''); // wanted while nobody can do it
+  expect(await job(stop.job_id)).toMatchObject({ status: 'pending' });
+  expect(running(nap)).toHaveLength(1);
+
+  const back = hosts.start(['--name', name], host.dataDir);
+  expect(await untilAgent(lasting.id, ({ status }) => status === 'running')).toMatchObject({
+    pid: agent.pid,
+    restarts: 0,
+  });
+  await events.next(
+    ({ event }) => event?.type === 'dev.vareon.agent.stopped' && event.subject === unwanted.id,
+  );
+  expect(existsSync(`/proc/${second.pid}`)).toBe(false);
+  expect(await untilJob(stop.job_id)).toMatchObject({ status: 'completed' });
+  expect(running(nap)).toHaveLength(1); // never started twice
+
+  process.kill(agent.pid, 'SIGKILL'); // an adopted one is looked after, and what it left is ended
+  const again = await untilAgent(lasting.id, (now) => now.status === 'running' && now.pid !== agent.pid);
+  expect(again).toMatchObject({ restarts: 1, lastEnd: { signal: 'SIGKILL' } });
+  await until(
+    async () => running(nap).length,
+    (count) => count === 1,
+    60_000,
+  );
+  expect((await give(lasting.id, 'stop')).agent).toMatchObject({ status: 'stopped' });
+  expect(running(nap)).toEqual([]);
+  const { body } = await world.api('GET', `${path}/${lasting.id}/logs`, { token: user.token });
+  const numbers = body.text.trim().split('\n').map(Number);
+  const cut = numbers.lastIndexOf(1);
+  const count = (n: number) => Array.from({ length: n }, (_, at) => at + 1);
+  expect(numbers).toEqual([...count(cut), ...count(numbers.length - cut)]); // no gap, nothing twice
+  for (const { id } of [lasting, unwanted]) await remove(id);
+  await until(
+    () => world.sql('select 1 from agents where host = ?', [name]),
+    (rows) => rows.length === 0,
+    60_000,
+  );
+  events.close();
+  back.signal('SIGTERM');
+});
+
+const untilJob = (id: string) =>
+  until(
+    () => job(id),
+    ({ status }) => status !== 'pending',
+    60_000,
+  );
