@@ -1,6 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
-import { createAgentActivities } from '../activities/platform/myntrix/agents.ts';
+import { createAgentActivities, createAgentReconciler } from '../activities/platform/myntrix/agents.ts';
 import { createApprovalActivities } from '../activities/platform/neosyntis/approvals.ts';
 import { createBulkActivities } from '../activities/platform/neosyntis/bulk.ts';
 import { createChildActivities } from '../activities/platform/neosyntis/children.ts';
@@ -197,6 +197,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
         resets,
         ...starter,
         sendNotifications,
+        reconcileAgents: createAgentReconciler({ database, client }),
         reconcileEvents: createEventReconciler({ store, lifecycle, deliver, sendLifecycle }),
         log,
       }),
@@ -211,7 +212,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
         log,
       }),
       ...createBulkActivities({ database, bus, client }),
-      ...createAgentActivities({ database, bus, client }),
+      ...createAgentActivities({ database, bus }),
       ...createRetentionActivities({
         database,
         policy: retentionPolicy(config),

@@ -4,9 +4,10 @@ import { AppError } from '../../domain/errors.ts';
 import type { Job } from '../../domain/myntrix/jobs.ts';
 import type { RunStatus } from '../../domain/neosyntis/runs.ts';
 import type { Json } from '../../domain/wire.ts';
-import type { Database } from '../orm.ts';
+import type { Database, Sql } from '../orm.ts';
 import { ownedBy } from '../owned.ts';
 import { iso, type Page, pageClause, rows } from '../sql.ts';
+import type { Piece } from '../system/retention.ts';
 
 export const JobEntity = defineEntity({
   name: 'Job',
@@ -123,4 +124,20 @@ export function createJobRepository({ em }: Database) {
     },
   };
   return repository;
+}
+
+/** Jobs that one statement deletes at most. */
+const PRUNED_AT_ONCE = 1_000;
+
+/** Deletes the oldest jobs of agents that ended. */
+export async function pruneAgentJobs(tx: Sql, days: number): Promise<Piece> {
+  const gone = await rows(
+    tx,
+    `delete from jobs where id in (
+       select id from jobs where type in ('agent_start', 'agent_stop', 'agent_restart')
+         and ended_at < now() - make_interval(days => ?) order by ended_at limit ${PRUNED_AT_ONCE})
+     returning 1`,
+    [days],
+  );
+  return { rows: gone.length, more: gone.length === PRUNED_AT_ONCE };
 }

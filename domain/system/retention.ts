@@ -10,7 +10,15 @@ export interface RetentionPolicy {
 }
 
 /** What is pruned, as metrics and log lines call it. */
-export type Prunable = 'events' | 'audit' | 'idempotency_keys' | 'frames' | 'runs' | 'workflows' | 'inbox';
+export type Prunable =
+  | 'events'
+  | 'audit'
+  | 'idempotency_keys'
+  | 'frames'
+  | 'runs'
+  | 'workflows'
+  | 'inbox'
+  | 'agent_jobs';
 
 /** One pass of retention: rows that were deleted, and whether there is more for the next pass. */
 export interface Pruned {

@@ -22,7 +22,7 @@ export interface Output {
 export function openOutput(path: string, warn: (error: unknown) => void): Output {
   /** Before it the file has a hole. */
   let kept = 0;
-  let isTrimming = false;
+  let trimming: Promise<void> | undefined;
   let hasWarned = false;
 
   async function size(): Promise<number> {
@@ -55,24 +55,26 @@ export function openOutput(path: string, warn: (error: unknown) => void): Output
     }
   }
 
+  async function punch({ maxBytes, files }: Settled['logs']): Promise<void> {
+    const whole = Math.floor((await size()) / maxBytes);
+    const until = Math.max(0, whole - files + 1) * maxBytes;
+    if (until <= kept) return;
+    try {
+      await execute('fallocate', ['--punch-hole', '--offset', '0', '--length', `${until}`, path]);
+      kept = until;
+    } catch (error) {
+      if (!hasWarned) warn(error);
+      hasWarned = true;
+    }
+  }
+
   return {
     size,
     read,
-    async trim({ maxBytes, files }) {
-      if (isTrimming) return;
-      isTrimming = true;
-      try {
-        const whole = Math.floor((await size()) / maxBytes);
-        const until = Math.max(0, whole - files + 1) * maxBytes;
-        if (until <= kept) return;
-        await execute('fallocate', ['--punch-hole', '--offset', '0', '--length', `${until}`, path]);
-        kept = until;
-      } catch (error) {
-        if (!hasWarned) warn(error);
-        hasWarned = true;
-      } finally {
-        isTrimming = false;
-      }
+    async trim(logs) {
+      await trimming;
+      trimming = punch(logs);
+      await trimming;
     },
     async tail(limitBytes) {
       const { text } = await read(Math.max(0, (await size()) - limitBytes), limitBytes);

@@ -1,5 +1,4 @@
 import { proxyActivities } from '@temporalio/workflow';
-import type { AgentActivities } from '../../activities/platform/myntrix/agents.ts';
 import type { ReconcileActivities } from '../../activities/platform/system/reconcile.ts';
 import type { ScheduleActivities } from '../../activities/platform/system/schedules.ts';
 
@@ -11,12 +10,7 @@ const {
   reconcileSchedules,
   expireHosts,
   sendNotifications,
-  reconcileAgents,
-} = proxyActivities<
-  ReconcileActivities &
-    Pick<ScheduleActivities, 'reconcileSchedules'> &
-    Pick<AgentActivities, 'reconcileAgents'>
->({
+} = proxyActivities<ReconcileActivities & Pick<ScheduleActivities, 'reconcileSchedules'>>({
   startToCloseTimeout: '30 seconds',
   // A worker that dies in a pass shall not hold up the next one.
   heartbeatTimeout: '5 seconds',
@@ -32,7 +26,6 @@ export async function reconcile(): Promise<void> {
     reconcileSchedules(),
     expireHosts(),
     sendNotifications(),
-    reconcileAgents(),
   ]);
   for (const pass of passes) if (pass.status === 'rejected') throw pass.reason;
 }

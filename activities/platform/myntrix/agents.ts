@@ -12,15 +12,7 @@ const UNTAKEN_AFTER_MS = 3_000;
 export type AgentOutcome = { kind: 'stopped' } | { kind: 'error'; reason: string };
 
 /** The database's side of an agent's workflow. All are idempotent. */
-export function createAgentActivities({
-  database,
-  bus,
-  client,
-}: {
-  database: Database;
-  bus: Bus;
-  client: Client;
-}) {
+export function createAgentActivities({ database, bus }: { database: Database; bus: Bus }) {
   const store = createAgentReports(database);
   const publish = createNews(bus).events;
   return {
@@ -30,13 +22,16 @@ export function createAgentActivities({
       publish(await store.settle(id, epoch, end));
     },
     forgetAgentRow: (id: string): Promise<void> => store.forget(id),
-    /** Orders that their workflows were never told of. */
-    async reconcileAgents(): Promise<void> {
-      const action: AgentAction = 'start'; // the row says what is wanted; the word only says that something is
-      for (const { id, epoch } of await store.untaken(UNTAKEN_AFTER_MS))
-        await tellAgent(client, id, action, epoch);
-    },
   };
 }
+
+/** Tells workflows of orders that they were never told of. */
+export const createAgentReconciler =
+  ({ database, client }: { database: Database; client: Client }) =>
+  async (): Promise<void> => {
+    const action: AgentAction = 'start'; // the row says what is wanted; the word only says that something is
+    for (const { id, epoch } of await createAgentReports(database).untaken(UNTAKEN_AFTER_MS))
+      await tellAgent(client, id, action, epoch);
+  };
 
 export type AgentActivities = ReturnType<typeof createAgentActivities>;

@@ -1,4 +1,5 @@
 import { Context } from '@temporalio/activity';
+import { pruneAgentJobs } from '../../../db/myntrix/jobs.ts';
 import {
   pruneFrames,
   pruneFramesOfRuns,
@@ -47,6 +48,7 @@ export function createRetentionActivities({ database, policy, removeBlobs, log }
       runsDays,
       { what: 'frames', work: (tx) => pruneFramesOfRuns(tx, runsDays) },
       { what: 'runs', work: (tx) => pruneRuns(tx, runsDays, removeBlobs ?? (async () => {})) },
+      { what: 'agent_jobs', work: (tx) => pruneAgentJobs(tx, runsDays) },
       { what: 'workflows', work: (tx) => pruneWorkflows(tx, runsDays) },
     ),
   ];
