@@ -187,6 +187,7 @@ export function createAgentRoutes({ agents, orders, readLog, defaultHost }: Agen
       access: 'myntrix:agents:run',
       summary: 'Start, stop or restart an agent, as older dashboards do',
       body: Type.Object({ agent_id: Id, action: literals(actions) }, { additionalProperties: false }),
+      errors: ['not_found'],
       answers: { 202: { description: 'the job that says what becomes of it', schema: AgentStarted } },
       handler: ({ user, body, request }) => give(user, body.agent_id, body.action, { wait: 0, request }),
     }),

@@ -1,5 +1,5 @@
 import type { StoredEvent } from '../../domain/events.ts';
-import type { Agent, AgentOrder, AgentReport } from '../../domain/myntrix/agents.ts';
+import type { Agent, AgentOrder, AgentReport, LastEnd } from '../../domain/myntrix/agents.ts';
 import type { Database, Sql } from '../orm.ts';
 import { json, rows } from '../sql.ts';
 import { appendEvents } from '../system/events.ts';
@@ -110,20 +110,21 @@ export function createAgentReports({ em }: Pick<Database, 'em'>) {
     settle: (
       id: string,
       epoch: number,
-      end: { kind: 'stopped' } | { kind: 'error'; reason: string },
+      end: { kind: 'stopped' } | { kind: 'error'; reason: string; lastEnd?: LastEnd },
     ): Promise<StoredEvent[]> =>
       em.fork().transactional(async (tx) => {
         const status = end.kind;
         const changed = await rows<Told>(
           tx,
           `update agents a set status = ?::text, pid = null, started_at = null, health = 0, cpu_percent = 0, memory_bytes = 0,
+             last_end = coalesce(case when a.reported_epoch = a.epoch then a.last_end end, ?::jsonb, a.last_end),
              desired = case when ?::text = 'stopped' then 'stopped' else a.desired end,
              updated_at = case when a.status <> ?::text then now() else a.updated_at end
            from (select id, status, pid from agents where id = ? for update) as b
            where a.id = b.id and a.epoch = ?
            returning a.id, a.name, a.host, a.status, a.desired, a.pid, a.health, a.restarts, a.epoch,
              b.status as was, b.pid as was_pid`,
-          [status, status, status, id, epoch],
+          [status, end.kind === 'error' && end.lastEnd ? json(end.lastEnd) : null, status, status, id, epoch],
         );
         return tellAll(tx, changed, new Map(end.kind === 'error' ? [[id, end.reason]] : []));
       }),

@@ -1,4 +1,4 @@
-import type { AgentOrder, AgentReport } from '../../domain/myntrix/agents.ts';
+import type { AgentOrder, AgentReport, LastEnd } from '../../domain/myntrix/agents.ts';
 
 /** A piece of what an agent printed. Offsets count the bytes that it wrote, since its first start on the host. */
 export interface AgentLog {
@@ -13,7 +13,7 @@ export interface AgentLog {
 /** How it came that the host looks after an agent no more. */
 export type AgentEnd =
   /** It was told to stop, or its process ended as its restart policy wants it. */
-  { kind: 'stopped' } | { kind: 'error'; reason: string };
+  { kind: 'stopped' } | { kind: 'error'; reason: string; lastEnd: LastEnd };
 
 /**
  * The agents of one host. They are no children of this process's life: they go on when it ends, however it ends,

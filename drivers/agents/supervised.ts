@@ -1,5 +1,4 @@
 import { randomInt } from 'node:crypto';
-import { healthOf } from '../../domain/myntrix/agent-health.ts';
 import { inWindow, verdictOn } from '../../domain/myntrix/agent-restarts.ts';
 import {
   type AgentOrder,
@@ -7,7 +6,6 @@ import {
   type HostAgentStatus,
   type LastEnd,
   settled,
-  settledCheck,
 } from '../../domain/myntrix/agents.ts';
 import { bears } from '../processes/containment/marks.ts';
 import { bootId, procEntry } from '../processes/proc.ts';
@@ -19,6 +17,7 @@ import { type Helpers, launch } from './launcher.ts';
 import { openOutput } from './output.ts';
 import type { AgentEnd } from './port.ts';
 import type { Prepared } from './prepare.ts';
+import { type End, exitOf, reportOn } from './report.ts';
 import { endStart, isAlive, killRemains, markOf } from './tree.ts';
 import type { Usage } from './usage.ts';
 
@@ -66,42 +65,8 @@ export function createSupervised({ folder, note, helpers, user, prepare, changed
     changed(report());
   }
 
-  function report(): AgentReport {
-    note.seq = Math.max(note.seq + 1, Date.now());
-    const settings = configuration();
-    const isUp = status === 'running' || status === 'stopping';
-    const { health, parts } = healthOf({
-      life: isUp ? 'up' : status === 'starting' ? 'starting' : 'down',
-      check: settings.healthCheck && {
-        failures: checking?.failures() ?? 0,
-        threshold: settledCheck(settings.healthCheck).failureThreshold,
-      },
-      restarts: {
-        inWindow: inWindow(note.restarts, settings, Date.now()).length,
-        allowed: settings.maxRestarts,
-      },
-      memory:
-        settings.memoryLimitBytes === undefined
-          ? undefined
-          : { bytes: usage.memoryBytes, limitBytes: settings.memoryLimitBytes },
-    });
-    const { started } = note;
-    return {
-      id,
-      epoch: note.order.epoch,
-      seq: note.seq,
-      status,
-      pid: isUp ? (started?.pid ?? null) : null,
-      startedAt: isUp && started ? new Date(started.at).toISOString() : null,
-      restarts: note.restarted,
-      health,
-      healthParts: parts,
-      cpuPercent: isUp ? usage.cpuPercent : 0,
-      memoryBytes: isUp ? usage.memoryBytes : 0,
-      logBytes,
-      lastEnd,
-    };
-  }
+  const report = (): AgentReport =>
+    reportOn({ note, status, lastEnd, usage, logBytes, failedChecks: checking?.failures() ?? 0 });
 
   function letGo(): void {
     watch?.close();
@@ -166,20 +131,11 @@ export function createSupervised({ folder, note, helpers, user, prepare, changed
   /** Its launcher is gone, and the agent too unless somebody killed only the launcher: then the poll looks on. */
   function gone(started: Started): void {
     if (note.started !== started || ending || isClosed || isAlive(started)) return;
-    ended(exitOf());
-  }
-
-  function exitOf(): Pick<LastEnd, 'cause' | 'message'> & { code?: number | null; signal?: string | null } {
-    const { code, signal } = readStatus(folder);
-    if (code === 126 || code === 127)
-      return { cause: 'exit', code, signal, message: `its command could not be run (exit code ${code})` };
-    if (code !== null) return { cause: 'exit', code, signal, message: `it exited with code ${code}` };
-    if (signal !== null) return { cause: 'exit', code, signal, message: `${signal} ended it` };
-    return { cause: 'lost', code, signal, message: 'it is gone, and nobody saw how it ended' };
+    ended(exitOf(folder));
   }
 
   /** The process is gone. What it left is ended while the next one starts: each start has a mark of its own. */
-  function ended(end: Partial<LastEnd> & Pick<LastEnd, 'cause' | 'message'>): void {
+  function ended(end: End): void {
     letGo();
     const { started } = note;
     if (started)
@@ -211,10 +167,9 @@ export function createSupervised({ folder, note, helpers, user, prepare, changed
     become('starting');
   }
 
-  function failed(end: Partial<LastEnd> & Pick<LastEnd, 'cause' | 'message'>, because?: string): void {
+  function failed(end: End, because?: string): void {
     const message = because === undefined ? end.message : `${end.message}; ${because}`;
-    tell({ ...end, message });
-    close({ kind: 'error', reason: message }, 'error');
+    close({ kind: 'error', reason: message, lastEnd: tell({ ...end, message }) }, 'error');
   }
 
   /** The host looks after it no more. */
@@ -228,7 +183,7 @@ export function createSupervised({ folder, note, helpers, user, prepare, changed
   }
 
   /** Notes how the process ended; what it printed last is read meanwhile. */
-  function tell(end: Partial<LastEnd> & Pick<LastEnd, 'cause' | 'message'>): void {
+  function tell(end: End): LastEnd {
     const noted: LastEnd = { code: null, signal: null, at: new Date().toISOString(), log: '', ...end };
     lastEnd = noted;
     note.lastEnd = noted;
@@ -242,6 +197,7 @@ export function createSupervised({ folder, note, helpers, user, prepare, changed
       },
       (error: unknown) => warn(`the output of agent ${id} cannot be read`, error),
     );
+    return noted;
   }
 
   async function endTree(withinMs = configuration().killTimeoutMs): Promise<void> {
@@ -328,7 +284,7 @@ export function createSupervised({ folder, note, helpers, user, prepare, changed
     /** After `adopt` found it dead: does what its policy says about the end that nobody saw. */
     resume(): void {
       const { started } = note;
-      if (started?.boot === bootId() && started.pid !== undefined) ended(exitOf());
+      if (started?.boot === bootId() && started.pid !== undefined) ended(exitOf(folder));
       else if (started === undefined) begin();
       else killRemains(id, started).then(begin, (error: unknown) => warn(`agent ${id} does not end`, error));
     },
@@ -350,7 +306,7 @@ export function createSupervised({ folder, note, helpers, user, prepare, changed
     /** Looks whether it lives, in case the watch missed its end. */
     poll(): void {
       const { started } = note;
-      if (status === 'running' && !ending && started && !isAlive(started)) ended(exitOf());
+      if (status === 'running' && !ending && started && !isAlive(started)) ended(exitOf(folder));
     },
 
     sample(found: Usage | undefined): void {

@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { createAgentReports, type WantedAgent } from '../../../db/myntrix/agent-reports.ts';
 import type { Database } from '../../../db/orm.ts';
+import type { LastEnd } from '../../../domain/myntrix/agents.ts';
 import type { AgentAction } from '../../../domain/names.ts';
 import { tellAgent } from '../../../drivers/agents/tell.ts';
 import { createNews } from '../../../drivers/bus/news.ts';
@@ -9,7 +10,7 @@ import type { Bus } from '../../../drivers/bus/port.ts';
 /** An order whose word to the workflow was lost is said again after this long. */
 const UNTAKEN_AFTER_MS = 3_000;
 
-export type AgentOutcome = { kind: 'stopped' } | { kind: 'error'; reason: string };
+export type AgentOutcome = { kind: 'stopped' } | { kind: 'error'; reason: string; lastEnd?: LastEnd };
 
 /** The database's side of an agent's workflow. All are idempotent. */
 export function createAgentActivities({ database, bus }: { database: Database; bus: Bus }) {
