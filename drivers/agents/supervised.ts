@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { inWindow, verdictOn } from '../../domain/myntrix/agent-restarts.ts';
 import {
   type AgentOrder,
@@ -8,7 +9,7 @@ import {
   settled,
 } from '../../domain/myntrix/agents.ts';
 import { bears } from '../processes/containment/marks.ts';
-import { bootId, procEntry } from '../processes/proc.ts';
+import { bootId, procEntry, sendSignal } from '../processes/proc.ts';
 import type { RunAs } from '../processes/run-as.ts';
 import { type Checking, startChecking } from './checks.ts';
 import { type ExitWatch, makeFifo, watchExit } from './exit-watch.ts';
@@ -36,6 +37,7 @@ export interface SupervisedDeps {
 export type Supervised = ReturnType<typeof createSupervised>;
 
 const TAIL_BYTES = 2_048;
+const SWEEP_AFTER_MS = 50;
 
 /** One agent on this host: starts its process, sees it end, and does what its policy says. */
 export function createSupervised({ folder, note, helpers, user, prepare, changed, warn }: SupervisedDeps) {
@@ -54,6 +56,7 @@ export function createSupervised({ folder, note, helpers, user, prepare, changed
   /** A tree that is being ended by us: whoever sees its process gone leaves the rest to us. */
   let ending: Promise<void> | undefined;
   let beginning: Promise<void> | undefined;
+  let sweeping: Promise<void> | undefined;
   let isClosed = false;
   let over = Promise.withResolvers<AgentEnd>();
 
@@ -131,15 +134,22 @@ export function createSupervised({ folder, note, helpers, user, prepare, changed
   /** Its launcher is gone, and the agent too unless somebody killed only the launcher: then the poll looks on. */
   function gone(started: Started): void {
     if (note.started !== started || ending || isClosed || isAlive(started)) return;
+    // Its group, at once: the next one may want its port.
+    if (started.pid !== undefined) sendSignal(-started.pid, 'SIGKILL');
     ended(exitOf(folder));
+  }
+
+  /** Ends what a start left, wherever it went. Reading all marks takes a while: the next start comes first. */
+  function sweep(started: Started): void {
+    sweeping = delay(SWEEP_AFTER_MS)
+      .then(() => killRemains(id, started))
+      .catch((error: unknown) => warn(`what agent ${id} left goes on`, error));
   }
 
   /** The process is gone. What it left is ended while the next one starts: each start has a mark of its own. */
   function ended(end: End): void {
     letGo();
-    const { started } = note;
-    if (started)
-      killRemains(id, started).catch((error: unknown) => warn(`what agent ${id} left goes on`, error));
+    if (note.started) sweep(note.started);
     note.restarts = inWindow(note.restarts, configuration(), Date.now());
     const verdict = verdictOn(
       { code: null, signal: null, ...end },
@@ -298,6 +308,7 @@ export function createSupervised({ folder, note, helpers, user, prepare, changed
       await beginning;
       await ending;
       await endTree();
+      await sweeping;
       await output.trim(configuration().logs);
       logBytes = await output.size();
       close({ kind: 'stopped' }, 'stopped');

@@ -13,7 +13,18 @@ beforeAll(async () => {
   user = await world.newUser('operator', { runsCode: true });
   hosts = createHosts({ url: world.url, api: world.api, token: world.admin.token });
 });
+/** Agents outlive the platform, and so a test that failed. */
 afterAll(async () => {
+  const left = await world.sql<{ id: string }>('select id from agents where owner_id = ? and not removed', [
+    user.id,
+  ]);
+  for (const { id } of left) await remove(id);
+  const rest = "select 1 from agents where owner_id = ? and host = 'local'"; // a host that was ended answers no more
+  await until(
+    () => world.sql(rest, [user.id]),
+    (rows) => rows.length === 0,
+    60_000,
+  );
   await hosts.close();
   await world.close();
 });
