@@ -1,4 +1,5 @@
 import type { Config } from '../config.ts';
+import { createAgentRepository } from '../db/myntrix/agents.ts';
 import { createJobRepository } from '../db/myntrix/jobs.ts';
 import { createSystemMetricsRepository } from '../db/myntrix/system-metrics.ts';
 import { createApprovalRepository } from '../db/neosyntis/approvals.ts';
@@ -48,6 +49,10 @@ import { createOpenApi } from './http/openapi.ts';
 import type { createEventStream } from './live/events.ts';
 import type { RunEnds } from './live/run-ends.ts';
 import type { createRunStreams } from './live/runs.ts';
+import { createAgentLogs } from './myntrix/agent-logs.ts';
+import { createAgentOrders } from './myntrix/agent-orders.ts';
+import { createAgentRoutes } from './myntrix/agents.ts';
+import { createAgentSocket } from './myntrix/agents-socket.ts';
 import { createJobRoutes } from './myntrix/jobs.ts';
 import { createSystemMetricsRoutes } from './myntrix/system-metrics.ts';
 import { createAnswers } from './neosyntis/answers.ts';
@@ -135,6 +140,8 @@ export function createSurface(deps: SurfaceDeps) {
     legTasks: config.VAREON_LEG_TASKS,
     log,
   });
+  const agents = createAgentRepository(database);
+  const readLog = createAgentLogs(bus);
   const follow = createScheduleFollower({ temporal, wanted: createWantedSchedules(database), log });
   const removeHost = createHostRemoval({ database, hosts, bus, publish, authenticator: hostAuthenticator });
   const startMail = (mailId: string, expiresAt: string) =>
@@ -210,6 +217,12 @@ export function createSurface(deps: SurfaceDeps) {
     ...createBulkRoutes({ bulk, temporal, publish, audit: writeAudit, log }),
     ...createJobRoutes({ jobs, cancel: { workflow_run: cancel, cancel_runs: cancel } }),
     ...createSystemMetricsRoutes({ metrics: systemMetrics, defaultHost: config.VAREON_HOST_NAME }),
+    ...createAgentRoutes({
+      agents,
+      orders: createAgentOrders({ agents, temporal, ends: streams.ends, publish, log }),
+      readLog,
+      defaultHost: config.VAREON_HOST_NAME,
+    }),
     ...createStatusRoutes({
       version: VERSION,
       uptimeSeconds: () => process.uptime(),
@@ -246,6 +259,7 @@ export function createSurface(deps: SurfaceDeps) {
   const sockets = [
     createRunSocket({ database, runs, streams: streams.runs }),
     createEventsSocket({ stream: streams.events }),
+    createAgentSocket({ agents, readLog }),
   ];
   const document = createOpenApi(routes, sockets, {
     title: 'Vareon',

@@ -3,6 +3,7 @@ import { EmailTokenEntity } from './auth/email-tokens.ts';
 import { RefreshTokenEntity, SessionEntity } from './auth/sessions.ts';
 import { UserEntity } from './auth/users.ts';
 import { WsTicketEntity } from './auth/ws-tickets.ts';
+import { AgentEntity } from './myntrix/agents.ts';
 import { JobEntity } from './myntrix/jobs.ts';
 import { JobLogEntity, LogStreamEntity } from './myntrix/logs.ts';
 import { SystemMetricPointEntity, SystemMetricsEntity } from './myntrix/system-metrics.ts';
@@ -66,4 +67,5 @@ export const entities = [
   RunNotificationEntity,
   SystemMetricsEntity,
   SystemMetricPointEntity,
+  AgentEntity,
 ] as const;

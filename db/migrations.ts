@@ -13,6 +13,7 @@ import { Approvals } from './migrations/0012-approvals.ts';
 import { Schedules } from './migrations/0013-schedules.ts';
 import { EventStarts } from './migrations/0014-event-starts.ts';
 import { SystemMetrics } from './migrations/0015-system-metrics.ts';
+import { Agents } from './migrations/0016-agents.ts';
 
 /** Every migration in order. One that has been released is never changed; a new one follows it. */
 export const migrations = [
@@ -31,4 +32,5 @@ export const migrations = [
   { name: '0013-schedules', class: Schedules },
   { name: '0014-event-starts', class: EventStarts },
   { name: '0015-system-metrics', class: SystemMetrics },
+  { name: '0016-agents', class: Agents },
 ] as const;

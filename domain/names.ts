@@ -9,6 +9,16 @@ export const OUTBOUND_QUEUE = 'outbound';
 /** Hardware-side activities of one worker host. */
 export const hostQueue = (name: string): string => `host-${name}`;
 
+/** Where one worker host holds its agents: they would take the room of its steps. */
+export const agentsQueue = (host: string): string => `agents-${host}`;
+
+/** One workflow an agent, for as long as there is the agent. */
+export const agentWorkflowId = (agentId: string): string => `agent-${agentId}`;
+
+/** Updates of an agent's workflow. */
+export const agentUpdates = { start: 'start', stop: 'stop', restart: 'restart' } as const;
+export type AgentAction = keyof typeof agentUpdates;
+
 /** A run's Temporal workflow has the id of its row. */
 export const workflowTypes = {
   run: 'neosyntisRun',
@@ -21,6 +31,7 @@ export const workflowTypes = {
   notifyOfRun: 'notifyOfRun',
   cancelRuns: 'cancelRuns',
   readSource: 'readSource',
+  agent: 'agentLifecycle',
 } as const;
 
 /** Signals that a run takes. */
@@ -80,6 +91,13 @@ export const topics = {
   anyHostMetrics: 'vareon/hosts/+/metrics',
   /** The same, kept and checked, for whoever watches. */
   metrics: 'vareon/metrics',
+  /** What a host says of its agents. */
+  hostAgents: (host: string) => `vareon/hosts/${host}/agents`,
+  anyHostAgents: 'vareon/hosts/+/agents',
+  /** Pieces of agents' output that somebody wants to read, and what the host answers. */
+  agentLogRequests: (host: string) => `vareon/hosts/${host}/agent-log-requests`,
+  agentLogs: (host: string) => `vareon/hosts/${host}/agent-logs`,
+  anyAgentLogs: 'vareon/hosts/+/agent-logs',
   /** Retained: a host's state, by itself or by its last will. */
   hostStatus: (host: string) => `vareon/hosts/${host}/status`,
   anyHostStatus: 'vareon/hosts/+/status',

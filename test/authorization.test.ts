@@ -128,6 +128,19 @@ const ownSchedule =
     return { path: `${sent.path}${suffix}`, body };
   };
 
+/** Agents are the installation's, and code: who runs one needs a grant, too. */
+const someAgent =
+  (suffix = '', body?: unknown, prefix = '/api') =>
+  async (): Promise<Sent> => {
+    const answer = await world.api('POST', '/api/myntrix/agents', {
+      token: world.admin.token,
+      body: newAgent,
+    });
+    return { path: `${prefix}/myntrix/agents/${answer.body.id}${suffix}`, body };
+  };
+
+const newAgent = { name: 'x', configuration: { command: 'true', restart: 'on-failure' } };
+
 const nothing = (): Sent => ({});
 
 const anybody = (status: number) => whos.map(() => status);
@@ -281,6 +294,19 @@ const table: Record<string, Row> = {
   'DELETE /api/neosyntis/secrets/{name}': [[401, 403, 204, 404, 404], ownSecret()],
   // For worker hosts; test/neosyntis/secrets.test.ts has one.
   'POST /api/host/secrets': [anybody(401), () => ({ body: { run_id: uuidv7(), names: ['a'] } })],
+  'GET /api/myntrix/agents': [[401, 200, 200, 200, 200]],
+  'POST /api/myntrix/agents': [[401, 403, 403, 403, 201], () => ({ body: newAgent })],
+  'GET /api/myntrix/agents/{id}': [[401, 200, 200, 200, 200], someAgent()],
+  'PUT /api/myntrix/agents/{id}': [[401, 403, 403, 403, 200], someAgent('', { name: 'y' })],
+  'DELETE /api/myntrix/agents/{id}': [[401, 403, 204, 204, 204], someAgent()],
+  'POST /api/myntrix/agents/{id}/start': [[401, 403, 403, 403, 202], someAgent('/start')],
+  'POST /api/myntrix/agents/{id}/stop': [[401, 403, 202, 202, 202], someAgent('/stop')],
+  'POST /api/myntrix/agents/{id}/restart': [[401, 403, 403, 403, 202], someAgent('/restart')],
+  'POST /api/myntrix/manage-agents': [
+    [401, 403, 202, 202, 202],
+    async () => ({ body: { agent_id: (await someAgent()()).path?.split('/').at(-1), action: 'stop' } }),
+  ],
+  'GET /api/myntrix/agents/{id}/logs': [[401, 200, 200, 200, 200], someAgent('/logs')],
   'GET /api/myntrix/jobs': [[401, 200, 200, 200, 200]],
   'GET /api/myntrix/jobs/{id}': [[401, 404, 200, 404, 200], ownRun('/api/myntrix/jobs')],
   'GET /api/myntrix/jobs/{id}/logs': [[401, 404, 200, 404, 200], ownRun('/api/myntrix/jobs', '/logs')],
@@ -289,6 +315,7 @@ const table: Record<string, Row> = {
   'GET /api/myntrix/system-metrics/history': [[401, 200, 200, 200, 200]],
 
   'GET /ws/events': [[401, 101, 101, 101, 101]],
+  'GET /ws/myntrix/agents/{id}/logs': [[401, 101, 101, 101, 101], someAgent('/logs', undefined, '/ws')],
   'GET /ws/neosyntis/runs/{run_id}': [[401, 404, 101, 404, 101], ownRun('/ws/neosyntis/runs')],
 };
 

@@ -1,10 +1,12 @@
 import { Value } from 'typebox/value';
 import { createLogRequests } from '../activities/platform/neosyntis/log-requests.ts';
 import { publishHostChange } from '../activities/platform/system/host-events.ts';
+import { createAgentReports } from '../db/myntrix/agent-reports.ts';
 import { appendLog } from '../db/myntrix/logs.ts';
 import { createSystemMetricsRepository } from '../db/myntrix/system-metrics.ts';
 import type { Database } from '../db/orm.ts';
 import type { HostRepository } from '../db/system/hosts.ts';
+import { AgentReports } from '../domain/myntrix/agents.ts';
 import { SampleMessage } from '../domain/myntrix/system-metrics.ts';
 import { topics } from '../domain/names.ts';
 import type { LogChunk } from '../domain/neosyntis/code.ts';
@@ -61,6 +63,7 @@ export async function collectFromHosts({
   const ask = createLogRequests(bus);
   const news = createNews(bus);
   const metrics = createSystemMetricsRepository(database);
+  const agents = createAgentReports(database);
 
   async function store(host: string, chunk: LogChunk): Promise<void> {
     const { frame, missing } = await appendLog(database, host, chunk);
@@ -94,6 +97,11 @@ export async function collectFromHosts({
       if (!Value.Check(SampleMessage, message)) return log.warn({ topic }, 'not a sample of a machine');
       const host = hostOf(topic);
       enqueue(`metrics of ${host}`, `metrics ${host}`, () => sampled(host, message));
+    }),
+    await bus.subscribe(topics.anyHostAgents, (message, topic) => {
+      if (!Value.Check(AgentReports, message)) return log.warn({ topic }, 'not a report on agents');
+      const host = hostOf(topic);
+      enqueue(host, `agents of ${host}`, async () => news.events(await agents.apply(host, message.reports)));
     }),
     await bus.subscribe(topics.anyHostStatus, (message, topic) => {
       if (!Value.Check(HostMessage, message)) return log.warn({ topic }, 'not a host status');

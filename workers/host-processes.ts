@@ -3,6 +3,8 @@ import { delimiter } from 'node:path';
 import { promisify } from 'node:util';
 import type { Config } from '../config.ts';
 import type { Json } from '../domain/wire.ts';
+import { createAgents } from '../drivers/agents/agents.ts';
+import type { Agents } from '../drivers/agents/port.ts';
 import { type Containers, createContainers } from '../drivers/containers/containers.ts';
 import { findEngine } from '../drivers/containers/engine.ts';
 import { findContainments } from '../drivers/processes/containment/detect.ts';
@@ -29,6 +31,7 @@ export async function prepareProcesses(
   log: Logger,
 ): Promise<{
   processes: Processes;
+  agents: Agents;
   containers: Containers | undefined;
   capabilities: { [name: string]: Json };
 }> {
@@ -36,14 +39,17 @@ export async function prepareProcesses(
   const PATH = searchPath(env.PATH);
   const [containment] = await findContainments(PATH, user);
   if (!containment) throw new Error('this machine has no way to hold the processes of a code step together');
-  const processes = await createProcesses({
+  const common = {
     dataDir: config.dataDir,
     hostName: config.VAREON_HOST_NAME,
-    containment,
     user,
     hostEnvironment: { PATH, ...(env.LANG ? { LANG: env.LANG } : {}), ...(env.TZ ? { TZ: env.TZ } : {}) },
-    warn: (message, error) => log.warn({ err: error }, message),
-  });
+    warn: (message: string, error: unknown) => log.warn({ err: error }, message),
+  };
+  const agents = await createAgents(common);
+  const adopted = await agents.adopt();
+  if (adopted > 0) log.info({ adopted }, 'agents that an earlier life of this host started go on');
+  const processes = await createProcesses({ ...common, containment });
   const ended = await processes.sweep();
   if (ended > 0) log.warn({ ended }, 'ended what an earlier life of this host left running');
   await processes.pruneSpools(SPOOL_KEPT_MS);
@@ -65,6 +71,7 @@ export async function prepareProcesses(
     .catch((error: unknown) => log.warn({ err: error }, 'containers of an earlier life were not looked for'));
   return {
     processes,
+    agents,
     containers,
     capabilities: {
       code: true,

@@ -51,7 +51,7 @@ await runProcess(log, async (end) => {
   const open = createStepOpener({ secrets: createHostSecrets(api), guarded, known });
   let settings = withEnvironment(await identity.settings(), config);
   const { VAREON_RUN_AS, VAREON_CONTAINER_VOLUMES } = config;
-  const { processes, containers, capabilities } = await prepareProcesses(
+  const { processes, agents, containers, capabilities } = await prepareProcesses(
     { dataDir, VAREON_HOST_NAME: name, VAREON_RUN_AS, VAREON_CONTAINER_VOLUMES },
     process.env,
     log,
@@ -74,6 +74,7 @@ await runProcess(log, async (end) => {
       credential,
       generation: lease.generation,
       processes,
+      agents,
       containers,
       open,
       blobs: identity.blobs,
@@ -128,6 +129,7 @@ await runProcess(log, async (end) => {
       await session?.close();
       await kept;
       await lease.release();
+      agents.close();
       await Promise.all([processes.close(), guarded.close()]);
       lock.release();
     },

@@ -1,5 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
+import { createAgentActivities, createAgentReconciler } from '../activities/platform/myntrix/agents.ts';
 import { createApprovalActivities } from '../activities/platform/neosyntis/approvals.ts';
 import { createBulkActivities } from '../activities/platform/neosyntis/bulk.ts';
 import { createChildActivities } from '../activities/platform/neosyntis/children.ts';
@@ -219,6 +220,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
         resets,
         ...starter,
         sendNotifications,
+        reconcileAgents: createAgentReconciler({ database, client }),
         reconcileEvents: createEventReconciler({ store, starts, lifecycle, deliver, wake, sendLifecycle }),
         log,
       }),
@@ -233,6 +235,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
         log,
       }),
       ...createBulkActivities({ database, bus, client }),
+      ...createAgentActivities({ database, bus }),
       ...createRetentionActivities({
         database,
         policy: retentionPolicy(config),

@@ -1,4 +1,5 @@
 /** Every workflow type, for the bundle. */
+export { agentLifecycle } from './myntrix/agents.ts';
 export { cancelRuns } from './neosyntis/bulk.ts';
 export { startByEvents } from './neosyntis/event-starts.ts';
 export { notifyOfRun } from './neosyntis/notifications.ts';

@@ -38,7 +38,8 @@ export function createRunEnds({
     bus
       .subscribe(topics.events, (message) => {
         for (const { topic, event } of message as unknown as StoredEvent[]) // only the platform may publish on it
-          if (topic === 'runs' && /\.(completed|failed|cancelled)$/.test(event.type)) tell(event.subject);
+          if ((topic === 'runs' || topic === 'jobs') && /\.(completed|failed|cancelled)$/.test(event.type))
+            tell(event.subject);
       })
       .catch((error: unknown) => {
         isListening = false;

@@ -20,6 +20,9 @@ export const permissions = [
   'myntrix:jobs:read',
   'myntrix:jobs:write',
   'myntrix:metrics:read',
+  'myntrix:agents:read',
+  'myntrix:agents:write',
+  'myntrix:agents:run',
 ] as const;
 
 export type Permission = (typeof permissions)[number];
@@ -44,7 +47,7 @@ const unverified: readonly Permission[] = [
 ];
 
 /** Whoever is named as an approver may answer, and nobody else. */
-const viewer: readonly Permission[] = [...unverified, 'neosyntis:approvals:answer'];
+const viewer: readonly Permission[] = [...unverified, 'neosyntis:approvals:answer', 'myntrix:agents:read'];
 
 const operator: readonly Permission[] = [
   ...viewer,
@@ -54,6 +57,8 @@ const operator: readonly Permission[] = [
   'neosyntis:secrets:read',
   'neosyntis:secrets:write',
   'myntrix:jobs:write',
+  'myntrix:agents:write',
+  'myntrix:agents:run',
 ];
 
 const byRole: Record<Role, readonly Permission[]> = { viewer, operator, admin: permissions };

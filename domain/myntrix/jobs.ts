@@ -6,7 +6,14 @@ import { AnyJson, Id, literals, Time } from '../wire.ts';
 export const jobStatuses = runStatuses;
 
 /** What a job is: a run of a workflow, the cancelling of many, the start of an agent, a tick of a scheduled task. */
-export const jobTypes = ['workflow_run', BULK_JOB, 'agent_start', 'task_run'] as const;
+export const jobTypes = [
+  'workflow_run',
+  BULK_JOB,
+  'agent_start',
+  'agent_stop',
+  'agent_restart',
+  'task_run',
+] as const;
 export type JobType = (typeof jobTypes)[number];
 
 /** Anything that takes longer than a request; each run of a workflow is one (`details.run_id`). */

@@ -8,6 +8,11 @@ export interface ProcEntry {
   group: number;
   start: number;
   state: string;
+  session: number;
+  /** Processor time that it used, in clock ticks. */
+  ticks: number;
+  /** Memory that it has resident, in pages. */
+  pages: number;
 }
 
 /** One process, or nothing when it is gone. Source: proc_pid_stat(5). */
@@ -22,6 +27,9 @@ export function procEntry(pid: number): ProcEntry | undefined {
     parent: Number(fields[1]),
     group: Number(fields[2]),
     start: Number(fields[19]),
+    session: Number(fields[3]),
+    ticks: Number(fields[11]) + Number(fields[12]),
+    pages: Number(fields[21]),
   };
 }
 

@@ -92,6 +92,11 @@ export async function createThings(world: World) {
     return asking;
   };
 
+  const agent = async (): Promise<string> => {
+    const body = { name: 'fuzzed', configuration: { command: 'true', restart: 'on-failure' } };
+    return (await post('/api/myntrix/agents', body, await adminToken())).id;
+  };
+
   /** The kind of id that a path's parameter holds, and how one is made. */
   const makers: [path: RegExp, make: (name: string) => Promise<string>][] = [
     [
@@ -105,6 +110,7 @@ export async function createThings(world: World) {
     ],
     [/^\/api\/neosyntis\/(approvals|runs\/.*\/approvals)\//, async (name) => (await approval())[name] ?? ''],
     [/^\/api\/neosyntis\/workflows\//, async () => (await tokenOf(people.owner)) && workflow()],
+    [/\/myntrix\/agents\//, agent],
     [/\/(neosyntis\/runs|myntrix\/jobs)\//, run],
     [/^\/api\/users\//, async () => (await world.newUser('viewer')).id],
     [/^\/api\/api-tokens\//, async () => (await apiToken()).id],

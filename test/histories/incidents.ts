@@ -1,4 +1,5 @@
 import {
+  agentWorkflowId,
   eventStartsId,
   notificationWorkflowId,
   PLATFORM_QUEUE,
@@ -323,6 +324,34 @@ const manyCancelled: Incident = async (here) => {
 };
 
 /** What does not disturb other runs. */
+/** An agent that is started, in its workflow; and what the workflow waits for then. */
+const startedAgent = async ({ world, user }: Here): Promise<string> => {
+  const path = '/api/myntrix/agents';
+  const { token } = user;
+  // It outlives the platform that records it, and ends by itself.
+  const body = {
+    name: 'agent',
+    configuration: { command: 'sleep', args: ['300'], restart: 'never' },
+  };
+  const { id } = await expectStatus(201, world.api('POST', path, { token, body }));
+  await expectStatus(202, world.api('POST', `${path}/${id}/start?wait=60`, { token }));
+  return id;
+};
+
+const deletedAgent: Incident = async (here) => {
+  const { world, user } = here;
+  const id = await startedAgent(here);
+  await expectStatus(
+    202,
+    world.api('POST', `/api/myntrix/agents/${id}/restart?wait=60`, { token: user.token }),
+  );
+  await expectStatus(202, world.api('POST', `/api/myntrix/agents/${id}/stop?wait=60`, { token: user.token }));
+  await expectStatus(204, world.api('DELETE', `/api/myntrix/agents/${id}`, { token: user.token }));
+  return agentWorkflowId(id);
+};
+
+const openAgent: Incident = async (here) => agentWorkflowId(await startedAgent(here));
+
 export const incidents: Record<string, Incident> = {
   'cancelled-waiting': cancelled('cancelled-waiting', () => HOUR),
   'cancelled-code': cancelled('cancelled-code', () => shell('sleep 60')),
@@ -386,5 +415,7 @@ export const incidents: Record<string, Incident> = {
   'open-pacer-between': pacer({ set: { a: 1 } }, (events) =>
     events.some((event) => event.timerStartedEventAttributes),
   ),
+  agent: deletedAgent,
+  'open-agent': openAgent,
   retention: passOf(workflowTypes.retention, RETENTION_SCHEDULE),
 };

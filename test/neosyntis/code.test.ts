@@ -110,7 +110,7 @@ describe('A code step', () => {
     };
     expect(await jobsBy('type=workflow_run&status=failed&host=local&limit=200')).toContain(run.id);
     expect(await jobsBy('host=elsewhere')).toEqual([]);
-    expect(await jobsBy('type=agent_start')).toEqual([]);
+    expect(await jobsBy('type=task_run')).toEqual([]);
   });
 
   test('that never ends and ignores SIGTERM is ended at its time limit, with all it started', async () => {

@@ -1,10 +1,12 @@
 import { Worker } from '@temporalio/worker';
+import { createAgentHostActivities } from '../../activities/host/myntrix/agents.ts';
 import { createCodeActivities } from '../../activities/host/neosyntis/code.ts';
 import type { StepOpener } from '../../activities/host/neosyntis/sealed-step.ts';
 import type { Config } from '../../config.ts';
-import { hostQueue, topics } from '../../domain/names.ts';
+import { agentsQueue, hostQueue, topics } from '../../domain/names.ts';
 import type { HostSettings } from '../../domain/system/host-access.ts';
 import type { Capabilities } from '../../domain/system/hosts.ts';
+import type { Agents } from '../../drivers/agents/port.ts';
 import { busClientId } from '../../drivers/bus/credentials.ts';
 import { connectBus } from '../../drivers/bus/mqtt.ts';
 import type { Containers } from '../../drivers/containers/containers.ts';
@@ -13,16 +15,21 @@ import type { Processes } from '../../drivers/processes/port.ts';
 import type { BlobExchange } from '../../drivers/storage/port.ts';
 import type { SystemMetricsSampler } from '../../drivers/system/metrics.ts';
 import type { Logger } from '../../logs.ts';
+import { reportAgents, serveAgentLogs } from '../host-agents.ts';
 import { sendMetrics } from '../host-metrics.ts';
 import { announceHost } from '../host-status.ts';
 import { serveLogRequests } from '../log-requests.ts';
 import { answers, connectWorker } from '../temporal.ts';
+
+/** Agents of one host, and what is being done to them. */
+const AGENTS_AT_ONCE = 2_000;
 
 export interface SessionOptions {
   settings: HostSettings;
   credential: string;
   generation: number;
   processes: Processes;
+  agents: Agents;
   containers: Containers | undefined;
   /** Puts secrets into a step. */
   open: StepOpener;
@@ -99,7 +106,21 @@ export async function startSession(options: SessionOptions): Promise<Session> {
       log,
     });
     await serveLogRequests(bus, name, code, log);
-    // The last thing that can fail: a worker keeps its connection open.
+    await serveAgentLogs(bus, name, options.agents, log);
+    // The last things that can fail: a worker keeps its connection open.
+    // A queue of its own: what holds an agent holds a place for as long as the agent runs.
+    const agentWorker = await Worker.create({
+      connection,
+      namespace: settings.temporal.namespace,
+      taskQueue: agentsQueue(name),
+      dataConverter: payloads.dataConverter,
+      activities: createAgentHostActivities(options.agents),
+      maxConcurrentActivityTaskExecutions: AGENTS_AT_ONCE,
+      maxHeartbeatThrottleInterval: '1s',
+      defaultHeartbeatThrottleInterval: '1s',
+      shutdownGraceTime: '10ms',
+      shutdownForceTime: '4s',
+    });
     const worker = await Worker.create({
       connection,
       namespace: settings.temporal.namespace,
@@ -114,8 +135,10 @@ export async function startSession(options: SessionOptions): Promise<Session> {
       shutdownGraceTime: '100ms',
       shutdownForceTime: '4s',
     });
-    const working = worker.run();
+    const workers = [worker, agentWorker];
+    const working = Promise.all(workers.map((one) => one.run())).then(() => {});
     working.catch(() => {}); // whoever has the session awaits it
+    const reporting = reportAgents(bus, name, options.agents);
     const status = announceHost(bus, name, () => ({
       generation,
       capabilities: options.capabilities,
@@ -125,7 +148,8 @@ export async function startSession(options: SessionOptions): Promise<Session> {
     const close = async () => {
       status.stop();
       sending.stop();
-      if (worker.getState() === 'RUNNING') worker.shutdown();
+      reporting.stop();
+      for (const one of workers) if (one.getState() === 'RUNNING') one.shutdown();
       await working.catch((error: unknown) => log.warn({ err: error }, 'the worker ended'));
       await status.offline();
       await Promise.all([bus.close(), connection.close()]);

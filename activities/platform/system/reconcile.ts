@@ -28,6 +28,8 @@ export interface ReconcileDeps {
   reconcileAccounts(): Promise<void>;
   /** Sends runs the events that they were never sent. */
   reconcileEvents(): Promise<void>;
+  /** Tells agents' workflows of orders that they were never told of. */
+  reconcileAgents(): Promise<void>;
   /** Tells people of runs. */
   sendNotifications(): Promise<void>;
   log: Logger;
@@ -142,6 +144,7 @@ export function createReconcileActivities(deps: ReconcileDeps) {
         if (run.execution !== running.get(run.id)) await separately(run.id, () => followReset(run));
       // Those that were started just now are sent what waited for them.
       await deps.reconcileEvents();
+      await deps.reconcileAgents();
     }),
 
     /** Asks hosts again for what their steps printed and never arrived. */

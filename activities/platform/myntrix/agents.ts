@@ -1,0 +1,38 @@
+import type { Client } from '@temporalio/client';
+import { createAgentReports, type WantedAgent } from '../../../db/myntrix/agent-reports.ts';
+import type { Database } from '../../../db/orm.ts';
+import type { LastEnd } from '../../../domain/myntrix/agents.ts';
+import type { AgentAction } from '../../../domain/names.ts';
+import { tellAgent } from '../../../drivers/agents/tell.ts';
+import { createNews } from '../../../drivers/bus/news.ts';
+import type { Bus } from '../../../drivers/bus/port.ts';
+
+/** An order whose word to the workflow was lost is said again after this long. */
+const UNTAKEN_AFTER_MS = 3_000;
+
+export type AgentOutcome = { kind: 'stopped' } | { kind: 'error'; reason: string; lastEnd?: LastEnd };
+
+/** The database's side of an agent's workflow. All are idempotent. */
+export function createAgentActivities({ database, bus }: { database: Database; bus: Bus }) {
+  const store = createAgentReports(database);
+  const publish = createNews(bus).events;
+  return {
+    /** What is to be brought about now; null for an agent that is gone. */
+    takeAgent: async (id: string): Promise<WantedAgent | null> => (await store.take(id)) ?? null,
+    async settleAgent(id: string, epoch: number, end: AgentOutcome): Promise<void> {
+      publish(await store.settle(id, epoch, end));
+    },
+    forgetAgentRow: (id: string): Promise<void> => store.forget(id),
+  };
+}
+
+/** Tells workflows of orders that they were never told of. */
+export const createAgentReconciler =
+  ({ database, client }: { database: Database; client: Client }) =>
+  async (): Promise<void> => {
+    const action: AgentAction = 'start'; // the row says what is wanted; the word only says that something is
+    for (const { id, epoch } of await createAgentReports(database).untaken(UNTAKEN_AFTER_MS))
+      await tellAgent(client, id, action, epoch);
+  };
+
+export type AgentActivities = ReturnType<typeof createAgentActivities>;

@@ -1,0 +1,86 @@
+import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import type { RunAs } from '../processes/run-as.ts';
+
+/**
+ * Stands between the host and the agent and outlives the host: waits for the agent and writes down how it ended.
+ * The agent has a session of its own (setsid), so signals for its group do not reach the launcher; where there is no
+ * setsid(1) they share a group, and what can be caught does not end the launcher.
+ *
+ * Descriptor 3 is a FIFO that it alone holds: its end is how the host learns of the exit, at once and in a later
+ * life too. Opened for reading and writing, so that writing to it without a host neither blocks nor ends it.
+ * Descriptor 4 is a file, for what must be known afterwards: the agent's pid, then its exit status. What a shell says
+ * of a command that a signal ended is none of the agent's output.
+ */
+const LAUNCHER = `
+trap : HUP INT QUIT TERM USR1 USR2
+exec 5>&2 2>/dev/null
+"$@"
+echo "exit $?" >&4`;
+
+/**
+ * Becomes the agent. Its limit of file locks is its mark (containment/group.ts); dash calls it -w, bash -x.
+ */
+const BECOME = `
+{ ulimit -w "$1" || ulimit -x "$1"; } 2>/dev/null
+shift
+echo "pid $$" >&4
+echo "pid $$" >&3
+exec 2>&5 3>&- 4>&- 5>&-
+exec "$@"`;
+
+export interface Launch {
+  argv: readonly [string, ...string[]];
+  env: Record<string, string>;
+  cwd: string;
+  /** Its limit of file locks: a number of its own, by which its processes are found. */
+  locks: string;
+  user: RunAs | undefined;
+  /** Where what it prints is added. */
+  output: string;
+  fifo: string;
+  /** Is made anew. */
+  status: string;
+}
+
+export interface Helpers {
+  /** Absolute: the agent's PATH is not asked for them. */
+  setsid: string | undefined;
+  setpriv: string | undefined;
+}
+
+/**
+ * Starts an agent that outlives this process. The caller reads the FIFO already.
+ * @throws Error when the launcher itself cannot be started (no such folder, no process to be had).
+ */
+export async function launch(what: Launch, { setsid, setpriv }: Helpers): Promise<void> {
+  const files = [
+    openSync('/dev/null', 'r'),
+    openSync(what.output, 'a', 0o600),
+    openSync(what.fifo, 'r+'),
+    openSync(what.status, 'w', 0o600),
+  ];
+  const [input, output, fifo, status] = files;
+  try {
+    const become = ['/bin/sh', '-c', BECOME, 'vareon-agent', what.locks];
+    const quiet = setpriv ? [setpriv, '--no-new-privs', '--'] : [];
+    const child = spawn(
+      '/bin/sh',
+      ['-c', LAUNCHER, 'vareon-agent', ...(setsid ? [setsid] : []), ...become, ...quiet, ...what.argv],
+      {
+        env: what.env,
+        cwd: what.cwd,
+        stdio: [input, output, output, fifo, status],
+        detached: true,
+        ...(what.user ? { uid: what.user.uid, gid: what.user.gid } : {}),
+      },
+    );
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve);
+      child.once('error', reject);
+    });
+    child.unref();
+  } finally {
+    for (const file of files) closeSync(file);
+  }
+}

@@ -1,0 +1,291 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { v7 as uuidv7 } from 'uuid';
+import { healthOf } from '../../domain/myntrix/agent-health.ts';
+import { verdictOn } from '../../domain/myntrix/agent-restarts.ts';
+import { type AgentOrder, configurationProblems, settled } from '../../domain/myntrix/agents.ts';
+import { StaleOrder } from '../../drivers/agents/port.ts';
+import { eventually, running, uniqueNap } from '../processes/rig.ts';
+import { type AgentRig, createAgentRig, openAgents, shell, untilReport } from './rig.ts';
+
+let rig: AgentRig;
+beforeAll(async () => {
+  rig = await createAgentRig();
+});
+afterAll(() => rig.close());
+
+const never = new AbortController().signal;
+
+describe('An agent', () => {
+  test('runs in a session of its own, with its own variables only, and stops with everything it started', async () => {
+    const [own, escaped] = [uniqueNap(), uniqueNap()];
+    const { order, ended } = rig.start({
+      ...shell(
+        `echo "$GREETING $VAREON_AGENT_ID $(id -u)"; sleep ${own} & setsid sleep ${escaped} & trap '' TERM; while :; do sleep ${own}; done`,
+      ),
+      env: { GREETING: 'hello' },
+      killTimeoutMs: 100,
+    });
+    const { pid } = await rig.until(order.id, ({ status }) => status === 'running');
+    await eventually(() => running(own).length > 0 && running(escaped).length > 0);
+    expect(readFileSync(`/proc/${pid}/environ`, 'utf8')).not.toContain('npm_');
+    expect(await rig.log(order.id)).toMatch(new RegExp(`^hello ${order.id} \\d+\\n`));
+    await rig.agents.stop({ id: order.id, epoch: order.epoch + 1 });
+    expect([...running(own), ...running(escaped)]).toEqual([]);
+    expect(await ended).toEqual({ kind: 'stopped' });
+    expect(rig.agents.reports().find(({ id }) => id === order.id)).toMatchObject({
+      status: 'stopped',
+      pid: null,
+    });
+  });
+
+  test('is asked to stop by its own signal', async () => {
+    const { order } = rig.start({
+      ...shell('trap "echo thanks; exit 0" INT; echo up; while :; do sleep 0.05; done'),
+      stopSignal: 'SIGINT',
+    });
+    await eventuallyLog(order.id, /up/);
+    await rig.agents.stop({ id: order.id, epoch: order.epoch + 1 });
+    expect(await rig.log(order.id)).toBe('up\nthanks\n');
+  });
+
+  test('that crashes runs again, as another process, until there were too many restarts', async () => {
+    const { order, ended } = rig.start({
+      ...shell('echo born; sleep 0.02; echo dying >&2; exit 3'),
+      maxRestarts: 2,
+      backoff: { initialMs: 0 },
+    });
+    expect(await ended).toMatchObject({ kind: 'error', reason: expect.stringContaining('maxRestarts is 2') });
+    const report = await rig.until(order.id, ({ lastEnd }) => lastEnd?.log !== '');
+    expect(report).toMatchObject({
+      status: 'error',
+      health: 0,
+      restarts: 2,
+      lastEnd: { cause: 'exit', code: 3, signal: null },
+    });
+    expect(report.lastEnd?.log).toMatch(/born\ndying\n$/);
+    expect(await rig.log(order.id)).toBe('born\ndying\n'.repeat(3));
+  });
+
+  test('that a signal ends says which, and is restarted', async () => {
+    const { order } = rig.start({ ...shell('sleep 86400'), backoff: { initialMs: 0 } });
+    const { pid } = await rig.until(order.id, ({ status }) => status === 'running');
+    process.kill(-Number(pid), 'SIGKILL');
+    const again = await rig.until(order.id, (now) => now.status === 'running' && now.pid !== pid);
+    expect(again).toMatchObject({ restarts: 1, lastEnd: { cause: 'exit', code: null, signal: 'SIGKILL' } });
+    expect(again.health).toBeLessThan(100);
+  });
+
+  test('that may fail is not restarted after its success', async () => {
+    const { order, ended } = rig.start({ ...shell('echo done'), restart: 'on-failure' });
+    expect(await ended).toEqual({ kind: 'stopped' });
+    expect(await rig.log(order.id)).toBe('done\n');
+  });
+
+  test.each([
+    ['is not there', { command: '/no/such/program' }, /is not a program/],
+    ['is not executable', { command: '/etc/passwd' }, /is not a program/],
+    ['has no such working folder', { ...shell(':'), cwd: '/no/such/folder' }, /ENOENT/],
+    ['steers the loader', { ...shell(':'), env: { LD_PRELOAD: 'x' } }, /LD_PRELOAD/],
+  ])('whose command %s ends in an error that says so', async (_, configuration, reason) => {
+    const { ended } = rig.start({ ...configuration, maxRestarts: 1, backoff: { initialMs: 0 } });
+    expect(await ended).toMatchObject({ kind: 'error', reason: expect.stringMatching(reason) });
+  });
+
+  test('that uses more memory than it may is restarted, and says so', async () => {
+    const { order } = rig.start({
+      runtime: 'node',
+      code: 'const kept = []; setInterval(() => kept.push(Buffer.alloc(16e6, 1)), 5)',
+      memoryLimitBytes: 150e6,
+      maxRestarts: 100,
+      backoff: { initialMs: 0 },
+    });
+    const report = await rig.until(order.id, ({ restarts }) => restarts > 0);
+    expect(report.lastEnd).toMatchObject({
+      cause: 'memory',
+      message: expect.stringContaining('its limit is 150000000'),
+    });
+    await rig.agents.stop({ id: order.id, epoch: order.epoch + 1 });
+  });
+
+  test('whose health check fails is restarted, and says so', async () => {
+    let status = 200;
+    const server = createServer((_, answer) => answer.writeHead(status).end()).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo; // of a TCP server
+    const often = { intervalMs: 100, failureThreshold: 2 };
+    const kinds = [
+      { http: { port, path: '/health' }, ...often },
+      { command: ['test', '-e', 'well'], startPeriodMs: 0, ...often },
+      { heartbeatFile: { path: 'beat', maxAgeMs: 86_400_000 }, ...often },
+    ];
+    const orders = kinds.map(
+      (healthCheck) =>
+        rig.start({
+          ...shell('touch well beat; sleep 86400'),
+          healthCheck,
+          backoff: { initialMs: 0 },
+        }).order,
+    );
+    for (const { id } of orders) await rig.until(id, (now) => now.status === 'running');
+    status = 500;
+    const [first] = orders;
+    const report = await rig.until(first?.id ?? '', ({ restarts }) => restarts > 0);
+    expect(report.lastEnd).toMatchObject({
+      cause: 'health',
+      message: expect.stringContaining('answered 500'),
+    });
+    for (const { id } of orders.slice(1))
+      expect(rig.agents.reports().find((one) => one.id === id)).toMatchObject({ restarts: 0, health: 100 });
+    server.close();
+  });
+
+  test('prints without end, and its offsets stay while old output goes', async () => {
+    const { order } = rig.start({
+      ...shell('while :; do echo 0123456789; done'),
+      logs: { maxBytes: 65_536, files: 2 },
+    });
+    await rig.until(order.id, (now) => now.logBytes > 1_000_000);
+    await rig.agents.stop({ id: order.id, epoch: order.epoch + 1 });
+    const { logBytes } = await rig.until(order.id, ({ status }) => status === 'stopped');
+    const old = await rig.agents.readLog(order.id, 0, 1_000);
+    expect(old?.offset).toBeGreaterThan(logBytes - 200_000);
+    const whole = '0123456789\n'.repeat(200);
+    expect(old?.text).toBe(whole.slice((old?.offset ?? 0) % 11).slice(0, 1_000));
+    expect(statSync(join(rig.dataDir, 'agents', order.id, 'output')).blocks * 512).toBeLessThan(logBytes);
+  });
+
+  test('follows the newest order only', async () => {
+    const { order } = rig.start(shell('sleep 86400'));
+    const { pid } = await rig.until(order.id, ({ status }) => status === 'running');
+    const again = rig.agents.supervise(order, AbortSignal.timeout(50));
+    await expect(again).rejects.toThrow(); // looked on, and was told to let go
+    expect(await rig.until(order.id, ({ status }) => status === 'running')).toMatchObject({ pid });
+    await rig.agents.stop({ id: order.id, epoch: order.epoch + 2 });
+    await expect(rig.agents.supervise({ ...order, epoch: order.epoch + 1 }, never)).rejects.toThrow(
+      StaleOrder,
+    );
+    await expect(rig.agents.stop({ id: order.id, epoch: order.epoch + 1 })).rejects.toThrow(StaleOrder);
+  });
+});
+
+describe('The agents of a host that was killed', () => {
+  test('go on, are adopted as they are, and are never started twice', async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'agents-test-'));
+    const order = (configuration: AgentOrder['configuration']): AgentOrder => ({
+      id: uuidv7(),
+      name: 'x',
+      epoch: 1,
+      configuration,
+    });
+    const counting = order({
+      ...shell('i=0; while :; do i=$((i+1)); echo $i; sleep 0.01; done'),
+      backoff: { initialMs: 0 },
+    });
+    const crashing = order({ ...shell('while [ ! -e go ]; do sleep 0.01; done; exit 7'), restart: 'never' });
+    const host = spawn(
+      process.execPath,
+      ['test/agents/life.ts', dataDir, JSON.stringify([counting, crashing])],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
+    await once(host.stdout, 'data');
+    const first = await openAgents(dataDir); // only to read; nothing is adopted
+    first.close();
+    host.kill('SIGKILL');
+    await once(host, 'exit');
+
+    const note = JSON.parse(readFileSync(join(dataDir, 'agents', crashing.id, 'note.json'), 'utf8'));
+    process.kill(note.started.pid, 'SIGTERM'); // it dies while nobody looks on
+    await eventually(() =>
+      readFileSync(join(dataDir, 'agents', crashing.id, 'status'), 'utf8').includes('exit'),
+    );
+    const agents = await openAgents(dataDir);
+    expect(await agents.adopt()).toBe(1);
+    const adopted = agents.reports().find(({ id }) => id === counting.id);
+    const before = JSON.parse(
+      readFileSync(join(dataDir, 'agents', counting.id, 'note.json'), 'utf8'),
+    ).started;
+    expect(adopted).toMatchObject({ status: 'running', pid: before.pid });
+    void agents.supervise(counting, never);
+    expect(await agents.supervise(crashing, never)).toMatchObject({
+      kind: 'error',
+      reason: expect.stringContaining('SIGTERM'),
+    });
+
+    process.kill(before.pid, 'SIGKILL'); // an adopted one is watched as closely
+    const again = await untilReport(
+      agents,
+      counting.id,
+      (now) => now.status === 'running' && now.pid !== before.pid,
+    );
+    expect(again).toMatchObject({ restarts: 1, lastEnd: { signal: 'SIGKILL' } });
+    while (
+      (await agents.readLog(counting.id, 0, 1_000_000))?.text.split('\n').filter((line) => line === '1')
+        .length !== 2
+    )
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    await agents.stop({ id: counting.id, epoch: 2 });
+    const log = (await agents.readLog(counting.id, 0, 1_000_000))?.text ?? '';
+    const numbers = log.trim().split('\n').map(Number);
+    const restart = numbers.lastIndexOf(1);
+    expect(restart).toBeGreaterThan(0);
+    expect(numbers).toEqual([
+      ...numbers.slice(0, restart).map((_, i) => i + 1),
+      ...numbers.slice(restart).map((_, i) => i + 1),
+    ]);
+    for (const { id } of [counting, crashing]) await agents.forget(id);
+    agents.close();
+    rmSync(dataDir, { recursive: true, force: true });
+  });
+});
+
+describe('What an agent’s figures mean', () => {
+  test('health is the sum of its parts', () => {
+    const well = {
+      life: 'up',
+      check: undefined,
+      restarts: { inWindow: 0, allowed: 10 },
+      memory: undefined,
+    } as const;
+    expect(healthOf(well)).toEqual({
+      health: 100,
+      parts: { liveness: 40, checks: 30, restarts: 20, resources: 10 },
+    });
+    expect(healthOf({ ...well, life: 'down' }).health).toBe(0);
+    expect(healthOf({ ...well, check: { failures: 1, threshold: 3 } }).parts.checks).toBe(20);
+    expect(healthOf({ ...well, restarts: { inWindow: 5, allowed: 10 } }).parts.restarts).toBe(10);
+    expect(healthOf({ ...well, memory: { bytes: 90, limitBytes: 100 } }).parts.resources).toBe(5);
+  });
+
+  test('a restart waits longer each time, up to a limit, and policies decide whether there is one', () => {
+    const policy = settled({
+      command: 'x',
+      backoff: { initialMs: 100, maxMs: 350, factor: 2 },
+      maxRestarts: 4,
+    });
+    const failed = { cause: 'exit', code: 1, signal: null } as const;
+    const waits = [0, 1, 2, 3].map((n) => verdictOn(failed, Array(n).fill(1_000), policy, 1_001));
+    expect(waits).toEqual([100, 200, 350, 350].map((afterMs) => ({ kind: 'restart', afterMs })));
+    expect(verdictOn(failed, Array(4).fill(1_000), policy, 1_001).kind).toBe('give_up');
+    expect(verdictOn(failed, Array(4).fill(1_000), policy, 61_001).kind).toBe('restart'); // the window has passed
+    expect(verdictOn({ ...failed, code: 0 }, [], { ...policy, restart: 'on-failure' }, 0).kind).toBe('done');
+    expect(verdictOn(failed, [], { ...policy, restart: 'never' }, 0).kind).toBe('give_up');
+  });
+
+  test('a runtime has what it needs', () => {
+    expect(configurationProblems({ command: 'x' })).toEqual([]);
+    expect(configurationProblems({})).toEqual([{ path: '/command', message: expect.any(String) }]);
+    expect(configurationProblems({ runtime: 'node', code: 'x', script: 'y' })).toHaveLength(1);
+    expect(configurationProblems({ runtime: 'python', command: 'x', code: 'y' })).toHaveLength(1);
+  });
+});
+
+const eventuallyLog = async (id: string, pattern: RegExp): Promise<void> => {
+  while (!pattern.test(await rig.log(id))) await new Promise((resolve) => setTimeout(resolve, 10));
+};

@@ -1,0 +1,281 @@
+import { existsSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { running, uniqueNap } from '../processes/rig.ts';
+import { until } from '../support/client.ts';
+import { createHosts } from '../support/host.ts';
+import { enterWorld, expectStatus, type TestUser, type World } from '../support/world.ts';
+
+let world: World;
+let user: TestUser;
+let hosts: ReturnType<typeof createHosts>;
+beforeAll(async () => {
+  world = await enterWorld();
+  user = await world.newUser('operator', { runsCode: true });
+  hosts = createHosts({ url: world.url, api: world.api, token: world.admin.token });
+});
+/** Agents outlive the platform, and so a test that failed. */
+afterAll(async () => {
+  const left = await world.sql<{ id: string }>('select id from agents where owner_id = ? and not removed', [
+    user.id,
+  ]);
+  for (const { id } of left) await remove(id);
+  const rest = "select 1 from agents where owner_id = ? and host = 'local'"; // a host that was ended answers no more
+  await until(
+    () => world.sql(rest, [user.id]),
+    (rows) => rows.length === 0,
+    60_000,
+  );
+  await hosts.close();
+  await world.close();
+});
+
+const path = '/api/myntrix/agents';
+// biome-ignore lint/suspicious/noExplicitAny: answers of many shapes
+type Answer = Record<string, any>;
+
+const make = async (configuration: object, name = 'test'): Promise<Answer> =>
+  expectStatus(201, world.api('POST', path, { token: user.token, body: { name, configuration } }));
+const get = async (id: string): Promise<Answer> =>
+  (await world.api('GET', `${path}/${id}`, { token: user.token })).body;
+const untilAgent = (id: string, done: (agent: Answer) => boolean): Promise<Answer> =>
+  until(() => get(id), done, 60_000);
+const give = (id: string, action: string, query = '?wait=30'): Promise<Answer> =>
+  expectStatus(202, world.api('POST', `${path}/${id}/${action}${query}`, { token: user.token }));
+const job = async (id: string): Promise<Answer> =>
+  (await world.api('GET', `/api/myntrix/jobs/${id}`, { token: user.token })).body;
+const remove = (id: string) => expectStatus(204, world.api('DELETE', `${path}/${id}`, { token: user.token }));
+const shell = (script: string, more: object = {}) => ({ command: '/bin/sh', args: ['-c', script], ...more });
+
+describe('An agent', () => {
+  test('is started, followed, changed, restarted, stopped and deleted, and everybody who watches is told', async () => {
+    const events = await world.watch(user, '/ws/events?topics=agents,jobs');
+    const counting = 'i=0; while :; do i=$((i+1)); echo "$WORD $i"; sleep 0.02; done';
+    const made = await make(shell(counting, { env: { WORD: 'one' } }));
+    expect(made).toMatchObject({
+      status: 'stopped',
+      desired: 'stopped',
+      health: 0,
+      pid: null,
+      restarts: 0,
+      owner_id: user.id,
+      type: '',
+      host: expect.any(String),
+    });
+    const started = await give(made.id, 'start');
+    expect(started.agent).toMatchObject({
+      status: 'running',
+      desired: 'running',
+      health: 100,
+      pid: expect.any(Number),
+    });
+    expect(await job(started.job_id)).toMatchObject({
+      type: 'agent_start',
+      status: 'completed',
+      details: { agent_id: made.id },
+    });
+    expect((await give(made.id, 'start')).agent.pid).toBe(started.agent.pid); // it runs already
+
+    const socket = await world.watch(user, `/ws/myntrix/agents/${made.id}/logs`);
+    const logs = () => socket.frames.filter(({ type }) => type !== 'ping');
+    await socket.next(() =>
+      /one 20\n/.test(
+        logs()
+          .map(({ text }) => text)
+          .join(''),
+      ),
+    );
+    const [first, ...rest] = logs();
+    expect(first).toMatchObject({ type: 'snapshot', offset: 0 });
+    expect(rest.every((frame, n) => frame.type === 'log' && frame.offset === logs()[n]?.seq)).toBe(true);
+    expect(
+      logs()
+        .map(({ text }) => text)
+        .join(''),
+    ).toMatch(/^one 1\none 2\n/);
+    socket.close();
+    const page = await expectStatus(
+      200,
+      world.api('GET', `${path}/${made.id}/logs?offset=6&follow=true`, { token: user.token }),
+    );
+    expect(page).toMatchObject({ offset: 6, text: expect.stringMatching(/^one 2\none 3\n/) });
+
+    const configuration = { ...made.configuration, env: { WORD: 'two' } };
+    await expectStatus(
+      200,
+      world.api('PUT', `${path}/${made.id}`, {
+        token: user.token,
+        body: { ...made, status: undefined, name: 'renamed', configuration, desired: 'running' },
+      }),
+    );
+    const again = await give(made.id, 'restart');
+    expect(again.agent).toMatchObject({ name: 'renamed', status: 'running' });
+    expect(again.agent.pid).not.toBe(started.agent.pid);
+    await until(
+      async () => (await world.api('GET', `${path}/${made.id}/logs`, { token: user.token })).body.text,
+      (log) => /two 1\n/.test(log),
+      60_000,
+    );
+
+    const stopped = await give(made.id, 'stop');
+    expect(stopped.agent).toMatchObject({ status: 'stopped', desired: 'stopped', pid: null });
+    expect(existsSync(`/proc/${again.agent.pid}`)).toBe(false);
+    const log = await expectStatus(200, world.api('GET', `${path}/${made.id}/logs`, { token: user.token }));
+    expect(log.text).toMatch(/^one 1\n/); // after its end, too
+    await remove(made.id);
+    expect((await world.api('GET', `${path}/${made.id}`, { token: user.token })).status).toBe(404);
+    await until(
+      () => world.sql('select 1 from agents where id = ?', [made.id]),
+      (rows) => rows.length === 0,
+      60_000,
+    );
+
+    await events.next(({ event }) => event?.type === 'dev.vareon.agent.deleted' && event.subject === made.id);
+    const told = events.frames.flatMap(({ event }) =>
+      event?.subject === made.id ? [event.type as string] : [],
+    );
+    events.close();
+    const states = told.map((type) => type.slice('dev.vareon.agent.'.length));
+    expect(states.filter((state, at) => state !== states[at - 1])).toEqual([
+      'starting',
+      'running',
+      'starting',
+      'running',
+      'stopping',
+      'stopped',
+      'deleted',
+    ]);
+  });
+
+  test('that crashes comes back by itself, and one that cannot run says why, with its last words', async () => {
+    const [crashing, hopeless, missing] = await Promise.all([
+      make(shell('sleep 86400', { backoff: { initialMs: 0 } })),
+      make(shell('echo last words; exit 3', { maxRestarts: 1, backoff: { initialMs: 0 } })),
+      make({ command: '/no/such/program' }),
+    ]);
+    const { agent } = await give(crashing.id, 'start');
+    process.kill(agent.pid, 'SIGKILL');
+    const back = await untilAgent(crashing.id, (now) => now.status === 'running' && now.pid !== agent.pid);
+    expect(back).toMatchObject({ restarts: 1, health: 98, lastEnd: { cause: 'exit', signal: 'SIGKILL' } });
+    await give(hopeless.id, 'start');
+    expect(
+      await untilAgent(hopeless.id, ({ status, lastEnd }) => status === 'error' && lastEnd?.log),
+    ).toMatchObject({
+      status: 'error',
+      desired: 'running',
+      lastEnd: { code: 3, log: expect.stringContaining('last words') },
+    });
+    const failed = await give(missing.id, 'start');
+    expect(await job(failed.job_id)).toMatchObject({
+      status: 'failed',
+      details: { reason: expect.stringContaining('/no/such/program') },
+    });
+    expect(failed.agent).toMatchObject({
+      status: 'error',
+      lastEnd: { cause: 'not_started', message: expect.stringContaining('/no/such/program') },
+    });
+    expect((await give(hopeless.id, 'stop')).agent).toMatchObject({ status: 'stopped', desired: 'stopped' });
+    for (const { id } of [crashing, hopeless, missing]) await remove(id);
+    await until(
+      async () => existsSync(`/proc/${back.pid}`),
+      (runs) => !runs,
+      60_000,
+    );
+  });
+
+  test('is for those who may run code on its host', async () => {
+    const other = await world.newUser('operator');
+    const body = { name: 'x', configuration: { command: 'true' } };
+    expect((await world.api('POST', path, { token: other.token, body })).status).toBe(403);
+    const { id } = await make({ command: 'sleep', args: ['86400'], env: { WORD: 'hidden' } });
+    expect((await world.api('POST', `${path}/${id}/start`, { token: other.token })).status).toBe(403);
+    const viewer = await world.newUser('viewer');
+    const seen = await expectStatus(200, world.api('GET', `${path}/${id}`, { token: viewer.token }));
+    expect(seen.configuration.env).toEqual({ WORD: '***' });
+    await remove(id);
+  });
+
+  test.each([
+    [{}, '/configuration/command'],
+    [{ command: 'x', runtime: 'node' }, '/configuration/command'],
+    [{ runtime: 'python' }, '/configuration'],
+    [{ command: 'x', env: { LD_PRELOAD: 'x' } }, '/configuration/env'],
+    [{ command: 'x', stopSignal: 'SIGKILL' }, '/configuration/stopSignal'],
+    [{ command: 'x', healthCheck: { tcp: { port: 1 }, http: { port: 1 } } }, '/configuration/healthCheck'],
+    [{ command: 'x', cwd: 'here' }, '/configuration/cwd'],
+  ])('of the configuration %j is refused at %s', async (configuration, at) => {
+    const { status, body } = await world.api('POST', path, {
+      token: user.token,
+      body: { name: 'x', configuration },
+    });
+    expect(status).toBe(422);
+    expect(JSON.stringify(body.errors)).toContain(`"path":"${at}`);
+  });
+});
+
+test('An agent whose host’s worker is killed goes on, is unknown meanwhile, and is taken over as it is', async () => {
+  const name = `agents-${Date.now().toString(36)}`;
+  const host = await hosts.join(name);
+  const nap = uniqueNap();
+  const script = `i=0; sleep ${nap} & while :; do i=$((i+1)); echo $i; sleep 0.02; done`;
+  const [lasting, unwanted] = await Promise.all([
+    make(shell(script, { host: name, backoff: { initialMs: 0 } })),
+    make({ command: 'sleep', args: [uniqueNap()], host: name }),
+  ]);
+  const [{ agent }, { agent: second }] = await Promise.all([
+    give(lasting.id, 'start'),
+    give(unwanted.id, 'start'),
+  ]);
+  const events = await world.watch(user, '/ws/events?topics=agents');
+  host.signal('SIGKILL');
+  await host.ended;
+  await events.next(
+    ({ event }) => event?.type === 'dev.vareon.agent.unknown' && event.subject === lasting.id,
+  );
+  expect(await get(lasting.id)).toMatchObject({ status: 'unknown', desired: 'running' });
+  const stop = await give(unwanted.id, 'stop', ''); // wanted while nobody can do it
+  expect(await job(stop.job_id)).toMatchObject({ status: 'pending' });
+  expect(running(nap)).toHaveLength(1);
+
+  const back = hosts.start(['--name', name], host.dataDir);
+  expect(await untilAgent(lasting.id, ({ status }) => status === 'running')).toMatchObject({
+    pid: agent.pid,
+    restarts: 0,
+  });
+  await events.next(
+    ({ event }) => event?.type === 'dev.vareon.agent.stopped' && event.subject === unwanted.id,
+  );
+  expect(existsSync(`/proc/${second.pid}`)).toBe(false);
+  expect(await untilJob(stop.job_id)).toMatchObject({ status: 'completed' });
+  expect(running(nap)).toHaveLength(1); // never started twice
+
+  process.kill(agent.pid, 'SIGKILL'); // an adopted one is looked after, and what it left is ended
+  const again = await untilAgent(lasting.id, (now) => now.status === 'running' && now.pid !== agent.pid);
+  expect(again).toMatchObject({ restarts: 1, lastEnd: { signal: 'SIGKILL' } });
+  await until(
+    async () => running(nap).length,
+    (count) => count === 1,
+    60_000,
+  );
+  expect((await give(lasting.id, 'stop')).agent).toMatchObject({ status: 'stopped' });
+  expect(running(nap)).toEqual([]);
+  const { body } = await world.api('GET', `${path}/${lasting.id}/logs`, { token: user.token });
+  const numbers = body.text.trim().split('\n').map(Number);
+  const cut = numbers.lastIndexOf(1);
+  const count = (n: number) => Array.from({ length: n }, (_, at) => at + 1);
+  expect(numbers).toEqual([...count(cut), ...count(numbers.length - cut)]); // no gap, nothing twice
+  for (const { id } of [lasting, unwanted]) await remove(id);
+  await until(
+    () => world.sql('select 1 from agents where host = ?', [name]),
+    (rows) => rows.length === 0,
+    60_000,
+  );
+  events.close();
+  back.signal('SIGTERM');
+});
+
+const untilJob = (id: string) =>
+  until(
+    () => job(id),
+    ({ status }) => status !== 'pending',
+    60_000,
+  );
