@@ -95,9 +95,9 @@ export const topics = {
   hostAgents: (host: string) => `vareon/hosts/${host}/agents`,
   anyHostAgents: 'vareon/hosts/+/agents',
   /** Pieces of agents' output that somebody wants to read, and what the host answers. */
-  agentLogRequests: (host: string) => `vareon/hosts/${host}/agent-log-requests`,
-  agentLogs: (host: string) => `vareon/hosts/${host}/agent-logs`,
-  anyAgentLogs: 'vareon/hosts/+/agent-logs',
+  hostAgentLogRequests: (host: string) => `vareon/hosts/${host}/agent-log-requests`,
+  hostAgentLogs: (host: string) => `vareon/hosts/${host}/agent-logs`,
+  anyHostAgentLogs: 'vareon/hosts/+/agent-logs',
   /** Retained: a host's state, by itself or by its last will. */
   hostStatus: (host: string) => `vareon/hosts/${host}/status`,
   anyHostStatus: 'vareon/hosts/+/status',

@@ -2,8 +2,14 @@ import { pbkdf2Sync, randomBytes } from 'node:crypto';
 import { topics } from '../domain/names.ts';
 
 /** What a host says and hears on the bus; it reaches nothing else, and nothing of another host. */
-export const hostWrites = [topics.hostLogs, topics.hostStatus, topics.hostMetrics] as const;
-export const hostReads = [topics.hostLogRequests] as const;
+export const hostWrites = [
+  topics.hostLogs,
+  topics.hostStatus,
+  topics.hostMetrics,
+  topics.hostAgents,
+  topics.hostAgentLogs,
+] as const;
+export const hostReads = [topics.hostLogRequests, topics.hostAgentLogRequests] as const;
 
 /** The rights of API and platform workers, as a file of Mosquitto's. */
 export const platformRights = (): string => 'user platform\ntopic readwrite vareon/#\n';

@@ -45,10 +45,10 @@ export async function serveAgentLogs(bus: Bus, host: string, agents: Agents, log
       await delay(LOOK_EVERY_MS);
     }
   }
-  await bus.subscribe(topics.agentLogRequests(host), (message) => {
+  await bus.subscribe(topics.hostAgentLogRequests(host), (message) => {
     const asked = message as unknown as AgentLogRequest; // only the platform may publish on this topic
     answer(asked).then(
-      (found) => bus.publish(topics.agentLogs(host), found),
+      (found) => bus.publish(topics.hostAgentLogs(host), found),
       (error: unknown) => log.warn({ err: error, agentId: asked.id }, 'what an agent printed cannot be read'),
     );
   });

@@ -14,7 +14,7 @@ const MAX_PARTS = 5_000;
 export type Check = (value: unknown) => void;
 
 /**
- * Compiles a route's schema once; the check throws `invalid` with the problems at their JSON pointers: all of a value
+ * Compiles a route's schema once, at its first request: most routes of a process are never asked. The check throws `invalid` with the problems at their JSON pointers: all of a value
  * as people send it, the first one of a value so large that finding all would keep everybody else waiting.
  */
 export function createChecker(): { body: (schema: TSchema) => Check; text: (schema: TSchema) => Check } {
@@ -24,11 +24,22 @@ export function createChecker(): { body: (schema: TSchema) => Check; text: (sche
   const coercing = formats(new Ajv({ ...options, coerceTypes: 'array', useDefaults: true }));
   return {
     body(schema) {
-      const small = check(strict.compile(schema), 'The body');
-      const large = check(first.compile(schema), 'The body');
-      return (value) => (hasParts(value, MAX_PARTS) ? large(value) : small(value));
+      const small = once(() => check(strict.compile(schema), 'The body'));
+      const large = once(() => check(first.compile(schema), 'The body'));
+      return (value) => (hasParts(value, MAX_PARTS) ? large : small)()(value);
     },
-    text: (schema) => check(coercing.compile(schema), 'The query'),
+    text(schema) {
+      const made = once(() => check(coercing.compile(schema), 'The query'));
+      return (value) => made()(value);
+    },
+  };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
   };
 }
 

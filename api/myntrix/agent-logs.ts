@@ -19,7 +19,7 @@ export function createAgentLogs(bus: Bus) {
 
   const listen = (): Promise<unknown> => {
     listening ??= bus
-      .subscribe(topics.anyAgentLogs, (message) => {
+      .subscribe(topics.anyHostAgentLogs, (message) => {
         if (Value.Check(AgentLogAnswer, message)) waiting.get(message.request)?.(message);
       })
       .catch((error: unknown) => {
@@ -40,7 +40,7 @@ export function createAgentLogs(bus: Bus) {
     waiting.set(asked.request, resolve);
     const timer = setTimeout(() => resolve(undefined), waitMs + ANSWER_WITHIN_MS);
     try {
-      bus.publish(topics.agentLogRequests(host), asked);
+      bus.publish(topics.hostAgentLogRequests(host), asked);
       const answer = await promise;
       if (!answer)
         throw new AppError('unavailable', `Host "${host}", which has the log, does not answer now.`, {

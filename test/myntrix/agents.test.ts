@@ -9,7 +9,7 @@ let world: World;
 let user: TestUser;
 let hosts: ReturnType<typeof createHosts>;
 beforeAll(async () => {
-  world = await enterWorld();
+  world = await enterWorld('sql');
   user = await world.newUser('operator', { runsCode: true });
   hosts = createHosts({ url: world.url, api: world.api, token: world.admin.token });
 });
