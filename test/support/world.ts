@@ -119,11 +119,22 @@ export async function enterWorld(...parts: Part[]): Promise<World> {
   };
 }
 
-async function openTemporal({ temporalAddress, temporalNamespace = 'default' }: TestStack) {
+async function openTemporal({ temporalAddress, temporalNamespace = 'default', keysDir }: TestStack) {
   const { Connection, Client } = await import('@temporalio/client');
   const connection = await Connection.connect({ address: temporalAddress });
-  const client: TemporalClient = new Client({ connection, namespace: temporalNamespace });
+  const client: TemporalClient = new Client({
+    connection,
+    namespace: temporalNamespace,
+    ...(keysDir ? { dataConverter: await opening(keysDir) } : {}),
+  });
   return { client, close: () => connection.close() };
+}
+
+/** Opens what an installation seals that was made elsewhere. */
+async function opening(keysDir: string) {
+  const { readKeys } = await import('../../keys.ts');
+  const { createPayloads } = await import('../../drivers/payloads/converter.ts');
+  return createPayloads({ keys: readKeys({ keysDir }).payload, seals: false }).dataConverter;
 }
 
 async function openSql({ databaseUrl }: TestStack) {
