@@ -1,4 +1,5 @@
 import type { DeliveredEvent } from '../../domain/neosyntis/events.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 
 export interface DeliveryDeps {
   /** The oldest events that a run has not been sent. */
@@ -17,9 +18,6 @@ export type Deliver = (runIds: readonly string[]) => Promise<void>;
  * reconciler; what was sent twice, because a process died between the signal and its note of it, a run takes once.
  */
 export function createDelivery({ pending, delivered, signal, onError }: DeliveryDeps): Deliver {
-  /** Runs that are being sent something, and whether more has come meanwhile. */
-  const busy = new Map<string, { more: boolean; done: Promise<void> }>();
-
   async function send(runId: string): Promise<void> {
     for (;;) {
       const events = await pending(runId);
@@ -31,28 +29,5 @@ export function createDelivery({ pending, delivered, signal, onError }: Delivery
     }
   }
 
-  function deliver(runId: string): Promise<void> {
-    const current = busy.get(runId);
-    if (current) {
-      current.more = true;
-      return current.done;
-    }
-    const state = { more: false, done: Promise.resolve() };
-    busy.set(runId, state);
-    state.done = (async () => {
-      try {
-        do {
-          state.more = false;
-          await send(runId);
-        } while (state.more);
-      } catch (error) {
-        onError(error, runId);
-      } finally {
-        busy.delete(runId);
-      }
-    })();
-    return state.done;
-  }
-
-  return async (runIds) => void (await Promise.all(runIds.map(deliver)));
+  return oneAtATime(send, onError);
 }

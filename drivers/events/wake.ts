@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { eventStartsId, PLATFORM_QUEUE, wakeSignal, workflowTypes } from '../../domain/names.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 
 export interface WakeDeps {
   /** Lends a client to Temporal, for as long as a call may take. */
@@ -14,8 +15,6 @@ export type Wake = (scheduleIds: readonly string[]) => Promise<void>;
  * words at once to one schedule two are sent. What fails is left to the reconciler.
  */
 export function createWake({ call, onError }: WakeDeps): Wake {
-  const busy = new Map<string, { more: boolean; done: Promise<void> }>();
-
   const send = (scheduleId: string) =>
     call((client) =>
       client.workflow.signalWithStart(workflowTypes.startByEvents, {
@@ -25,28 +24,5 @@ export function createWake({ call, onError }: WakeDeps): Wake {
       }),
     );
 
-  function wake(scheduleId: string): Promise<void> {
-    const current = busy.get(scheduleId);
-    if (current) {
-      current.more = true;
-      return current.done;
-    }
-    const state = { more: false, done: Promise.resolve() };
-    busy.set(scheduleId, state);
-    state.done = (async () => {
-      try {
-        do {
-          state.more = false;
-          await send(scheduleId);
-        } while (state.more);
-      } catch (error) {
-        onError(error, scheduleId);
-      } finally {
-        busy.delete(scheduleId);
-      }
-    })();
-    return state.done;
-  }
-
-  return async (scheduleIds) => void (await Promise.all(scheduleIds.map(wake)));
+  return oneAtATime(send, onError);
 }
