@@ -8,6 +8,8 @@ export interface VerbFailure {
   /** For users: no credentials, no addresses they did not write. */
   detail: string;
   outcomeUnknown: boolean;
+  /** When it asks to be tried again after another pause than the verb's. */
+  pauseMs?: number;
 }
 
 /** Type of the ApplicationFailure that carries a VerbFailure. */

@@ -100,6 +100,23 @@ describe('notify.webhook', () => {
     const stamps = received.map(({ headers }) => Number(headers['webhook-timestamp']));
     expect(stamps[2]).toBeGreaterThan(stamps[0] ?? 0);
     for (const { body, headers } of received) new Webhook(SECRET).verify(body, headers);
+
+    const { body } = await world.api('GET', `/api/neosyntis/runs/${run.id}/step?path=/do/0/hook`, {
+      token: user.token,
+    });
+    const failed = (attempt: number, status: number) => ({
+      attempt,
+      status: 'failed',
+      error: { status, instance: '/do/0/hook', detail: expect.stringContaining(`answered ${status}`) },
+    });
+    expect(body).toMatchObject({
+      status: 'completed',
+      attempt: 3,
+      error: null,
+      attempts: [failed(1, 503), failed(2, 429), { attempt: 3, status: 'completed', error: null }],
+    });
+    for (const { started_at, ended_at } of body.attempts)
+      expect(Date.parse(ended_at)).toBeGreaterThanOrEqual(Date.parse(started_at));
   });
 
   test('waits as long as the receiver asks', async () => {

@@ -84,6 +84,13 @@ export const outbound = (origin: string): Program[] => {
       ],
       ends: 'completed',
     },
+    {
+      name: 'http-retried',
+      steps: [
+        { tries: { try: [{ read: http('/broken') }], catch: { do: [{ go: { set: { on: true } } }] } } },
+      ],
+      ends: 'completed',
+    },
     { name: 'http-timeout', steps: [limited('slow', http('/slow'), 'PT0.5S')], ends: 'completed' },
     {
       name: 'notify-email',

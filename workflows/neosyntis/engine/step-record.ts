@@ -60,6 +60,8 @@ export function recordStep(run: RunContext, name: string, task: Task, scope: Ste
       admitted,
       ...(waitsSince === undefined ? {} : { waitsSince }),
     }),
+    /** The number of the attempt that is under way. */
+    attempt: () => step.attempt,
     started(input: Json) {
       Object.assign(step, { startedAt: now(), input: told('inputBlob', input) });
       if (keyword !== 'set' && keyword !== 'switch')
@@ -92,6 +94,12 @@ export function recordStep(run: RunContext, name: string, task: Task, scope: Ste
       for (const name of ['endedAt', 'error', 'host', 'waitMs'] as const) delete step[name];
       tell({ attempt, status: 'running', startedAt: now() });
       run.recorder.flush();
+    },
+    /** An attempt of what it calls has failed, and it waits for the next one, of this number. */
+    repeats(attempt: number, problem: RunProblem) {
+      tell({ status: 'failed', endedAt: now(), error: { ...problem, instance: scope.pointer } });
+      for (const name of ['endedAt', 'waitMs', 'queueMs'] as const) delete step[name];
+      tell({ attempt, status: 'waiting', startedAt: now() });
     },
     /** It waited for so long for a host to be there. */
     waited,

@@ -1,91 +1,88 @@
-import {
-  ActivityCancellationType,
-  ActivityFailure,
-  ApplicationFailure,
-  CancellationScope,
-  CancelledFailure,
-  isCancellation,
-  proxyActivities,
-  proxyLocalActivities,
-} from '@temporalio/workflow';
+import { ActivityCancellationType, proxyActivities, proxyLocalActivities, sleep } from '@temporalio/workflow';
 import type { VerbActivities, VerbCall, VerbResult } from '../../../activities/platform/neosyntis/verbs.ts';
 import { OUTBOUND_QUEUE, PLATFORM_QUEUE } from '../../../domain/names.ts';
-import { standardProblem } from '../../../domain/neosyntis/problems.ts';
+import type { RunProblem } from '../../../domain/neosyntis/runs.ts';
 import type { Sealed } from '../../../domain/neosyntis/sealed.ts';
-import { VERB_FAILURE, type VerbFailure } from '../../../domain/neosyntis/verb-failure.ts';
 import { activityVerbs, type Verb } from '../../../domain/neosyntis/verbs.ts';
 import type { Json } from '../../../domain/wire.ts';
-import { CancelledUnseen, failure, TaskFailure } from './problem.ts';
+import { failure, TaskFailure } from './problem.ts';
 import type { Recorder } from './recorder.ts';
 import type { StepPlace } from './scope.ts';
 import type { InTurn } from './turns.ts';
+import { failedCall } from './verb-problem.ts';
 
-export type VerbCaller = (
-  name: string,
-  args: Json,
-  step: StepPlace & { timeoutMs: number | undefined; sealed?: Sealed },
-) => Promise<VerbResult>;
+export interface CallingStep extends StepPlace {
+  timeoutMs: number | undefined;
+  sealed?: Sealed;
+  /** Told when an attempt has failed and another one is to come, and when that begins. */
+  attempts?: Attempting | undefined;
+}
+
+export interface Attempting {
+  failed(problem: RunProblem): void;
+  again(): void;
+}
+
+export type VerbCaller = (name: string, args: Json, step: CallingStep) => Promise<VerbResult>;
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 
 /** Calls a verb of the registry by its activity; one that is idempotent is tried again, others never are. */
 export function createVerbCaller(runId: string, recorder: Recorder, inTurn: InTurn): VerbCaller {
-  const callQuickly = inTurn(quick.callVerb);
-  return async (name, args, { timeoutMs = DEFAULT_TIMEOUT_MS, ...step }) => {
+  const callBriefly = inTurn(brief.callVerb);
+  return async (name, args, { timeoutMs = DEFAULT_TIMEOUT_MS, attempts, ...step }) => {
     const verb = activityVerbs.get(name);
     // Temporal would look for an activity that nobody has for ever.
     if (!verb) throw failure('configuration', `There is no verb "${name}" in this version.`);
+    // Each attempt has the same place, so that what a repeated one does can be told from what another step does.
     const call = { runId, ...step, verb: name, args, timeoutMs };
-    const prepared = verb.prepares ? (await make(verb, { ...call, prepares: true }, true)).output : undefined;
+    const prepared = verb.prepares
+      ? (await make(verb, { ...call, prepares: true }, { isIdempotent: true, attempts })).output
+      : undefined;
     const isIdempotent =
       typeof verb.idempotent === 'function' ? verb.idempotent(args, prepared ?? null) : verb.idempotent;
-    return make(verb, prepared === undefined ? call : { ...call, prepared }, isIdempotent);
+    return make(verb, prepared === undefined ? call : { ...call, prepared }, { isIdempotent, attempts });
   };
 
+  /** Tries until it is done, or there is nothing more to try. */
   async function make(
     verb: Verb,
-    call: VerbCall & { timeoutMs: number },
-    isIdempotent: boolean,
+    call: TimedCall,
+    { isIdempotent, attempts }: { isIdempotent: boolean; attempts: Attempting | undefined },
   ): Promise<VerbResult> {
-    try {
-      if (verb.brief) {
-        const done = await briefly(() => callQuickly(call));
-        if (done) return done;
+    const most = isIdempotent ? retryOf(verb).attempts : 1;
+    for (let tries = 1; ; tries++) {
+      try {
+        return await attempt(verb, call, tries);
+      } catch (thrown) {
+        const { error, isFinal, pauseMs } = failedCall(thrown, verb.name, isIdempotent);
+        if (isFinal || tries >= most || !(error instanceof TaskFailure)) throw error;
+        attempts?.failed(error.problem);
+        await sleep(pauseMs ?? pauseAfter(verb, tries));
+        attempts?.again();
       }
-      const { callVerb } = proxyActivities<VerbActivities>({
-        ...placeOf(verb, call.timeoutMs),
-        retry: isIdempotent ? retryOf(verb) : { maximumAttempts: 1 },
-      });
-      const news = recorder.news();
-      return await callVerb(news ? { ...call, news } : call);
-    } catch (error) {
-      throw described(error, verb.name, isIdempotent);
     }
+  }
+
+  /** The first one of a brief verb is made within the run's own turn; after that something is slow, or away. */
+  async function attempt(verb: Verb, call: TimedCall, tries: number): Promise<VerbResult> {
+    if (verb.brief && tries === 1) return callBriefly(call);
+    const { callVerb } = proxyActivities<VerbActivities>({
+      ...placeOf(verb, call.timeoutMs),
+      retry: { maximumAttempts: 1 },
+    });
+    const news = recorder.news();
+    return callVerb(news ? { ...call, news } : call);
   }
 }
 
+type TimedCall = VerbCall & { timeoutMs: number };
+
 /** The workflow task stays open meanwhile. */
-const quick = proxyLocalActivities<VerbActivities>({
+const brief = proxyLocalActivities<VerbActivities>({
   startToCloseTimeout: '2 seconds',
   retry: { maximumAttempts: 1 },
 });
-
-/** What the verb puts out; nothing when it took too long this time, or something is away. */
-async function briefly(callVerb: () => Promise<VerbResult>): Promise<VerbResult | undefined> {
-  try {
-    return await callVerb();
-  } catch (error) {
-    if (isAnswered(causeOf(error)) || isCancellation(error)) throw error;
-    return undefined;
-  }
-}
-
-/** What an activity failed by: a local one fails by that itself. */
-const causeOf = (error: unknown): unknown => (error instanceof ActivityFailure ? error.cause : error);
-
-/** What the verb itself says, and would say again. */
-const isAnswered = (cause: unknown): boolean =>
-  cause instanceof ApplicationFailure && cause.nonRetryable === true;
 
 const placeOf = (verb: Verb, timeoutMs: number) =>
   verb.queue === 'platform'
@@ -103,35 +100,12 @@ const placeOf = (verb: Verb, timeoutMs: number) =>
 /** What the platform does itself fails for others only while the database is away: that may take an hour. */
 const patient = { attempts: 65, firstPauseMs: 200 };
 
+const LONGEST_PAUSE_MS = 60_000;
+
 const retryOf = ({
   queue,
   retry = queue === 'platform' ? patient : { attempts: 5, firstPauseMs: 200 },
-}: Verb) => ({
-  maximumAttempts: retry.attempts,
-  initialInterval: retry.firstPauseMs,
-  maximumInterval: '1 minute' as const,
-});
+}: Verb) => retry;
 
-const isOwn = (type: string | null | undefined) =>
-  type === 'configuration' || type === 'authorization' || type === 'expression';
-
-function described(error: unknown, name: string, isIdempotent: boolean): unknown {
-  const cause = causeOf(error);
-  if (isCancellation(error) || (cause === error && !(error instanceof ApplicationFailure))) return error;
-  if (cause instanceof ApplicationFailure && cause.type === VERB_FAILURE) {
-    const [problem] = (cause.details ?? []) as [VerbFailure]; // of that type always
-    return new TaskFailure(
-      standardProblem(problem.kind, problem.detail, problem.status),
-      problem.outcomeUnknown,
-    );
-  }
-  if (cause instanceof ApplicationFailure && cause.type === 'invalid')
-    return failure('validation', cause.message);
-  if (cause instanceof ApplicationFailure && isOwn(cause.type)) return failure(cause.type, cause.message);
-  // What else went wrong inside may name servers and addresses: the log has it.
-  if (cause instanceof ApplicationFailure)
-    return failure('runtime', `${name} failed; the platform's log says why.`);
-  const unknown = `${name} did not answer; whether it had its effect is unknown.`;
-  if (!CancellationScope.current().consideredCancelled) return failure('runtime', unknown, !isIdempotent);
-  return isIdempotent ? new CancelledFailure(unknown) : new CancelledUnseen(unknown);
-}
+const pauseAfter = (verb: Verb, tries: number): number =>
+  Math.min(retryOf(verb).firstPauseMs * 2 ** (tries - 1), LONGEST_PAUSE_MS);

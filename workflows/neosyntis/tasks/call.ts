@@ -10,6 +10,7 @@ import { failure } from '../engine/problem.ts';
 import { stepPlace, type TaskExecutor } from '../engine/scope.ts';
 import { sealingTemplate } from '../engine/sealing.ts';
 import { timeoutMs } from '../engine/timeout.ts';
+import { attemptsOf } from '../engine/verb-attempts.ts';
 import { waitForApproval } from '../verbs/approval-wait.ts';
 import { callStdio } from './mcp-stdio.ts';
 
@@ -36,6 +37,8 @@ export const runCall: TaskExecutor<CallTask> = async (run, task, input, scope, v
   if ('problem' in expanded) throw failure('expression', expanded.problem);
   const { value: args, sealed } = await sealingTemplate(run.evaluator, expanded.args, input, variables);
   await run.budget.spend(byteLength([args, (sealed ?? null) as Json])); // it is JSON
-  const place = { ...stepPlace(scope), timeoutMs: timeoutMs(task), ...(sealed ? { sealed } : {}) };
-  return run.callVerb(task.call, args, place);
+  return run.callVerb(task.call, args, {
+    ...{ ...stepPlace(scope), timeoutMs: timeoutMs(task), ...(sealed ? { sealed } : {}) },
+    attempts: attemptsOf(run, scope, step),
+  });
 };

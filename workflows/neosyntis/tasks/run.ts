@@ -6,7 +6,9 @@ import type { Json } from '../../../domain/wire.ts';
 import type { Variables } from '../engine/evaluator.ts';
 import { type RunContext, type StepScope, stepPlace, type TaskExecutor } from '../engine/scope.ts';
 import { sealingTemplate } from '../engine/sealing.ts';
+import type { StepRecord } from '../engine/step-record.ts';
 import { timeoutMs } from '../engine/timeout.ts';
+import { attemptsOf } from '../engine/verb-attempts.ts';
 import { asJson, asList, asObject, asText, wantedOf } from './code-values.ts';
 import { containerStep, containerTemplate, withEngine } from './container.ts';
 import { type RunWorkflowTask, runWorkflow } from './run-workflow.ts';
@@ -27,7 +29,7 @@ const runProcess: TaskExecutor<ProcessTask> = async (run, task, input, scope, va
   const container = 'container' in task.run ? task.run.container : undefined;
   const given =
     'shell' in task.run ? task.run.shell : 'script' in task.run ? task.run.script : task.run.container;
-  const program = container ? undefined : await programOf(run, task, input, scope, variables);
+  const program = container ? undefined : await programOf(run, task, input, scope, variables, step);
   const { value: values, sealed } = await sealingTemplate(
     run.evaluator,
     {
@@ -50,7 +52,7 @@ const runProcess: TaskExecutor<ProcessTask> = async (run, task, input, scope, va
     : (program as Exclude<typeof program, undefined>); // without a container there is one
   const code = {
     runId: run.runId,
-    ...stepPlace(scope),
+    ...{ ...stepPlace(scope), attempt: step.attempt() },
     ...what,
     arguments: asList(list).map((value) => asText(value, 'an argument')),
     environment: Object.fromEntries(
@@ -81,13 +83,14 @@ async function programOf(
   input: Json,
   scope: StepScope,
   variables: Variables,
+  step: StepRecord,
 ) {
   if ('shell' in task.run) return { kind: 'shell', command: task.run.shell.command } as const;
   if (!('script' in task.run)) throw new TypeError('a container is no program of the host');
   return {
     kind: 'script',
     language: language(task.run.script.language),
-    code: task.run.script.code ?? (await fetchedCode(run, task, input, scope, variables)),
+    code: task.run.script.code ?? (await fetchedCode(run, task, input, scope, variables, step)),
   } as const;
 }
 
@@ -98,12 +101,14 @@ async function fetchedCode(
   input: Json,
   scope: StepScope,
   variables: Variables,
+  step: StepRecord,
 ): Promise<string> {
   const endpoint = 'script' in task.run ? task.run.script.source?.endpoint : undefined;
   const { value, sealed } = await sealingTemplate(run.evaluator, { endpoint }, input, variables);
   const limit = { timeoutMs: Math.min(timeoutMs(task) ?? FETCH_TIMEOUT_MS, FETCH_TIMEOUT_MS) };
   const place = { ...stepPlace(scope), ...limit, ...(sealed ? { sealed } : {}) };
-  const { output } = await run.callVerb(scriptSource.name, value, place);
+  const attempts = attemptsOf(run, scope, step);
+  const { output } = await run.callVerb(scriptSource.name, value, { ...place, attempts });
   return String(output);
 }
 

@@ -5,15 +5,14 @@ import { OutboundError, type OutboundErrorKind } from '../../../../drivers/outbo
 
 /** @param again undefined when another attempt cannot help; a pause other than the policy's, if it says so. */
 export const verbFailure = (
-  problem: Omit<VerbFailure, 'outcomeUnknown'> & { outcomeUnknown?: boolean },
+  problem: Omit<VerbFailure, 'outcomeUnknown' | 'pauseMs'> & { outcomeUnknown?: boolean },
   again?: { pauseMs?: number },
 ): ApplicationFailure =>
   ApplicationFailure.create({
     message: problem.detail,
     type: VERB_FAILURE,
     nonRetryable: again === undefined,
-    details: [{ outcomeUnknown: false, ...problem } satisfies VerbFailure],
-    ...(again?.pauseMs === undefined ? {} : { nextRetryDelay: again.pauseMs }),
+    details: [{ outcomeUnknown: false, ...problem, ...again } satisfies VerbFailure],
   });
 
 const kinds: Record<OutboundErrorKind, ProblemKind> = {
