@@ -4,11 +4,10 @@ import { AppError, type InputProblem } from '../../domain/errors.ts';
 import {
   type CheckExpressions,
   type CheckOptions,
-  secretsOfDocument,
-  secretsOfSteps,
   validateDocument,
   validateSteps,
 } from '../../domain/neosyntis/definition.ts';
+import { secretsOfDocument, secretsOfSteps } from '../../domain/neosyntis/definition-secrets.ts';
 import type { Document } from '../../domain/neosyntis/dsl.ts';
 import type { SecretMention } from '../../domain/neosyntis/sealed.ts';
 import type { Sources } from '../../domain/neosyntis/sources.ts';

@@ -1,19 +1,17 @@
 import type { InputProblem } from '../errors.ts';
 import { pointer } from '../pointer.ts';
-import { timeoutProblems } from './dsl/base.ts';
+import { asSent } from './as-sent.ts';
+import { documentFields, limitProblems, refusedParts } from './document-parts.ts';
 import { checkTasks, type Findings, maxTasks } from './dsl/check-tasks.ts';
 import { collect, type Expression } from './dsl/collect.ts';
-import { dataSchemaProblems, resourceExpressions } from './dsl/data-schema.ts';
 import { type CheckTiming, scheduleExpressions, scheduleProblems } from './dsl/schedule.ts';
 import type { Use } from './dsl/use.ts';
 import { Document, type TaskList } from './dsl.ts';
 import { extensionsOf, listsOf } from './extensions.ts';
 import { isObject } from './json.ts';
 import { looseTexts, writeLoose } from './loose.ts';
-import { onUnknownProblem } from './on-unknown.ts';
 import { plainProblems } from './plain.ts';
 import { schemaProblems } from './schema-problems.ts';
-import { type SecretMention, secretMentions } from './sealed.ts';
 import { normalizeSteps } from './short-form.ts';
 import type { Sources, WantedSource } from './sources.ts';
 import { checkUnnamed, functionNameProblems, unlistedSecrets } from './use/check.ts';
@@ -73,22 +71,6 @@ export function validateSteps(steps: unknown, options: CheckOptions): Checked<{ 
   return { ok: true, isWhole, loose, do: normalizeSteps(steps, options).do as TaskList }; // no problems: it is one
 }
 
-/** Where steps that were checked name secrets: pointers into what was sent, short forms included. */
-export const secretsOfSteps = (
-  steps: unknown,
-  list: TaskList,
-  root: string,
-  { use, sources }: Pick<CheckOptions, 'use' | 'sources'>,
-): SecretMention[] =>
-  secretsIn(list, use, root, sources).map(({ path, name }) => ({
-    path: asSent(steps, { path, message: '' }, root).path,
-    name,
-  }));
-
-/** Where a document that was checked names secrets. */
-export const secretsOfDocument = ({ do: list, use, sources }: Document): SecretMention[] =>
-  secretsIn(list, use, '/do', sources);
-
 /** What is named in a definition that was found well, or may be, and is elsewhere; paths are those of what was sent. */
 export function wantedSources(
   given: { do?: unknown; use?: unknown },
@@ -100,21 +82,6 @@ export function wantedSources(
     at: sentProblem({ path: one.at, message: '' }, out).path,
   }));
   return { wanted, problems: asNamed([], out) };
-}
-
-function secretsIn(
-  list: TaskList,
-  use: Use | undefined,
-  root: string,
-  sources: Sources | undefined,
-): SecretMention[] {
-  const out = writeOut({ do: list, use }, use, root, sources);
-  const { value } = out;
-  const lists = [{ path: root, tasks: value.do }, ...extensionsOf(value.use).flatMap(listsOf)];
-  const all = lists
-    .flatMap(({ path, tasks }) => secretMentions(tasks as TaskList, path)) // checked
-    .map(({ path, name }) => ({ path: sentProblem({ path, message: '' }, out).path, name }));
-  return [...new Map(all.map((mention) => [`${mention.path} ${mention.name}`, mention])).values()];
 }
 
 export interface DocumentCheckOptions extends CheckOptions {
@@ -222,44 +189,3 @@ const limited = (problems: InputProblem[]) =>
         ...problems.slice(0, maxProblems),
         { path: '', message: `and ${problems.length - maxProblems} more problems` },
       ];
-
-/** Problems inside a step that was sent as a string are problems of that string; the key is said in words. */
-function asSent(steps: unknown, { path, message }: InputProblem, root: string): InputProblem {
-  const [at = '', , ...keys] = path.slice(root.length + 1).split('/');
-  if (!Array.isArray(steps) || at === '' || typeof steps[Number(at)] !== 'string') return { path, message };
-  const key = keys.filter((part) => part !== 'with').join('/');
-  return { path: pointer(root, at), message: key === '' ? message : `\`${key}\`: ${message}` };
-}
-
-const documentFields = (value: Record<string, unknown>) =>
-  [
-    ['input', 'from'],
-    ['output', 'as'],
-  ].flatMap(([field = '', key = '']) => {
-    const part = value[field];
-    return isObject(part)
-      ? [{ path: [field, key], value: part[key], bare: true }, resourceExpressions(field, part)]
-      : [];
-  });
-
-const limitProblems = (value: Record<string, unknown>, root: string): InputProblem[] => {
-  const found = [...timeoutProblems(value), ...dataSchemaProblems(value, ['input', 'output'])].map(
-    ({ path, below = '', message }) => ({ path: pointer(root, ...path) + below, message }),
-  );
-  const message = onUnknownProblem(isObject(value.document) ? value.document.metadata : undefined);
-  const path = pointer(root, 'document', 'metadata', 'onUnknown');
-  return message === undefined ? found : [...found, { path, message }];
-};
-
-/** Parts of a document that the specification has and we do not, by name. */
-function refusedParts(value: Record<string, unknown>, root: string): InputProblem[] {
-  const { evaluate } = value;
-  const ways = Object.entries({ language: ['jq'], mode: ['strict', 'loose'] }).filter(
-    ([key, known]) =>
-      isObject(evaluate) && Object.hasOwn(evaluate, key) && !known.some((one) => one === evaluate[key]),
-  );
-  return ways.map(([key, known]) => ({
-    path: pointer(root, 'evaluate', key),
-    message: `\`evaluate.${key}\` other than ${known.map((one) => `\`${one}\``).join(' and ')} is not supported`,
-  }));
-}

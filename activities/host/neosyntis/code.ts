@@ -2,63 +2,33 @@ import { ApplicationFailure, CancelledFailure, Context } from '@temporalio/activ
 import {
   type CodeResult,
   type CodeStep,
-  type ContainerStep,
   codeFailures,
   type LogChunk,
   type LogRange,
-  type McpStep,
   SETTLED_WITHIN_MS,
   type SettledStep,
   SUPERSEDED,
   stepId,
 } from '../../../domain/neosyntis/code.ts';
-import type { Containers } from '../../../drivers/containers/containers.ts';
-import type {
-  OutputPiece,
-  Processes,
-  RunOptions as ProcessOptions,
-  ProcessResult,
-  ProcessSpec,
-} from '../../../drivers/processes/port.ts';
-import type { Masker } from '../../../drivers/secrets/mask.ts';
-import { maskedFailure } from '../../masked-failure.ts';
 import { queuedMs } from '../../queued.ts';
-import { resultOf } from './code-result.ts';
-import { createHolds, type HoldsOptions, type RunOptions } from './holds.ts';
-import { converse } from './mcp.ts';
-import { answered, asUnanswered } from './mcp-result.ts';
-import type { StepOpener } from './sealed-step.ts';
+import { chunkOf } from './code-process.ts';
+import { createStepRunner, type Ended, type StepRunnerDeps } from './code-runner.ts';
+import { createHolds, type HoldsOptions } from './holds.ts';
 
-export interface CodeDeps extends HoldsOptions {
-  processes: Processes;
-  /** Nothing on a host without docker and podman. */
-  containers?: Pick<Containers, 'run'> | undefined;
-  hostName: string;
+export interface CodeDeps extends HoldsOptions, StepRunnerDeps {
   /** Of the lease that this process holds on the host's name. */
   generation?: number;
   /** A step came that was placed with a later holder of the name. */
   onSuperseded?: () => void;
-  /** Stores a large result while the step still beats: the SDK's own storing of it then finds it there. */
-  keepAhead?: (runId: string, result: CodeResult) => Promise<void>;
-  /** Sends a chunk over the bus, which may lose it: readLog() has it too. */
-  publishLog: (chunk: LogChunk) => void;
-  /** Puts secrets into a step. */
-  open: StepOpener;
-  log: { warn(details: object, message: string): void };
   /** How long this life of the host has lasted. */
   uptimeMs?: () => number;
 }
-
-/** How a step ended, for all who stay with it. */
-type Ended = { told: CodeResult } | { untold: 'cancelled' | 'ran_before' };
 
 export type HostCode = ReturnType<typeof createCodeActivities>;
 
 /** What runs ask for by Temporal. */
 export type CodeActivities = Pick<HostCode, 'runCode' | 'settleCode'>;
 
-const KILL_GRACE_MS = 2_000;
-const OUTPUT_LIMIT_BYTES = 10 * 1024 * 1024;
 const LOG_READ_BYTES = 256 * 1024;
 const PIECE_BYTES = 32 * 1024;
 /** Payloads go by reference from 256 KiB on. JSON has at most six times as many bytes as the text in it. */
@@ -66,19 +36,14 @@ const ALIKE_FROM_BYTES = 240 * 1024;
 
 /** Code of users on this host. Not idempotent: callers set maximumAttempts to 1 and heartbeatTimeout to seconds. */
 export function createCodeActivities({
-  processes,
-  containers,
-  hostName,
   generation = 0,
   onSuperseded,
-  keepAhead,
-  publishLog,
-  open,
-  log,
   uptimeMs = () => process.uptime() * 1000,
-  ...holding
+  ...deps
 }: CodeDeps) {
-  const holds = createHolds<Ended>(holding);
+  const { processes, hostName } = deps;
+  const holds = createHolds<Ended>(deps);
+  const { runNow, toldOf } = createStepRunner(deps);
 
   /**
    * Runs a step to its end; what the code does wrong is data in the result.
@@ -98,75 +63,6 @@ export function createCodeActivities({
     if (generation === 0 || (step.generation ?? 0) <= generation) return;
     onSuperseded?.();
     throw superseded(hostName);
-  }
-
-  /** Everything of a step, which heartbeats meanwhile. */
-  async function runNow(step: CodeStep, options: RunOptions): Promise<Ended> {
-    const onOutput = (piece: OutputPiece): void => {
-      try {
-        publishLog(chunkOf(step, piece));
-      } catch (error) {
-        log.warn(
-          { err: error, runId: step.runId },
-          'a log chunk was not sent; it can be read from the spool',
-        );
-      }
-    };
-    const opened = await open(step);
-    if ('problem' in opened) return { told: { ...opened.problem, host: hostName } };
-    const { masker, release } = opened;
-    try {
-      const around = { ...aroundOf(step), ...(masker ? { filter: masker.stream } : {}) };
-      const run = { ...options, onOutput };
-      if (opened.step.kind === 'mcp') return await talk(opened.step, around, run, masker);
-      return await toldOf(step, await start(opened.step, around, run), masker);
-    } catch (error) {
-      throw masker ? maskedFailure(error, masker) : error;
-    } finally {
-      release();
-    }
-  }
-
-  async function start(
-    step: Exclude<CodeStep, McpStep>,
-    around: ReturnType<typeof aroundOf>,
-    options: ProcessOptions,
-  ): Promise<ProcessResult> {
-    if (step.kind !== 'container') return processes.run({ ...around, ...insideOf(step) }, options);
-    if (!containers)
-      throw ApplicationFailure.nonRetryable(`Host ${hostName} has no docker or podman any more.`);
-    return containers.run(step, around, options);
-  }
-
-  /** A server that speaks the Model Context Protocol by its streams, and what it answered. */
-  async function talk(
-    step: McpStep,
-    around: ReturnType<typeof aroundOf>,
-    options: ProcessOptions,
-    masker?: Masker,
-  ): Promise<Ended> {
-    const argv: [string, ...string[]] = [step.command, ...step.arguments];
-    const { ended, answer } = await converse(step, options, (own) =>
-      processes.run({ ...around, argv, env: step.environment, talks: true }, { ...options, ...own }),
-    );
-    if (!answer) {
-      const told = await toldOf(step, ended, masker);
-      return 'told' in told ? { told: asUnanswered(told.told) } : told;
-    }
-    const told = answered(answer, { host: hostName, ...ended });
-    const hidden = masker ? masked(told, masker) : told;
-    await keepAhead?.(step.runId, hidden);
-    return { told: hidden };
-  }
-
-  async function toldOf(step: CodeStep, result: ProcessResult, masker?: Masker): Promise<Ended> {
-    const { end } = result;
-    if (end.kind === 'cancelled') return { untold: 'cancelled' };
-    if (end.kind === 'not_started' && end.cause === 'ran_before') return { untold: 'ran_before' };
-    const plain = await resultOf(step, result, { host: hostName, processes });
-    const told = masker ? masked(plain, masker) : plain;
-    await keepAhead?.(step.runId, told);
-    return { told };
   }
 
   /**
@@ -223,12 +119,6 @@ const isAlike = (result: CodeResult): boolean =>
   result.stdoutBytes + result.stderrBytes >= ALIKE_FROM_BYTES / 6 &&
   Buffer.byteLength(JSON.stringify(result)) >= ALIKE_FROM_BYTES;
 
-/** Its streams were masked as they came; this is for what two of them make together, and for other texts. */
-const masked = (result: CodeResult, masker: Masker): CodeResult =>
-  result.outcome === 'ok'
-    ? { ...result, output: typeof result.output === 'number' ? result.output : masker.json(result.output) }
-    : { ...result, problem: { ...result.problem, detail: masker.text(result.problem.detail ?? '') } };
-
 const ranBefore = ({ step }: CodeStep): ApplicationFailure =>
   ApplicationFailure.nonRetryable(
     `The step ${step} was started before and is not run again; what it did is unknown.`,
@@ -248,44 +138,4 @@ function stopped({ reason }: AbortSignal): Error {
     'The host stopped while the step ran, and ended it; what it did until then is unknown.',
     codeFailures.hostShutdown,
   );
-}
-
-const chunkOf = (
-  { runId, path, iteration, attempt = 1 }: Pick<CodeStep, 'runId' | 'path' | 'iteration' | 'attempt'>,
-  { stream, offset, bytes, text }: OutputPiece,
-): LogChunk => ({
-  run_id: runId,
-  path,
-  iteration,
-  attempt,
-  stream,
-  offset,
-  length: bytes,
-  text,
-  at: new Date().toISOString(),
-});
-
-const aroundOf = (step: CodeStep) => ({
-  id: step.step,
-  platformEnv: { VAREON_RUN_ID: step.runId },
-  timeoutMs: step.timeoutMs,
-  killGraceMs: KILL_GRACE_MS,
-  outputLimitBytes: OUTPUT_LIMIT_BYTES,
-});
-
-type Program = Exclude<CodeStep, ContainerStep | McpStep>;
-
-const insideOf = (step: Program): Pick<ProcessSpec, 'argv' | 'files' | 'env' | 'stdin'> => ({
-  ...programOf(step),
-  env: step.environment,
-  ...(step.stdin === undefined ? {} : { stdin: step.stdin }),
-});
-
-/** Code is never put together with values: arguments stay arguments, `$1` in a shell, argv[2] in a script. */
-function programOf(step: Program): Pick<ProcessSpec, 'argv' | 'files'> {
-  if (step.kind === 'shell') return { argv: ['/bin/sh', '-c', step.command, 'sh', ...step.arguments] };
-  // As .js without a package.json, Node tells by the syntax whether it is a module.
-  const [program, file] =
-    step.language === 'python' ? ['python3', 'script.py'] : [process.execPath, 'script.js'];
-  return { argv: [program, file, ...step.arguments], files: [{ name: file, text: step.code }] };
 }

@@ -1,6 +1,7 @@
 import { type Client, type WorkflowHandle, WorkflowNotFoundError } from '@temporalio/client';
 import { arrayFromPayloads, type Payload } from '@temporalio/common';
-import { continueRun, type Projected, rebuildRun } from '../../../db/neosyntis/projection.ts';
+import { continueRun, rebuildRun } from '../../../db/neosyntis/projection.ts';
+import type { Projected } from '../../../db/neosyntis/projection-statement.ts';
 import { createRunIntents } from '../../../db/neosyntis/run-intents.ts';
 import type { Database } from '../../../db/orm.ts';
 import type { ProjectionBatch } from '../../../domain/neosyntis/projection.ts';

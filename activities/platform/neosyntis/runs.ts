@@ -1,6 +1,7 @@
 import { ApplicationFailure, activityInfo, Context } from '@temporalio/activity';
 import { expectLogs, missingLogs, openLogs } from '../../../db/myntrix/logs.ts';
-import { applyProjection, type Projected } from '../../../db/neosyntis/projection.ts';
+import { applyProjection } from '../../../db/neosyntis/projection.ts';
+import type { Projected } from '../../../db/neosyntis/projection-statement.ts';
 import type { Database } from '../../../db/orm.ts';
 import type { HostGrantRepository } from '../../../db/system/host-grants.ts';
 import type { CheckResult, GuardedExpression, GuardedResult } from '../../../domain/neosyntis/guarded.ts';
