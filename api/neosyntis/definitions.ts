@@ -1,4 +1,4 @@
-import type { CheckedDefinition } from '../../db/neosyntis/workflows.ts';
+import type { CheckedDefinition } from '../../db/neosyntis/workflow-versions.ts';
 import type { Principal } from '../../domain/auth/principal.ts';
 import { AppError, type InputProblem } from '../../domain/errors.ts';
 import {

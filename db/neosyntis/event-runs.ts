@@ -10,7 +10,7 @@ import { rows } from '../sql.ts';
 import { lockWorkflow, noteTick } from '../system/schedules.ts';
 import { openSets, type TakenEvent, type TakenEvents } from './event-sets.ts';
 import { digestOf } from './event-starts.ts';
-import { createRun } from './new-runs.ts';
+import { createOwnersRun } from './new-runs.ts';
 import { createOwnerRights } from './owner-rights.ts';
 
 /** What the filters of a schedule say of events that have come for it. */
@@ -73,14 +73,11 @@ export function createEventRuns(database: Database, nameRun: NameRun) {
           }
           const runId = nameRun(scheduleId, events, at);
           await noteTick(tx, scheduleId, { at, outcome: 'started', runId });
-          const created = await createRun(tx, {
+          const created = await createOwnersRun(tx, {
             id: runId,
-            user: { userId: wanted.owner_id, isAdmin: false },
+            ownerId: wanted.owner_id,
             workflowId: wanted.workflow_id,
-            version: undefined,
-            mayRunCode: true, // it was asked above
             input,
-            idempotency: undefined,
             trigger: {
               kind: 'event',
               at: at.toISOString(),

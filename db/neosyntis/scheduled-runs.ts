@@ -4,7 +4,7 @@ import { catchUpMs, skipsWhileOpen, type Timing } from '../../domain/system/sche
 import type { Database, Sql } from '../orm.ts';
 import { rows } from '../sql.ts';
 import { lockWorkflow, noteTick, type Tick } from '../system/schedules.ts';
-import { createRun } from './new-runs.ts';
+import { createOwnersRun } from './new-runs.ts';
 import { createOwnerRights } from './owner-rights.ts';
 
 /** What became of a tick; nothing when there is no such schedule any more, or it is paused. */
@@ -69,14 +69,11 @@ export function createScheduledRuns(database: Database) {
           return { ...hindered, events: [] };
         }
         await noteTick(tx, scheduleId, { at, outcome: 'started', runId });
-        const created = await createRun(tx, {
+        const created = await createOwnersRun(tx, {
           id: runId,
-          user: { userId: wanted.owner_id, isAdmin: false },
+          ownerId: wanted.owner_id,
           workflowId: wanted.workflow_id,
-          version: undefined,
-          mayRunCode: true, // it was asked above
           input: null,
-          idempotency: undefined,
           trigger: { kind: 'schedule', at: at.toISOString(), schedule_id: scheduleId },
         });
         return { outcome: 'started', runId, events: created.isNew ? created.events : [] };

@@ -2,16 +2,17 @@ import { defineEntity, p } from '@mikro-orm/postgresql';
 import { v7 as uuidv7 } from 'uuid';
 import type { Principal } from '../../domain/auth/principal.ts';
 import { AppError } from '../../domain/errors.ts';
-import { timingOf } from '../../domain/neosyntis/dsl/schedule.ts';
 import type { Document } from '../../domain/neosyntis/dsl.ts';
-import type { VersionDetails, Workflow, WorkflowVersion } from '../../domain/neosyntis/workflows.ts';
-import type { Timing } from '../../domain/system/schedules.ts';
-import type { Json } from '../../domain/wire.ts';
+import type { Workflow } from '../../domain/neosyntis/workflows.ts';
 import type { Database, Sql } from '../orm.ts';
 import { ownedBy } from '../owned.ts';
-import { iso, json, LIST_BYTES, type Page, pageClause, prepared, rows } from '../sql.ts';
-import { wantSchedule } from '../system/schedules.ts';
-import { giveUpSets, wantEventStarts } from './event-starts.ts';
+import { iso, LIST_BYTES, type Page, pageClause, prepared, rows } from '../sql.ts';
+import {
+  type CheckedDefinition,
+  createVersionReader,
+  insertVersion,
+  wantTiming,
+} from './workflow-versions.ts';
 
 export const WorkflowEntity = defineEntity({
   name: 'Workflow',
@@ -28,30 +29,6 @@ export const WorkflowEntity = defineEntity({
     deleted_at: p.datetime(3).nullable(),
   },
 });
-
-export const WorkflowVersionEntity = defineEntity({
-  name: 'WorkflowVersion',
-  tableName: 'workflow_versions',
-  properties: {
-    workflow_id: p.uuid().primary(),
-    version: p.integer().primary().autoincrement(false),
-    document: p.json().$type<Document>(),
-    steps: p.json().$type<Json[]>(),
-    uses_code: p.boolean(),
-    created_at: p.datetime(3),
-    created_by: p.uuid(),
-    note: p.text().nullable(),
-  },
-});
-
-/** A definition that was checked, with what was sent kept for display. */
-export interface CheckedDefinition {
-  document: Document;
-  steps: Json[];
-  usesCode: boolean;
-  /** What is said about this version. */
-  note?: string | null | undefined;
-}
 
 export interface NewWorkflowRow extends CheckedDefinition {
   name: string;
@@ -77,7 +54,10 @@ export type WorkflowRepository = ReturnType<typeof createWorkflowRepository>;
 /** Workflows and their versions. Whoever does not own a workflow (administrators own all) does not find it. */
 export function createWorkflowRepository(database: Database) {
   const { em } = database;
+  const versions = createVersionReader(em, (user, id) => repository.get(user, id));
   const repository = {
+    ...versions,
+
     /** Newest first, as many as may be in memory together; `more` when that leaves some of the page out. */
     async list(
       user: Principal,
@@ -147,7 +127,7 @@ export function createWorkflowRepository(database: Database) {
       return em.fork().transactional(async (tx) => {
         await tx.execute('select 1 from workflows where id = ? for update', [id]);
         const current = await repository.get(user, id, tx);
-        const { document } = await repository.version(user, id, undefined, tx);
+        const { document } = await versions.version(user, id, undefined, tx);
         const { name, description, definition } = change(current, document);
         const version = definition ? current.version + 1 : current.version;
         if (definition) await insertVersion(tx, id, version, definition, user);
@@ -176,109 +156,11 @@ export function createWorkflowRepository(database: Database) {
             `${open.n} of its runs have not ended; cancel them or wait, then delete it.`,
           );
         await tx.execute('update workflows set deleted_at = now() where id = ?', [id]);
-        await want(tx, id, undefined);
+        await wantTiming(tx, id, undefined);
       });
-    },
-
-    async versions(user: Principal, id: string) {
-      await repository.get(user, id);
-      return rows<WorkflowVersion>(
-        em,
-        `select version, ${iso('created_at')}, created_by, note, steps from (
-           select *, sum(octet_length(steps::text)) over (order by version desc) - octet_length(steps::text) as before
-           from workflow_versions where workflow_id = ? order by version desc limit 1000) v
-         where before < ${LIST_BYTES} order by version desc`,
-        [id],
-      );
-    },
-
-    /** One version as it was saved. @throws AppError `not_found` */
-    async details(user: Principal, id: string, version: number): Promise<Omit<VersionDetails, 'sources'>> {
-      const owned = ownedBy(user, 'w.owner_id');
-      const [found] = await rows<Omit<VersionDetails, 'sources'>>(
-        em,
-        `select v.version, ${iso('v.created_at')}, v.created_by, v.note, v.steps, v.document
-         from workflows w join workflow_versions v on v.workflow_id = w.id and v.version = ?
-         where w.id = ? and w.deleted_at is null and ${owned.where}`,
-        [version, id, ...owned.params],
-      );
-      if (found) return found;
-      await repository.get(user, id);
-      throw noVersion(id, version);
-    },
-
-    /** What one version runs. @throws AppError `not_found` */
-    async version(
-      user: Principal,
-      id: string,
-      version?: number,
-      sql: Sql = em,
-    ): Promise<Pick<CheckedDefinition, 'document' | 'usesCode'>> {
-      const owned = ownedBy(user, 'w.owner_id');
-      const [found] = await rows<Pick<CheckedDefinition, 'document' | 'usesCode'>>(
-        sql,
-        `select v.document, v.uses_code as "usesCode"
-         from workflows w join workflow_versions v on v.workflow_id = w.id and v.version = coalesce(?::int, w.version)
-         where w.id = ? and w.deleted_at is null and ${owned.where}`,
-        [version ?? null, id, ...owned.params],
-      );
-      if (found) return found;
-      await repository.get(user, id);
-      throw noVersion(id, version);
     },
   };
   return repository;
 }
-
-/** What becomes of a user's workflows when the user goes. */
-export const workflowOwnership = {
-  async ownedBy(em: Sql, userId: string): Promise<number> {
-    const [owned] = await rows<{ n: number }>(
-      em,
-      'select count(*)::int as n from workflows where owner_id = ? and deleted_at is null',
-      [userId],
-    );
-    return owned?.n ?? 0;
-  },
-  async reassign(em: Sql, fromUserId: string, toUserId: string): Promise<void> {
-    await em.execute('update workflows set owner_id = ? where owner_id = ?', [toUserId, fromUserId]);
-    await em.execute('update jobs set owner_id = ? where owner_id = ?', [toUserId, fromUserId]);
-    await em.execute('update event_subscriptions set owner_id = ? where owner_id = ?', [
-      toUserId,
-      fromUserId,
-    ]);
-    await em.execute('update event_starts set owner_id = ? where owner_id = ?', [toUserId, fromUserId]);
-    await em.execute('update events set owner_id = ? where owner_id = ?', [toUserId, fromUserId]);
-  },
-};
-
-/** Adds a version, the one that runs from now on: by its schedule, too. */
-async function insertVersion(
-  tx: Sql,
-  id: string,
-  version: number,
-  definition: CheckedDefinition,
-  user: Principal,
-) {
-  await tx.execute(
-    `insert into workflow_versions (workflow_id, version, document, steps, uses_code, created_at, created_by, note)
-     values (?, ?, ?::json, ?::json, ?, now(), ?, ?)`,
-    [
-      ...[id, version, json(definition.document), json(definition.steps), definition.usesCode],
-      ...[user.userId, definition.note ?? null],
-    ],
-  );
-  await want(tx, id, timingOf(definition.document));
-}
-
-/** When a workflow runs by itself from now on. */
-async function want(tx: Sql, id: string, timing: Timing | undefined): Promise<void> {
-  await giveUpSets(tx, id, timing);
-  await wantSchedule(tx, { kind: 'workflow', subjectId: id, timing });
-  await wantEventStarts(tx, id, timing);
-}
-
-const noVersion = (id: string, version: number | undefined) =>
-  new AppError('not_found', `Workflow ${id} has no version ${version}.`);
 
 const missing = (id: string) => new AppError('not_found', `There is no workflow ${id}.`);

@@ -1,0 +1,24 @@
+import type { Sql } from '../orm.ts';
+import { rows } from '../sql.ts';
+
+/** What becomes of a user's workflows when the user goes. */
+export const workflowOwnership = {
+  async ownedBy(em: Sql, userId: string): Promise<number> {
+    const [owned] = await rows<{ n: number }>(
+      em,
+      'select count(*)::int as n from workflows where owner_id = ? and deleted_at is null',
+      [userId],
+    );
+    return owned?.n ?? 0;
+  },
+  async reassign(em: Sql, fromUserId: string, toUserId: string): Promise<void> {
+    await em.execute('update workflows set owner_id = ? where owner_id = ?', [toUserId, fromUserId]);
+    await em.execute('update jobs set owner_id = ? where owner_id = ?', [toUserId, fromUserId]);
+    await em.execute('update event_subscriptions set owner_id = ? where owner_id = ?', [
+      toUserId,
+      fromUserId,
+    ]);
+    await em.execute('update event_starts set owner_id = ? where owner_id = ?', [toUserId, fromUserId]);
+    await em.execute('update events set owner_id = ? where owner_id = ?', [toUserId, fromUserId]);
+  },
+};
