@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { runOnce } from './child/run-once.ts';
 import { StartError } from './events.ts';
 import { entryPoints } from './node-parts.ts';
@@ -59,7 +59,7 @@ function hashOf(root: string, entryPoint: string): string {
   const hash = createHash('sha256').update(process.version);
   for (const source of [...sources, dirname(entryPoint)])
     for (const file of filesOf(join(root, source)))
-      hash.update(file.slice(root.length)).update('\0').update(readFileSync(file)).update('\0');
+      hash.update(relative(root, file)).update('\0').update(readFileSync(file)).update('\0');
   return hash.digest('hex').slice(0, 16);
 }
 

@@ -60,17 +60,26 @@ export const createClient =
       request.end(payload);
     });
 
-/** Asks again until `done`, or fails after the deadline with what was seen last. */
+/** How often `until` asks: again soon at first, then after a tenth of the time that it has waited, up to this. */
+const LONGEST_PAUSE_MS = 150;
+
+/**
+ * Asks again until `done`, or fails after the deadline with what was seen last.
+ * @param longestPauseMs where it matters how soon it is seen
+ */
 export async function until<T>(
   ask: () => Promise<T>,
   done: (value: T) => boolean,
   deadlineMs: number,
+  longestPauseMs = LONGEST_PAUSE_MS,
 ): Promise<T> {
-  const endsAt = Date.now() + deadlineMs;
+  const beganAt = Date.now();
   for (;;) {
     const value = await ask();
     if (done(value)) return value;
-    if (Date.now() > endsAt) throw new Error(`after ${deadlineMs} ms still ${JSON.stringify(value)}`);
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    const waitedMs = Date.now() - beganAt;
+    if (waitedMs > deadlineMs) throw new Error(`after ${deadlineMs} ms still ${JSON.stringify(value)}`);
+    const pauseMs = Math.min(longestPauseMs, Math.max(20, waitedMs / 10));
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }

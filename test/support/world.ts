@@ -43,7 +43,7 @@ export type Part = 'sql' | 'temporal';
 export async function enterWorld(...parts: Part[]): Promise<World> {
   const stack = testStack();
   const api = createClient(stack.apiUrl);
-  const database = parts.includes('sql') ? await openSql(stack) : undefined;
+  const database = parts.includes('sql') ? await openDatabase(stack) : undefined;
   const temporal = parts.includes('temporal') ? await openTemporal(stack) : undefined;
   const given = <T>(part: Part, opened: T | undefined): T => {
     if (!opened) throw new Error(`this world was entered without its part: await enterWorld('${part}')`);
@@ -137,21 +137,9 @@ async function opening(keysDir: string) {
   return createPayloads({ keys: readKeys({ keysDir }).payload, seals: false }).dataConverter;
 }
 
-async function openSql({ databaseUrl }: TestStack) {
-  const { openDatabase } = await import('../../db/orm.ts');
-  const { rows } = await import('../../db/sql.ts');
-  const { createLogger } = await import('../../logs.ts');
-  const database = await openDatabase({
-    databaseUrl,
-    poolSize: 4,
-    // A slow machine takes its time for it.
-    connectWithinMs: 60_000,
-    log: createLogger('test', 'silent'),
-  });
-  return {
-    sql: <Row>(statement: string, params?: unknown[]) => rows<Row>(database.em, statement, params),
-    close: () => database.close(),
-  };
+async function openDatabase({ databaseUrl }: TestStack) {
+  const { openSql } = await import('./sql.ts');
+  return openSql(databaseUrl);
 }
 
 /** The body of an answer that must have this status. */
