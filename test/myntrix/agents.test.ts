@@ -182,6 +182,58 @@ describe('An agent', () => {
     );
   });
 
+  test('is started, restarted and stopped by steps of workflows, as the owner of the run may', async () => {
+    const name = `by steps ${Date.now()}`;
+    const made = await make({ command: 'sleep', args: ['86400'] }, name);
+    const hopeless = await make({ command: '/no/such/program' });
+    const failing = (agent: string) => ({
+      try: [{ give: { call: 'agent.start', with: { agent } } }],
+      catch: { as: 'problem', do: [{ told: { set: '${ $problem }' } }] },
+    });
+    const steps = [
+      { up: { call: 'agent.start', with: { agent: '${ .name }' }, export: { as: '${ {up: .} }' } } },
+      {
+        again: {
+          call: 'agent.start',
+          with: { agent: made.id },
+          export: { as: '${ $context + {again: .} }' },
+        },
+      },
+      {
+        anew: {
+          call: 'agent.restart',
+          with: { agent: made.id },
+          export: { as: '${ $context + {anew: .} }' },
+        },
+      },
+      { down: { call: 'agent.stop', with: { agent: made.id }, export: { as: '${ $context + {down: .} }' } } },
+      { cannot: { ...failing(hopeless.id), export: { as: '${ $context + {cannot: .} }' } } },
+      { missing: { ...failing('no such agent'), export: { as: '${ $context + {missing: .} }' } } },
+      { done: { set: '${ $context }' } },
+    ];
+    const { status, output, error } = await world.run(user, steps, { name });
+    expect({ status, error }).toEqual({ status: 'completed', error: null });
+    expect(output).toEqual({
+      up: { agent_id: made.id, name, status: 'running', pid: expect.any(Number), job_id: expect.any(String) },
+      again: { ...output.up, job_id: expect.any(String) },
+      anew: { ...output.up, pid: expect.any(Number), job_id: expect.any(String) },
+      down: { ...output.up, status: 'stopped', pid: null, job_id: expect.any(String) },
+      cannot: expect.objectContaining({ status: 500, detail: expect.stringContaining('/no/such/program') }),
+      missing: expect.objectContaining({ status: 400, detail: 'There is no agent "no such agent".' }),
+    });
+    expect(output.anew.pid).not.toBe(output.up.pid);
+    expect(await job(output.anew.job_id)).toMatchObject({ type: 'agent_restart', status: 'completed' });
+    const other = await world.newUser('operator');
+    expect(await world.run(other, [{ up: { call: 'agent.start', with: { agent: made.id } } }])).toMatchObject(
+      {
+        status: 'failed',
+        error: { status: 403 },
+      },
+    );
+    await remove(made.id);
+    await remove(hopeless.id);
+  });
+
   test('is for those who may run code on its host', async () => {
     const other = await world.newUser('operator');
     const body = { name: 'x', configuration: { command: 'true' } };
