@@ -151,6 +151,7 @@ export async function createAgents(options: AgentsOptions): Promise<Agents> {
     async forget(id) {
       const agent = all.get(id);
       if (agent && agent.note.wanted === 'running') throw new Error(`agent ${id} runs: stop it first`);
+      await agent?.swept();
       agent?.detach();
       all.delete(id);
       await rm(join(root, id), { recursive: true, force: true });

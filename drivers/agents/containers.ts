@@ -38,7 +38,11 @@ export function createAgentContainers({ engine, PATH, lent }: AgentContainersOpt
 
   async function remove(id: string): Promise<void> {
     const found = await find(id, '--all');
-    if (found.length > 0) await ask('rm', '--force', '--volumes', ...found);
+    if (found.length === 0) return;
+    await ask('rm', '--force', '--volumes', ...found).catch(async (error: unknown) => {
+      // It may have ended by itself meanwhile, and the engine has removed it.
+      if ((await find(id, '--all')).length > 0) throw error;
+    });
   }
 
   return {

@@ -20,13 +20,17 @@ export interface PythonOptions {
 
 /**
  * $1 the environment, $2 the interpreter. It is made anew when an earlier attempt was not finished; whoever waited for
- * the lock finds it done.
+ * the lock finds it done. A pip that the host has (22.3 or newer) spares the installation of another one.
  */
 const INSTALL = `
 [ -e "$1/done" ] && exit 0
-cd / && rm -rf "$1/venv" && "$2" -m venv "$1/venv" &&
-"$1/venv/bin/python" -m pip install --disable-pip-version-check --no-input --no-cache-dir -r "$1.txt" &&
-: > "$1/done"`;
+cd / && rm -rf "$1/venv" || exit
+if "$2" -m pip --python "$2" --version >/dev/null 2>&1
+then "$2" -m venv --without-pip "$1/venv" && set -- "$1" "$2" -m pip --python "$1/venv/bin/python"
+else "$2" -m venv "$1/venv" && set -- "$1" "$1/venv/bin/python" -m pip
+fi || exit
+folder=$1; shift
+"$@" install --disable-pip-version-check --no-input --no-cache-dir -r "$folder.txt" && : > "$folder/done"`;
 
 /** Virtual environments of agents: one for each interpreter and list of requirements, installed once on a host. */
 export function createPythons({ home, PATH, flock, user }: PythonOptions) {

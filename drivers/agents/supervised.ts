@@ -144,6 +144,9 @@ export function createSupervised(deps: SupervisedDeps) {
       await output.trim(state.configuration().logs);
     },
 
+    /** Resolves when nothing is being ended any more of what earlier starts left. */
+    swept: async (): Promise<void> => state.sweeping,
+
     /** Lets go of it: it goes on. */
     detach(): void {
       state.isClosed = true;
