@@ -7,6 +7,7 @@ import { createFolders } from '../processes/folders.ts';
 import { bootId } from '../processes/proc.ts';
 import { findProgram, reachablePath } from '../processes/programs.ts';
 import type { RunAs } from '../processes/run-as.ts';
+import { createAttempts } from './attempts.ts';
 import type { AgentContainers } from './containers.ts';
 import { type Note, readNote } from './files.ts';
 import { type Agents, StaleOrder } from './port.ts';
@@ -164,6 +165,8 @@ export async function createAgents(options: AgentsOptions): Promise<Agents> {
       return () => void listeners.delete(listener);
     },
     readLog: async (id, from, limitBytes) => all.get(id)?.output.read(from, limitBytes),
+
+    attempts: createAttempts(root),
 
     close() {
       clearInterval(polling);

@@ -113,5 +113,6 @@ export function createState({ folder, note, changed, warn }: StateDeps) {
       state.over.resolve(end);
     },
   };
+  state.over.promise.catch(() => {}); // perhaps nobody looks on
   return state;
 }

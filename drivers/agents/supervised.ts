@@ -3,6 +3,7 @@ import { bears } from '../processes/containment/marks.ts';
 import { procEntry } from '../processes/proc.ts';
 import { createEnds } from './ends.ts';
 import { type Note, readStatus } from './files.ts';
+import { StaleOrder } from './port.ts';
 import { exitOf } from './report.ts';
 import { createStarts, type StartsDeps } from './starts.ts';
 import { createState, type StateDeps } from './state.ts';
@@ -37,6 +38,7 @@ export function createSupervised(deps: SupervisedDeps) {
     async follow(order: AgentOrder): Promise<void> {
       clearTimeout(state.restarting);
       state.giveUp?.abort();
+      state.over.reject(new StaleOrder(id, note.order.epoch, order.epoch)); // for whoever looks on at the older one
       note.order = order;
       note.wanted = 'running';
       note.restarts = [];
@@ -44,6 +46,7 @@ export function createSupervised(deps: SupervisedDeps) {
       delete note.ended;
       state.prepared = undefined;
       state.over = Promise.withResolvers();
+      state.over.promise.catch(() => {}); // perhaps nobody looks on
       state.save();
       state.status = 'starting';
       await state.ending;

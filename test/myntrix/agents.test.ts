@@ -75,6 +75,19 @@ describe('An agent', () => {
     });
     expect((await give(made.id, 'start')).agent.pid).toBe(started.agent.pid); // it runs already
 
+    const jobsOf = await world.api('GET', `/api/myntrix/jobs?host=${made.host}&type=agent_start`, {
+      token: user.token,
+    });
+    expect(jobsOf.body.map(({ id }: Answer) => id)).toContain(started.job_id);
+    const other = await world.api('GET', '/api/myntrix/jobs?host=elsewhere', { token: user.token });
+    expect(other.body).toEqual([]);
+    const system = await world.api('GET', '/api/system/status', { token: user.token });
+    expect(system.body.modules.myntrix.details.agents).toMatchObject({
+      running: expect.any(Number),
+      error: expect.any(Number),
+    });
+    expect(system.body.modules.myntrix.details.agents.running).toBeGreaterThan(0);
+
     const socket = await world.watch(user, `/ws/myntrix/agents/${made.id}/logs`);
     const logs = () => socket.frames.filter(({ type }) => type !== 'ping');
     await socket.next(() =>
