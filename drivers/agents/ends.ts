@@ -16,7 +16,8 @@ export interface EndsDeps {
   warn(message: string, error: unknown): void;
 }
 
-const SWEEP_AFTER_MS = 50;
+/** Reading marks keeps the host busy: not while the next one starts. */
+const SWEEP_AFTER_MS = 300;
 
 export type Ends = ReturnType<typeof createEnds>;
 
@@ -70,7 +71,7 @@ export function createEnds(state: AgentState, { containers, boot, begin, warn }:
         begin(); // before anybody is told
       else state.restarting = setTimeout(begin, verdict.afterMs);
       state.tell(end);
-      if (verdict.afterMs > 0) state.save();
+      if (verdict.afterMs > 0) state.keep();
       state.become(state.status);
     }
   }

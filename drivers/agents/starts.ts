@@ -73,7 +73,7 @@ export function createStarts(state: AgentState, ends: Ends, deps: StartsDeps) {
     started.pid = pid;
     const entry = procEntry(pid);
     if (entry) started.start = entry.start;
-    state.save();
+    state.keep();
     if (state.ending) return;
     attend(started, prepared);
     state.become('running');

@@ -59,7 +59,16 @@ export function createState({ folder, note, changed, warn }: StateDeps) {
     isClosed: false,
     over: Promise.withResolvers<AgentEnd>(),
 
+    /** What a later life must know before something is done. @throws Error such as that the disk is full */
     save: () => writeNote(folder, note),
+    /** What a later life should know; it goes on without, too. */
+    keep(): void {
+      try {
+        writeNote(folder, note);
+      } catch (error) {
+        warn(`how agent ${id} is cannot be written down`, error);
+      }
+    },
     configuration: () => settled(note.order.configuration),
     report: (): AgentReport =>
       reportOn({
@@ -95,7 +104,7 @@ export function createState({ folder, note, changed, warn }: StateDeps) {
         (log) => {
           noted.log = log;
           if (state.lastEnd !== noted || state.isClosed) return;
-          state.save();
+          state.keep();
           changed(state.report());
         },
         (error: unknown) => warn(`the output of agent ${id} cannot be read`, error),
@@ -108,7 +117,7 @@ export function createState({ folder, note, changed, warn }: StateDeps) {
       state.letGo();
       note.wanted = 'stopped';
       note.ended = end;
-      state.save();
+      state.keep();
       state.become(as);
       state.over.resolve(end);
     },

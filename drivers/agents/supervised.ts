@@ -47,7 +47,7 @@ export function createSupervised(deps: SupervisedDeps) {
       state.prepared = undefined;
       state.over = Promise.withResolvers();
       state.over.promise.catch(() => {}); // perhaps nobody looks on
-      state.save();
+      state.keep();
       state.status = 'starting';
       await state.ending;
       state.ending = ends.endTree();
@@ -78,7 +78,7 @@ export function createSupervised(deps: SupervisedDeps) {
       if (!isAlive(started)) return false;
       starts.watchAdopted(started);
       state.status = 'running';
-      state.save();
+      state.keep();
       void this.attendAdopted();
       return true;
     },
@@ -112,7 +112,7 @@ export function createSupervised(deps: SupervisedDeps) {
     async stop(epoch: number): Promise<void> {
       note.order = { ...note.order, epoch };
       note.wanted = 'stopped';
-      state.save();
+      state.keep();
       state.letGo();
       state.giveUp?.abort();
       if (state.status === 'running' || state.status === 'starting') state.become('stopping');

@@ -26,7 +26,9 @@ export function remains(id: string, started: Started): number[] {
   const mark = markOf(id, started);
   const hasSession = isAlive(started);
   const isOurs = (entry: ProcEntry): boolean =>
-    (hasSession && entry.session === started.pid) || bears(mark, entry.pid);
+    // What was there before it cannot be its; reading marks costs.
+    entry.start >= (started.start ?? 0) &&
+    ((hasSession && entry.session === started.pid) || bears(mark, entry.pid));
   return family(isOurs);
 }
 
