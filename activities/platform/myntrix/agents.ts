@@ -51,7 +51,7 @@ export const createAgentReconciler = ({ database, client }: { database: Database
     for await (const { workflowId } of client.workflow.list({ query })) running.add(workflowId);
     for (const { id, epoch } of held)
       if (!running.has(agentWorkflowId(id)) && !(await isRunning(id)))
-        await tellAgent(client, id, action, epoch);
+        await tellAgent(client, id, action, epoch, `-${Date.now()}`);
   }
 
   return async (): Promise<void> => {
