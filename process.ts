@@ -7,6 +7,8 @@ const HEALTH_EVERY_MS = 5_000;
 interface Running {
   close(): Promise<void>;
   ready?: Record<string, unknown>;
+  /** What is still to happen before the process is ready; it works already. */
+  settled?: Promise<void>;
   /** What the process is there for. */
   ended?: Promise<void>;
   healthFile?: string | undefined;
@@ -36,6 +38,7 @@ export async function runProcess(
       why = error;
       stop();
     });
+    await Promise.race([running.settled, stopped]);
     process.send?.({ type: 'ready', ...running.ready });
     log.info('ready');
     const health = running.healthFile ? showHealth(running.healthFile, log) : undefined;

@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import type { Config } from '../config.ts';
 import type { Json } from '../domain/wire.ts';
 import { createAgents } from '../drivers/agents/agents.ts';
+import { createAgentContainers } from '../drivers/agents/containers.ts';
 import type { Agents } from '../drivers/agents/port.ts';
 import { type Containers, createContainers } from '../drivers/containers/containers.ts';
 import { findEngine } from '../drivers/containers/engine.ts';
@@ -46,7 +47,12 @@ export async function prepareProcesses(
     hostEnvironment: { PATH, ...(env.LANG ? { LANG: env.LANG } : {}), ...(env.TZ ? { TZ: env.TZ } : {}) },
     warn: (message: string, error: unknown) => log.warn({ err: error }, message),
   };
-  const agents = await createAgents(common);
+  const engine = await findEngine(PATH, env);
+  const lent = { folder: config.VAREON_CONTAINER_VOLUMES, owner: user };
+  const agents = await createAgents({
+    ...common,
+    containers: engine && createAgentContainers({ engine, PATH, lent }),
+  });
   const adopted = await agents.adopt();
   if (adopted > 0) log.info({ adopted }, 'agents that an earlier life of this host started go on');
   const processes = await createProcesses({ ...common, containment });
@@ -54,7 +60,6 @@ export async function prepareProcesses(
   if (ended > 0) log.warn({ ended }, 'ended what an earlier life of this host left running');
   await processes.pruneSpools(SPOOL_KEPT_MS);
   const python = await version(await findProgram('python3', PATH, user), PATH);
-  const engine = await findEngine(PATH, env);
   const containers =
     engine &&
     (await createContainers({
@@ -62,7 +67,7 @@ export async function prepareProcesses(
       PATH,
       dataDir: config.dataDir,
       processes,
-      lent: { folder: config.VAREON_CONTAINER_VOLUMES, owner: user },
+      lent,
       warn: (message, error) => log.warn({ err: error }, message),
     }));
   // An engine that cannot say what runs is not there yet; its containers are found by the next life.

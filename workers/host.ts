@@ -19,6 +19,8 @@ import { installRuntime } from './temporal.ts';
 
 const PRUNE_EVERY_MS = 3_600_000;
 const AGAIN_AFTER_MS = 2_000;
+/** Without a platform worker nobody hears the host: it works all the same. */
+const KNOWN_WITHIN_MS = 15_000;
 
 /**
  * A worker host: runs what touches the machine. It has no database and none of the installation's keys, and
@@ -120,7 +122,13 @@ await runProcess(log, async (end) => {
     if (!stopping.signal.aborted) stop(String(error));
   });
   const pruning = setInterval(() => void processes.pruneSpools(SPOOL_KEPT_MS), PRUNE_EVERY_MS);
+  const settled = lease
+    .untilKnown(AbortSignal.any([stopping.signal, AbortSignal.timeout(KNOWN_WITHIN_MS)]))
+    .catch((error: unknown) =>
+      log.warn({ err: error }, 'the platform may not know yet that this host is there'),
+    );
   return {
+    settled,
     healthFile: config.VAREON_HEALTH_FILE,
     async close() {
       stopping.abort();
@@ -129,6 +137,12 @@ await runProcess(log, async (end) => {
       await session?.close();
       await kept;
       await lease.release();
+      const going = agents.reports().filter(({ pid }) => pid !== null).length;
+      if (going > 0)
+        process.send?.({
+          type: 'notice',
+          text: `${going} ${going === 1 ? 'agent goes' : 'agents go'} on running; the next start takes ${going === 1 ? 'it' : 'them'} over`,
+        });
       agents.close();
       await Promise.all([processes.close(), guarded.close()]);
       lock.release();

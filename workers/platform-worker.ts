@@ -1,5 +1,6 @@
 import { Client, Connection } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
+import { createAgentVerbs } from '../activities/platform/myntrix/agent-verbs.ts';
 import { createAgentActivities, createAgentReconciler } from '../activities/platform/myntrix/agents.ts';
 import { createApprovalActivities } from '../activities/platform/neosyntis/approvals.ts';
 import { createBulkActivities } from '../activities/platform/neosyntis/bulk.ts';
@@ -168,6 +169,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
       'notify.email': createNotifyEmail({ database, outbox, startMail: starter.startMail }),
       'run.script.source': createScriptSource(authenticator),
       'notify.webhook': notifyWebhook,
+      ...createAgentVerbs({ database, bus, client }),
       ...verbs,
     },
     {

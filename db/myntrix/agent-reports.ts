@@ -134,6 +134,18 @@ export function createAgentReports({ em }: Pick<Database, 'em'>) {
       await em.execute('delete from agents where id = ? and removed', [id]);
     },
 
+    /** Agents that have something to be done or looked after by a workflow. */
+    async held(olderThanMs: number): Promise<{ id: string; epoch: number }[]> {
+      const found = await rows<{ id: string; epoch: string }>(
+        em,
+        `select id, epoch from agents where updated_at < now() - make_interval(secs => ?) and epoch > 0
+           and (removed or (desired = 'running' and status <> 'error') or status in ('starting', 'stopping'))
+         order by id`,
+        [olderThanMs / 1_000],
+      );
+      return found.map(({ id, epoch }) => ({ id, epoch: Number(epoch) }));
+    },
+
     /** Agents whose workflow was not told of the newest order. */
     async untaken(olderThanMs: number): Promise<{ id: string; epoch: number }[]> {
       const found = await rows<{ id: string; epoch: string }>(

@@ -146,12 +146,14 @@ export function createAgentRepository({ em }: Database) {
     /**
      * Writes what is wanted of an agent, and the job that says what becomes of it. A start of one that runs, and a
      * stop of one that is stopped, are done already.
+     * @param jobId of an order that may have been given before: then it is not given again
      * @throws AppError `not_found`
      */
     order: (
-      user: Principal,
+      user: Pick<Principal, 'userId'>,
       id: string,
       action: AgentAction,
+      jobId: string = uuidv7(),
     ): Promise<{ jobId: string; epoch: number; isDone: boolean; events: StoredEvent[] }> =>
       em.fork().transactional(async (tx) => {
         const agent = await locked(tx, id);
@@ -163,7 +165,12 @@ export function createAgentRepository({ em }: Database) {
         const isOnItsWay =
           action === 'start' && agent.desired === 'running' && ['starting', 'unknown'].includes(agent.status);
         const epoch = agent.epoch + (isDone || isOnItsWay ? 0 : 1);
-        const jobId = uuidv7();
+        const [given] = await rows<{ epoch: string; ended: boolean }>(
+          tx,
+          "select details->>'epoch' as epoch, ended_at is not null as ended from jobs where id = ?",
+          [jobId],
+        );
+        if (given) return { jobId, epoch: Number(given.epoch), isDone: given.ended, events: [] };
         const status = isDone ? 'completed' : 'pending';
         await tx.execute(
           `insert into jobs (id, type, name, owner_id, status, progress, details, created_at, updated_at, ended_at)
@@ -208,7 +215,7 @@ export function createAgentRepository({ em }: Database) {
       }),
 
     /** Whether somebody may run code on a host, as it is now and not as their token says. */
-    async mayRunOn({ userId }: Principal, host: string): Promise<boolean> {
+    async mayRunOn({ userId }: Pick<Principal, 'userId'>, host: string): Promise<boolean> {
       const [user] = await rows<{
         role: Role;
         is_verified: boolean;

@@ -58,7 +58,7 @@ export interface LogPage {
 const conditions = {
   status: 'j.status = ?',
   type: 'j.type = ?',
-  host: 'j.id in (select s.run_id from run_steps s where s.host = ?)',
+  host: "(j.id in (select s.run_id from run_steps s where s.host = ?) or (j.type in ('agent_start', 'agent_stop', 'agent_restart') and j.details->>'host' = ?))",
 };
 
 const LOG_PAGE_BYTES = 256 * 1024;
@@ -72,13 +72,23 @@ export function createJobRepository({ em }: Database) {
       const owned = ownedBy(user, 'j.owner_id');
       const page = pageClause(filter, 'j.id');
       const filters = (['status', 'type', 'host'] as const).flatMap((name) =>
-        filter[name] === undefined ? [] : [{ where: `and ${conditions[name]}`, param: filter[name] }],
+        filter[name] === undefined
+          ? []
+          : [
+              {
+                where: `and ${conditions[name]}`,
+                params: conditions[name]
+                  .split('?')
+                  .slice(1)
+                  .map(() => filter[name]),
+              },
+            ],
       );
       return rows<Job>(
         em,
         `select ${columns("''")} from jobs j where ${owned.where}
          ${filters.map(({ where }) => where).join(' ')} ${page.where} ${page.tail}`,
-        [...owned.params, ...filters.map(({ param }) => param), ...page.params],
+        [...owned.params, ...filters.flatMap(({ params }) => params), ...page.params],
       );
     },
 

@@ -1,5 +1,10 @@
 import { AppError } from '../../domain/errors.ts';
-import { LEASE_SECONDS, type Lease, type LeaseRequest } from '../../domain/system/host-access.ts';
+import {
+  LEASE_SECONDS,
+  type Lease,
+  type LeaseKeep,
+  type LeaseRequest,
+} from '../../domain/system/host-access.ts';
 import type { Database } from '../orm.ts';
 import { iso, rows } from '../sql.ts';
 
@@ -36,7 +41,7 @@ export function createHostLeases({ em }: Database) {
          returning generation`,
         [place, machine, name, place],
       );
-      if (lease) return { generation: Number(lease.generation) };
+      if (lease) return { generation: Number(lease.generation), is_known: false };
       throw new AppError(
         'conflict',
         `The host "${name}" runs elsewhere already, on ${(await holder(name))?.machine ?? 'another machine'}: stop it there, or enrol this machine under a name of its own.`,
@@ -47,13 +52,15 @@ export function createHostLeases({ em }: Database) {
      * Says that the holder is still there, or that it goes.
      * @throws AppError `conflict` when the name has another holder by now.
      */
-    async keep(name: string, { generation, release }: Lease & { release?: boolean }): Promise<Lease> {
-      const kept = await rows(
+    async keep(name: string, { generation, release }: LeaseKeep): Promise<Lease> {
+      const [kept] = await rows<{ is_known: boolean }>(
         em,
-        `update hosts set leased_until = ${release ? 'null' : until} where name = ? and generation = ? returning name`,
+        `update hosts h set leased_until = ${release ? 'null' : until} where name = ? and generation = ?
+         returning h.online and exists (select 1 from system_metrics m
+           where m.host = h.name and m.generation = h.generation) as is_known`,
         [name, generation],
       );
-      if (kept.length > 0) return { generation };
+      if (kept) return { generation, ...kept };
       throw new AppError(
         'conflict',
         `The host "${name}" has another holder by now, on ${(await holder(name))?.machine ?? 'another machine'}.`,

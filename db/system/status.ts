@@ -1,6 +1,8 @@
 import type { Principal } from '../../domain/auth/principal.ts';
+import { type AgentStatus, agentStatuses } from '../../domain/myntrix/agents.ts';
 import { type RunStatus, runStatuses } from '../../domain/neosyntis/runs.ts';
-import type { Database } from '../orm.ts';
+import { shownStatus } from '../myntrix/agents.ts';
+import type { Database, Sql } from '../orm.ts';
 import { ownedBy } from '../owned.ts';
 import { rows } from '../sql.ts';
 
@@ -36,18 +38,34 @@ export function createStatusCounts({ em }: Database) {
       return { workflows, runs: byStatus };
     },
 
-    /** Hosts that are online, and open jobs that somebody may see. */
-    async myntrix(user: Principal): Promise<{ hosts_online: number; jobs_open: number }> {
+    /** Hosts that are online, open jobs that somebody may see, and agents for who may see them. */
+    async myntrix(
+      user: Principal,
+    ): Promise<{ hosts_online: number; jobs_open: number; agents?: Record<AgentStatus, number> }> {
       const { where, params } = ownedBy(user, 'owner_id');
-      const [hostsOnline, jobsOpen] = await Promise.all([
+      const [hostsOnline, jobsOpen, agents] = await Promise.all([
         one('select count(*) as count from hosts where online'),
         one(
           `select count(*) as count from jobs
            where status not in ('completed', 'failed', 'cancelled') and (owner_id is null or ${where})`,
           params,
         ),
+        user.permissions.has('myntrix:agents:read') ? countAgents(em) : undefined,
       ]);
-      return { hosts_online: hostsOnline, jobs_open: jobsOpen };
+      return { hosts_online: hostsOnline, jobs_open: jobsOpen, ...(agents ? { agents } : {}) };
     },
   };
+}
+
+async function countAgents(sql: Sql): Promise<Record<AgentStatus, number>> {
+  const found = await rows<{ status: AgentStatus; count: number }>(
+    sql,
+    `select ${shownStatus} as status, count(*)::int as count from agents a where not removed group by 1`,
+  );
+  const counts = new Map(found.map(({ status, count }) => [status, count]));
+  // agentStatuses are all the keys
+  return Object.fromEntries(agentStatuses.map((status) => [status, counts.get(status) ?? 0])) as Record<
+    AgentStatus,
+    number
+  >;
 }

@@ -72,10 +72,41 @@ export type HealthCheck = Static<typeof HealthCheck>;
 export const AgentConfiguration = Type.Object(
   {
     runtime: Type.Optional(
-      Type.Unsafe<'process' | 'node' | 'python'>(
-        Type.Enum(['process', 'node', 'python'], { description: '`process` unless given' }),
+      Type.Unsafe<'process' | 'node' | 'python' | 'container'>(
+        Type.Enum(['process', 'node', 'python', 'container'], { description: '`process` unless given' }),
       ),
     ),
+    requirements: Type.Optional(
+      Type.Array(
+        // An option of pip begins with a dash; a line is one requirement.
+        Type.String({ pattern: '^[A-Za-z0-9][^\\u0000-\\u001f]*$', maxLength: 500 }),
+        {
+          maxItems: 200,
+          description: 'of `python`: what pip installs for it',
+          examples: [['requests==2.32.3']],
+        },
+      ),
+    ),
+    image: Type.Optional(
+      Type.String({ pattern: '^[A-Za-z0-9][\\w.:/@-]{0,499}$', description: 'of `container`' }),
+    ),
+    ports: Type.Optional(
+      Type.Record(Type.String({ pattern: '^\\d{1,5}$' }), Type.Integer({ minimum: 1, maximum: 65_535 }), {
+        maxProperties: 20,
+        description: 'of `container`: its port, and the port on the host’s loopback',
+      }),
+    ),
+    volumes: Type.Optional(
+      Type.Record(
+        Type.String({ pattern: '^[A-Za-z0-9_/][\\w./-]{0,499}$' }),
+        Type.String({ pattern: '^/[^,:"\\u0000-\\u001f]+(:ro|:rw)?$', maxLength: 500 }),
+        {
+          maxProperties: 20,
+          description: 'of `container`: a folder of VAREON_CONTAINER_VOLUMES, and its path inside',
+        },
+      ),
+    ),
+    pull: Type.Optional(literals(['missing', 'always', 'never'] as const)),
     command: Type.Optional(text(4_096)),
     script: Type.Optional(text(4_096)),
     code: Type.Optional(Type.String({ minLength: 1, maxLength: 262_144 })),
@@ -132,24 +163,32 @@ export const AgentConfiguration = Type.Object(
 );
 export type AgentConfiguration = Static<typeof AgentConfiguration>;
 
+/** What each runtime takes besides what all do. */
+const ofRuntime = {
+  process: ['command'],
+  node: ['script', 'code'],
+  python: ['script', 'code', 'requirements'],
+  container: ['image', 'command', 'ports', 'volumes', 'pull'],
+} as const;
+
 /** What the schema alone cannot say. @returns a JSON pointer into the configuration and a message each. */
 export function configurationProblems(given: AgentConfiguration): { path: string; message: string }[] {
-  const { runtime = 'process', command, script, code } = given;
-  if (runtime === 'process') {
-    const odd = script === undefined ? (code === undefined ? undefined : 'code') : 'script';
-    return [
-      ...(command === undefined ? [{ path: '/command', message: 'is needed for the runtime process' }] : []),
-      ...(odd ? [{ path: `/${odd}`, message: 'is for the runtimes node and python' }] : []),
-    ];
+  const { runtime = 'process', command, image, script, code, cwd, healthCheck } = given;
+  const own: readonly string[] = ofRuntime[runtime];
+  const found = [...new Set(Object.values(ofRuntime).flat())]
+    .filter((name) => given[name] !== undefined && !own.includes(name))
+    .map((name) => ({ path: `/${name}`, message: `is not for the runtime ${runtime}` }));
+  const add = (path: string, message: string) => found.push({ path, message });
+  if (runtime === 'process' && command === undefined) add('/command', 'is needed for the runtime process');
+  if (runtime === 'container') {
+    if (image === undefined) add('/image', 'is needed for the runtime container');
+    if (cwd !== undefined) add('/cwd', 'is not for the runtime container');
+    if (healthCheck && 'heartbeatFile' in healthCheck)
+      add('/healthCheck/heartbeatFile', 'is not for the runtime container: the host does not see its files');
   }
-  return [
-    ...(command === undefined
-      ? []
-      : [{ path: '/command', message: `is for the runtime process; ${runtime} has script or code` }]),
-    ...((script === undefined) === (code === undefined)
-      ? [{ path: '', message: `the runtime ${runtime} needs exactly one of script and code` }]
-      : []),
-  ];
+  if ((runtime === 'node' || runtime === 'python') && (script === undefined) === (code === undefined))
+    add('', `the runtime ${runtime} needs exactly one of script and code`);
+  return found;
 }
 
 /** The configuration with everything that was left out. */

@@ -1,6 +1,7 @@
 import type { TSchema } from 'typebox';
 import type { InputProblem } from '../errors.ts';
 import type { Json } from '../wire.ts';
+import { agentVerbs } from './verbs/agents.ts';
 import { approvalWait } from './verbs/approval-wait.ts';
 import { http } from './verbs/http.ts';
 import { mcp } from './verbs/mcp.ts';
@@ -48,7 +49,7 @@ export interface Verb {
 
 export type Verbs = ReadonlyMap<string, Verb>;
 
-const all: Verb[] = [approvalWait, http, mcp, notifyEmail, notifyWebhook, openapi];
+const all: Verb[] = [...agentVerbs, approvalWait, http, mcp, notifyEmail, notifyWebhook, openapi];
 
 const byName = (list: Verb[]): Verbs => new Map(list.map((verb): [string, Verb] => [verb.name, verb]));
 

@@ -93,7 +93,16 @@ export const LeaseKeep = Type.Object(
   { generation: Type.Integer({ minimum: 1 }), release: Type.Optional(Type.Boolean()) },
   { additionalProperties: false },
 );
+export type LeaseKeep = Static<typeof LeaseKeep>;
 
 /** Who holds a host's name: of two, the one with the higher generation. */
-export const Lease = Type.Object({ generation: Type.Integer({ minimum: 1 }) }, { $id: 'HostLease' });
+export const Lease = Type.Object(
+  {
+    generation: Type.Integer({ minimum: 1 }),
+    is_known: Type.Boolean({
+      description: 'whether this holder was heard of over the bus: that it is there, and how its machine is',
+    }),
+  },
+  { $id: 'HostLease' },
+);
 export type Lease = Static<typeof Lease>;

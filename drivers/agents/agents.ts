@@ -4,8 +4,11 @@ import { join } from 'node:path';
 import type { AgentOrder, AgentReport } from '../../domain/myntrix/agents.ts';
 import type { HostEnvironment } from '../processes/environment.ts';
 import { createFolders } from '../processes/folders.ts';
+import { bootId } from '../processes/proc.ts';
 import { findProgram, reachablePath } from '../processes/programs.ts';
 import type { RunAs } from '../processes/run-as.ts';
+import { createAttempts } from './attempts.ts';
+import type { AgentContainers } from './containers.ts';
 import { type Note, readNote } from './files.ts';
 import { type Agents, StaleOrder } from './port.ts';
 import { createPrepare } from './prepare.ts';
@@ -19,6 +22,10 @@ export interface AgentsOptions {
   /** Required when the host runs as root. */
   user: RunAs | undefined;
   hostEnvironment: HostEnvironment;
+  /** What runs containers, where there is something. */
+  containers?: AgentContainers | undefined;
+  /** Of this machine, now: pids of another boot mean nothing. */
+  boot?: string;
   warn: (message: string, error: unknown) => void;
 }
 
@@ -27,7 +34,7 @@ const POLL_MS = 500;
 const SAMPLE_MS = 2_000;
 
 export async function createAgents(options: AgentsOptions): Promise<Agents> {
-  const { dataDir, hostName, user, warn } = options;
+  const { dataDir, hostName, user, containers, warn, boot = bootId() } = options;
   if (process.getuid?.() === 0 && !user)
     throw new Error('agents do not run as root: give the user to run them as');
   const root = join(dataDir, 'agents');
@@ -35,10 +42,11 @@ export async function createAgents(options: AgentsOptions): Promise<Agents> {
   const folders = createFolders(`agents-${hostName}`, dataDir, user);
   const home = await folders.root();
   const PATH = await reachablePath(options.hostEnvironment.PATH, user);
-  const [setsid, setpriv] = await Promise.all(
-    ['setsid', 'setpriv'].map((program) => findProgram(program, PATH, user)),
+  const [setsid, setpriv, flock] = await Promise.all(
+    ['setsid', 'setpriv', 'flock'].map((program) => findProgram(program, PATH, user)),
   );
-  const prepare = createPrepare({ home, hostEnvironment: { ...options.hostEnvironment, PATH }, user });
+  const hostEnvironment = { ...options.hostEnvironment, PATH };
+  const prepare = createPrepare({ home, root, hostEnvironment, user, containers, flock });
   const all = new Map<string, Supervised>();
   const listeners = new Set<(report: AgentReport) => void>();
   const readUsage = createUsageReader();
@@ -49,7 +57,9 @@ export async function createAgents(options: AgentsOptions): Promise<Agents> {
       note,
       helpers: { setsid, setpriv },
       user,
+      boot,
       prepare,
+      containers,
       changed: (report) => {
         for (const listener of listeners) listener(report);
       },
@@ -77,12 +87,14 @@ export async function createAgents(options: AgentsOptions): Promise<Agents> {
   }
 
   function sample(): void {
-    const pids = [...all.values()].map((agent) => agent.pid()).filter((pid) => pid !== undefined);
+    // Of a container the engine's client uses nothing to speak of.
+    const measured = (agent: Supervised) => agent.inner() ?? agent.pid();
+    const pids = [...all.values()].map(measured).filter((pid) => pid !== undefined);
     if (pids.length === 0) return;
     const usage = readUsage(pids);
     for (const agent of all.values()) {
-      const pid = agent.pid();
-      if (pid !== undefined) agent.sample(usage.get(pid));
+      const pid = measured(agent);
+      if (pid !== undefined && agent.pid() !== undefined) agent.sample(usage.get(pid));
     }
   }
 
@@ -140,6 +152,7 @@ export async function createAgents(options: AgentsOptions): Promise<Agents> {
     async forget(id) {
       const agent = all.get(id);
       if (agent && agent.note.wanted === 'running') throw new Error(`agent ${id} runs: stop it first`);
+      await agent?.swept();
       agent?.detach();
       all.delete(id);
       await rm(join(root, id), { recursive: true, force: true });
@@ -152,6 +165,8 @@ export async function createAgents(options: AgentsOptions): Promise<Agents> {
       return () => void listeners.delete(listener);
     },
     readLog: async (id, from, limitBytes) => all.get(id)?.output.read(from, limitBytes),
+
+    attempts: createAttempts(root),
 
     close() {
       clearInterval(polling);

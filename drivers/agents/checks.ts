@@ -11,6 +11,8 @@ export interface Surroundings {
   env: Record<string, string>;
   cwd: string;
   user: RunAs | undefined;
+  /** What runs a command where the agent is. */
+  wrap(argv: string[]): string[] | Promise<string[]>;
 }
 
 /** Checks an agent that runs, until it is stopped. */
@@ -92,9 +94,9 @@ function askTcp(port: number, timeoutMs: number): Promise<string | undefined> {
   });
 }
 
-function runCommand(argv: string[], { env, cwd, user }: Surroundings, timeoutMs: number) {
+async function runCommand(command: string[], { env, cwd, user, wrap }: Surroundings, timeoutMs: number) {
+  const [program = '', ...args] = await wrap(command);
   return new Promise<string | undefined>((done) => {
-    const [program = '', ...args] = argv;
     const child = spawn(program, args, {
       env,
       cwd,

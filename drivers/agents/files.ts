@@ -17,6 +17,8 @@ export interface Started {
   pid?: number;
   /** In clock ticks since boot. */
   start?: number;
+  /** It is the client of a container. */
+  container?: true;
 }
 
 /** What a later life of the host must know of an agent. */

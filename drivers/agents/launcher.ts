@@ -11,23 +11,24 @@ import type { RunAs } from '../processes/run-as.ts';
  * life too. Opened for reading and writing, so that writing to it without a host neither blocks nor ends it.
  * Descriptor 4 is a file, for what must be known afterwards: the agent's pid, then its exit status. What a shell says
  * of a command that a signal ended is none of the agent's output.
+ *
+ * The agent is the subshell, which becomes it: a shell less to start. Its limit of file locks is its mark
+ * (containment/marks.ts); dash calls it -w, bash -x. A subshell does not know its own pid but by /proc.
  */
 const LAUNCHER = `
 trap : HUP INT QUIT TERM USR1 USR2
 exec 5>&2 2>/dev/null
-"$@"
-echo "exit $?" >&4`;
-
-/**
- * Becomes the agent. Its limit of file locks is its mark (containment/group.ts); dash calls it -w, bash -x.
- */
-const BECOME = `
-{ ulimit -w "$1" || ulimit -x "$1"; } 2>/dev/null
+locks=$1
 shift
-echo "pid $$" >&4
-echo "pid $$" >&3
-exec 2>&5 3>&- 4>&- 5>&-
-exec "$@"`;
+(
+  ulimit -w "$locks" || ulimit -x "$locks"
+  read -r pid rest </proc/self/stat || pid=$(exec sh -c 'echo "$PPID"')
+  echo "pid $pid" >&4
+  echo "pid $pid" >&3
+  exec 2>&5 3>&- 4>&- 5>&-
+  exec "$@"
+)
+echo "exit $?" >&4`;
 
 export interface Launch {
   argv: readonly [string, ...string[]];
@@ -62,11 +63,10 @@ export async function launch(what: Launch, { setsid, setpriv }: Helpers): Promis
   ];
   const [input, output, fifo, status] = files;
   try {
-    const become = ['/bin/sh', '-c', BECOME, 'vareon-agent', what.locks];
     const quiet = setpriv ? [setpriv, '--no-new-privs', '--'] : [];
     const child = spawn(
       '/bin/sh',
-      ['-c', LAUNCHER, 'vareon-agent', ...(setsid ? [setsid] : []), ...become, ...quiet, ...what.argv],
+      ['-c', LAUNCHER, 'vareon-agent', what.locks, ...(setsid ? [setsid] : []), ...quiet, ...what.argv],
       {
         env: what.env,
         cwd: what.cwd,

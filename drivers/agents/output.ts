@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
-import { open, stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { Settled } from '../../domain/myntrix/agents.ts';
-import { errorCode } from '../processes/error-code.ts';
 import { wholeCharacters } from '../processes/text.ts';
 import type { AgentLog } from './port.ts';
 
@@ -12,7 +12,7 @@ const execute = promisify(execFile);
 export interface Output {
   /** Gives back the room of what is not to be kept any more. Offsets stay as they are. */
   trim(logs: Settled['logs']): Promise<void>;
-  size(): Promise<number>;
+  size(): number;
   read(from: number, limitBytes: number): Promise<AgentLog>;
   /** The last bytes, from the beginning of a line. */
   tail(limitBytes: number): Promise<string>;
@@ -25,17 +25,11 @@ export function openOutput(path: string, warn: (error: unknown) => void): Output
   let trimming: Promise<void> | undefined;
   let hasWarned = false;
 
-  async function size(): Promise<number> {
-    try {
-      return (await stat(path)).size;
-    } catch (error) {
-      if (errorCode(error) === 'ENOENT') return 0;
-      throw error;
-    }
-  }
+  // Asked often, of every agent: it takes less time than to hand it to another thread.
+  const size = (): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 
   async function read(from: number, limitBytes: number): Promise<AgentLog> {
-    const total = await size();
+    const total = size();
     const offset = Math.min(Math.max(from, kept), Math.max(total, kept));
     const wanted = Math.min(total - offset, limitBytes);
     if (!(wanted > 0)) return { offset, nextOffset: offset, text: '', total };
@@ -56,7 +50,7 @@ export function openOutput(path: string, warn: (error: unknown) => void): Output
   }
 
   async function punch({ maxBytes, files }: Settled['logs']): Promise<void> {
-    const whole = Math.floor((await size()) / maxBytes);
+    const whole = Math.floor(size() / maxBytes);
     const until = Math.max(0, whole - files + 1) * maxBytes;
     if (until <= kept) return;
     try {
@@ -77,7 +71,7 @@ export function openOutput(path: string, warn: (error: unknown) => void): Output
       await trimming;
     },
     async tail(limitBytes) {
-      const { text } = await read(Math.max(0, (await size()) - limitBytes), limitBytes);
+      const { text } = await read(Math.max(0, size() - limitBytes), limitBytes);
       return text.length < limitBytes ? text : text.slice(text.indexOf('\n') + 1);
     },
   };

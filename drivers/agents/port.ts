@@ -1,4 +1,5 @@
 import type { AgentOrder, AgentReport, LastEnd } from '../../domain/myntrix/agents.ts';
+import type { Attempts } from './attempts.ts';
 
 /** A piece of what an agent printed. Offsets count the bytes that it wrote, since its first start on the host. */
 export interface AgentLog {
@@ -37,6 +38,8 @@ export interface Agents {
   onChange(listener: (report: AgentReport) => void): () => void;
   /** Whole characters from an offset on. @returns nothing for an agent that this host never had. */
   readLog(id: string, from: number, limitBytes: number): Promise<AgentLog | undefined>;
+  /** Who holds which, for the next life. */
+  attempts: Attempts;
   /** Lets go of them all: they go on. */
   close(): void;
 }

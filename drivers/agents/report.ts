@@ -7,7 +7,7 @@ import {
   settled,
   settledCheck,
 } from '../../domain/myntrix/agents.ts';
-import type { Note } from './files.ts';
+import type { Note, Started } from './files.ts';
 import { readStatus } from './files.ts';
 import type { Usage } from './usage.ts';
 
@@ -59,9 +59,19 @@ export function reportOn({ note, status, lastEnd, usage, logBytes, failedChecks 
 /** What is known of how a process ended, with the time and the output still to come. */
 export type End = Partial<LastEnd> & Pick<LastEnd, 'cause' | 'message'>;
 
+/** Of docker-run(1) and podman-run(1): the engine itself failed. */
+const ENGINE_FAILED = 125;
+
 /** How the process of an agent that is gone ended, from what its launcher wrote down. */
-export function exitOf(folder: string): End {
+export function exitOf(folder: string, { container }: Pick<Started, 'container'>): End {
   const { code, signal } = readStatus(folder);
+  if (container && code === ENGINE_FAILED)
+    return {
+      cause: 'not_started',
+      code,
+      signal,
+      message: 'its container could not be started; the log says why',
+    };
   if (code === 126 || code === 127)
     return { cause: 'exit', code, signal, message: `its command could not be run (exit code ${code})` };
   if (code !== null) return { cause: 'exit', code, signal, message: `it exited with code ${code}` };

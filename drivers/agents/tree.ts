@@ -18,37 +18,39 @@ export function isAlive({ pid, start }: Started): boolean {
 
 const DIES_WITHIN_MS = 5_000;
 
-/** Pids of what is left of a start. */
+/**
+ * Pids of what is left of a start: what bears its mark, and all of its session while its first process is there.
+ * Without that one the session's number may be another's by now.
+ */
 export function remains(id: string, started: Started): number[] {
   const mark = markOf(id, started);
+  const hasSession = isAlive(started);
   const isOurs = (entry: ProcEntry): boolean =>
-    (started.pid !== undefined && entry.session === started.pid && entry.start >= (started.start ?? 0)) ||
-    bears(mark, entry.pid);
+    // What was there before it cannot be its; reading marks costs.
+    entry.start >= (started.start ?? 0) &&
+    ((hasSession && entry.session === started.pid) || bears(mark, entry.pid));
   return family(isOurs);
 }
 
 /**
- * Ends a start with all that came of it: the signal to its group, a time to follow it, then SIGKILL for everything
- * that bears its mark. Resolves when nothing is left.
- * @throws Error when something does not die.
+ * Asks a start to end: the signal to its group, and a time to follow it.
+ * @returns whether its first process is gone
  */
-export async function endStart(
-  id: string,
+export async function askToEnd(
   started: Started,
   { signal, withinMs }: { signal: NodeJS.Signals; withinMs: number },
-): Promise<void> {
+): Promise<boolean> {
   const { pid } = started;
-  if (pid !== undefined && isAlive(started)) {
-    signalGroup(pid, signal);
-    sendSignal(pid, 'SIGCONT'); // one that was stopped takes no signal
-    // Reading marks costs; the process itself goes first, as a rule.
-    const isGone = await until(() => !isAlive(started), withinMs);
-    if (isGone && remains(id, started).length === 0) return;
-  }
-  await killRemains(id, started);
+  if (pid === undefined || !isAlive(started)) return true;
+  signalGroup(pid, signal);
+  sendSignal(pid, 'SIGCONT'); // one that was stopped takes no signal
+  return until(() => !isAlive(started), withinMs);
 }
 
-/** @throws Error when something does not die. */
+/**
+ * SIGKILL for everything that bears its mark, until nothing is left.
+ * @throws Error when something does not die.
+ */
 export async function killRemains(id: string, started: Started): Promise<void> {
   const isGone = await until(() => {
     const found = remains(id, started);

@@ -105,7 +105,10 @@ export function connectBus(options: BusOptions): Bus {
     async check() {
       if (!client.connected) throw new Error('no connection to the bus');
     },
-    onConnect: (callback) => void client.on('connect', callback),
+    onConnect(callback) {
+      client.on('connect', callback);
+      if (client.connected) callback(); // the first one was before somebody asked
+    },
     counts: () => ({ ...counts }),
     async close() {
       await client.endAsync(!client.connected);

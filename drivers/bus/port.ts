@@ -15,7 +15,7 @@ export interface Bus {
   subscribe(topic: string, handler: (message: Json, topic: string) => void): Promise<Subscription>;
   /** @throws when the broker cannot be reached now. */
   check(): Promise<void>;
-  /** Calls back after each connection, the first one included. */
+  /** Calls back after each connection, the first one included: at once when there is one already. */
   onConnect(callback: () => void): void;
   /** Messages since the start; those dropped had no connection to go over. */
   counts(): { published: number; dropped: number };

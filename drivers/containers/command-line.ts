@@ -6,6 +6,14 @@ export const labels = { step: 'vareon.step', host: 'vareon.host' } as const;
 /** What an image may need to start as root and become somebody else; all other capabilities are taken away. */
 const kept = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'SETGID', 'SETUID', 'KILL', 'NET_BIND_SERVICE'];
 
+/** What every container is kept from, and that the engine keeps no copy of what it prints: that is ours. */
+export const limits: readonly string[] = [
+  '--log-driver=none',
+  '--security-opt=no-new-privileges',
+  '--cap-drop=ALL',
+  ...kept.map((capability) => `--cap-add=${capability}`),
+];
+
 export interface Mount {
   source: string;
   target: string;
@@ -27,11 +35,7 @@ export function runArguments(
     `--label=${labels.step}=${step.step}`,
     `--label=${labels.host}=${given.hostId}`,
     `--pull=${step.pull}`,
-    // Its output is the step's; the engine would keep a second copy, with secrets in it.
-    '--log-driver=none',
-    '--security-opt=no-new-privileges',
-    '--cap-drop=ALL',
-    ...kept.map((capability) => `--cap-add=${capability}`),
+    ...limits, // a second copy of its output would have secrets in it
     `--env-file=${given.envFile}`,
     ...(given.user === undefined ? [] : [`--user=${given.user}`]),
     ...step.ports.map(({ container, host }) => `--publish=127.0.0.1:${host}:${container}`),

@@ -11,7 +11,10 @@ export interface Command {
 }
 
 /** What the children say over IPC (process.ts is the other end). */
-export type ChildMessage = { type: 'ready'; adminCreated?: boolean } | { type: 'failed'; reason: string };
+export type ChildMessage =
+  | { type: 'ready'; adminCreated?: boolean }
+  | { type: 'failed'; reason: string }
+  | { type: 'notice'; text: string };
 
 export interface Child {
   /** Undefined when it could not even be started; `ended` then says why. */

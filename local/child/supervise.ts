@@ -95,6 +95,9 @@ export function supervise(spec: PartSpec, deps: SuperviseDeps): Part {
     const identity = started.pid === undefined ? undefined : identify(started.pid);
     if (started.pid !== undefined && identity !== undefined)
       state.started({ part: spec.name, pid: started.pid, identity, stopSignal: spec.stopSignal });
+    started.onMessage((message) => {
+      if (message.type === 'notice') report({ type: 'notice', text: message.text });
+    });
     return started;
   }
 

@@ -1,18 +1,31 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { v7 as uuidv7 } from 'uuid';
 import { healthOf } from '../../domain/myntrix/agent-health.ts';
 import { verdictOn } from '../../domain/myntrix/agent-restarts.ts';
 import { type AgentOrder, configurationProblems, settled } from '../../domain/myntrix/agents.ts';
+import { createAgentContainers } from '../../drivers/agents/containers.ts';
 import { StaleOrder } from '../../drivers/agents/port.ts';
+import { findEngine } from '../../drivers/containers/engine.ts';
+import { bootId, procEntry } from '../../drivers/processes/proc.ts';
 import { eventually, running, uniqueNap } from '../processes/rig.ts';
-import { type AgentRig, createAgentRig, openAgents, shell, untilReport } from './rig.ts';
+import { type AgentRig, createAgentRig, openAgents, PATH, shell, untilReport } from './rig.ts';
 
 let rig: AgentRig;
 beforeAll(async () => {
@@ -161,6 +174,92 @@ describe('An agent', () => {
     expect(statSync(join(rig.dataDir, 'agents', order.id, 'output')).blocks * 512).toBeLessThan(logBytes);
   });
 
+  test('of Python has what it requires, installed once, or says why it cannot', async () => {
+    const wheels = mkdtempSync(join(tmpdir(), 'wheels-'));
+    chmodSync(wheels, 0o755);
+    const wheel = makeWheel(wheels, 'import os\ndef word(): return "from the wheel"');
+    const order = (requirements: string[]) =>
+      rig.start({
+        runtime: 'python',
+        code: 'import tiny_for_tests, time; print(tiny_for_tests.word()); time.sleep(86400)',
+        requirements,
+      });
+    const need = [`tiny-for-tests @ file://${wheel}`];
+    const both = [order(need), order(need)]; // one installs, the other waits for it
+    for (const { order: one } of both) await eventuallyLog(one.id, /from the wheel/);
+    const logs = await Promise.all(both.map(({ order: one }) => rig.log(one.id)));
+    expect(logs.filter((log) => log.includes('Successfully installed'))).toHaveLength(1);
+    const broken = order([`tiny-for-tests @ file://${wheel}.missing`]);
+    expect(await broken.ended).toMatchObject({
+      kind: 'error',
+      reason: expect.stringMatching(/requirements could not be installed \(code 1\): .*missing/),
+    });
+    rmSync(wheels, { recursive: true });
+  });
+
+  test('in a container is its client’s, and the engine is asked to end it', async () => {
+    const engine = mkdtempSync(join(tmpdir(), 'engine-'));
+    copyFileSync('test/neosyntis/fake-docker.mjs', join(engine, 'fake.mjs'));
+    writeFileSync(
+      join(engine, 'docker'),
+      `#!/bin/sh\nexec '${process.execPath}' '${engine}/fake.mjs' "$@"\n`,
+    );
+    chmodSync(join(engine, 'docker'), 0o755);
+    const path = `${engine}:${PATH}`;
+    const found = await findEngine(path, {});
+    const containers =
+      found &&
+      createAgentContainers({ engine: found, PATH: path, lent: { folder: undefined, owner: undefined } });
+    const dataDir = mkdtempSync(join(tmpdir(), 'agents-test-'));
+    const docked = await openAgents(dataDir, { containers });
+    const nap = uniqueNap();
+    const configuration: AgentOrder['configuration'] = {
+      runtime: 'container',
+      image: 'busybox',
+      command: '/bin/sh',
+      args: ['-c', `echo "$WORD"; exec sleep ${nap}`, 'sh'], // the client's line does not end like the container's
+      env: { WORD: 'hello' },
+      ports: { '80': 8080 },
+      killTimeoutMs: 50,
+      backoff: { initialMs: 0 },
+    };
+    const order: AgentOrder = { id: uuidv7(), name: 'x', epoch: 1, configuration };
+    void docked.supervise(order, never);
+    const { pid } = await untilReport(docked, order.id, ({ status }) => status === 'running');
+    await eventually(() => running(nap).length === 1);
+    process.kill(Number(pid), 'SIGKILL'); // only the client: its container goes on, and must not be there twice
+    await untilReport(docked, order.id, ({ restarts, status }) => restarts === 1 && status === 'running');
+    while ((await docked.readLog(order.id, 0, 100))?.text !== 'hello\nhello\n') await delay(10);
+    await eventually(() => running(nap).length === 1);
+    docked.close();
+    const next = await openAgents(dataDir, { containers });
+    expect(await next.adopt()).toBe(1);
+    await next.stop({ id: order.id, epoch: 2 });
+    expect(running(nap)).toEqual([]);
+    const missing = next.supervise(
+      { ...order, epoch: 3, configuration: { ...configuration, image: 'missing', restart: 'never' } },
+      never,
+    );
+    expect(await missing).toMatchObject({ reason: expect.stringContaining('could not be started') });
+    expect((await next.readLog(order.id, 0, 1_000))?.text).toContain('No such image');
+    await next.forget(order.id);
+    next.close();
+    const calls = readFileSync(join(engine, 'calls'), 'utf8').split('\n').filter(Boolean);
+    const run = calls.map((line) => JSON.parse(line)).find(({ args }) => args[0] === 'run');
+    expect(run.args).toEqual(
+      expect.arrayContaining([
+        '--cap-drop=ALL',
+        '--publish=127.0.0.1:8080:80',
+        `--label=vareon.agent=${order.id}`,
+      ]),
+    );
+    for (const folder of [engine, dataDir]) rmSync(folder, { recursive: true, force: true });
+    const { ended } = rig.start(configuration); // a host without an engine
+    expect(await ended).toMatchObject({
+      reason: 'this host has neither docker nor podman, or it does not answer',
+    });
+  });
+
   test('follows the newest order only', async () => {
     const { order } = rig.start(shell('sleep 86400'));
     const { pid } = await rig.until(order.id, ({ status }) => status === 'running');
@@ -245,6 +344,45 @@ describe('The agents of a host that was killed', () => {
   });
 });
 
+test('A pid is an agent’s only with its start time and on its boot', async () => {
+  const dataDir = mkdtempSync(join(tmpdir(), 'agents-test-'));
+  const nap = uniqueNap();
+  const innocent = spawn('sleep', [nap], { detached: true, stdio: 'ignore' });
+  await once(innocent, 'spawn');
+  const { pid = 0 } = innocent;
+  const notes = [
+    { wanted: 'running', boot: bootId(), start: 1 }, // its number is somebody else's by now
+    { wanted: 'stopped', boot: bootId(), start: 1 },
+    { wanted: 'running', boot: 'another', start: procEntry(pid)?.start },
+  ].map(({ wanted, ...of }) => ({
+    order: { id: uuidv7(), name: 'x', epoch: 1, configuration: { command: 'sleep', args: ['86400'] } },
+    wanted,
+    restarts: [],
+    restarted: 0,
+    seq: 0,
+    started: { ...of, pid, number: 1, locks: '1', at: 0 },
+  }));
+  for (const note of notes) {
+    mkdirSync(join(dataDir, 'agents', note.order.id), { recursive: true });
+    writeFileSync(join(dataDir, 'agents', note.order.id, 'note.json'), JSON.stringify(note));
+  }
+  const agents = await openAgents(dataDir);
+  expect(await agents.adopt()).toBe(0);
+  const [reused, , rebooted] = notes.map(({ order }) => order);
+  for (const order of [reused, rebooted]) {
+    if (!order) throw new Error('no order');
+    void agents.supervise(order, never); // still wanted
+    const now = await untilReport(agents, order.id, ({ status }) => status === 'running');
+    expect(now.pid).not.toBe(pid);
+    await agents.stop({ id: order.id, epoch: 2 });
+  }
+  expect(running(nap)).toEqual([`${pid}`]);
+  for (const { order } of notes) await agents.forget(order.id);
+  agents.close();
+  innocent.kill('SIGKILL');
+  rmSync(dataDir, { recursive: true, force: true });
+});
+
 describe('What an agent’s figures mean', () => {
   test('health is the sum of its parts', () => {
     const well = {
@@ -285,6 +423,23 @@ describe('What an agent’s figures mean', () => {
     expect(configurationProblems({ runtime: 'python', command: 'x', code: 'y' })).toHaveLength(1);
   });
 });
+
+/** A wheel by hand: what pip needs no network and no build for. */
+function makeWheel(folder: string, source: string): string {
+  const file = join(folder, 'tiny_for_tests-1.0-py3-none-any.whl');
+  const info = 'tiny_for_tests-1.0.dist-info';
+  const files = {
+    'tiny_for_tests.py': source,
+    [`${info}/METADATA`]: 'Metadata-Version: 2.1\nName: tiny-for-tests\nVersion: 1.0\n',
+    [`${info}/WHEEL`]: 'Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n',
+    [`${info}/RECORD`]: '',
+  };
+  const script =
+    'import json,sys,zipfile\nwith zipfile.ZipFile(sys.argv[1],"w") as z:\n for n,t in json.loads(sys.argv[2]).items(): z.writestr(n,t)';
+  execFileSync('python3', ['-c', script, file, JSON.stringify(files)]);
+  chmodSync(file, 0o644);
+  return file;
+}
 
 const eventuallyLog = async (id: string, pattern: RegExp): Promise<void> => {
   while (!pattern.test(await rig.log(id))) await new Promise((resolve) => setTimeout(resolve, 10));

@@ -3,15 +3,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { v7 as uuidv7 } from 'uuid';
 import type { AgentConfiguration, AgentOrder, AgentReport } from '../../domain/myntrix/agents.ts';
-import { createAgents } from '../../drivers/agents/agents.ts';
+import { type AgentsOptions, createAgents } from '../../drivers/agents/agents.ts';
 import type { AgentEnd, Agents } from '../../drivers/agents/port.ts';
 import { ensureRunAsUser } from '../../drivers/processes/run-as.ts';
 
 export const PATH = process.env.PATH ?? '/usr/bin:/bin';
 export const user = process.getuid?.() === 0 ? await ensureRunAsUser('vareon-run') : undefined;
 
-export const openAgents = (dataDir: string): Promise<Agents> =>
+export const openAgents = (
+  dataDir: string,
+  more: Pick<AgentsOptions, 'containers' | 'boot'> = {},
+): Promise<Agents> =>
   createAgents({
+    ...more,
     dataDir,
     hostName: 'test',
     user,

@@ -2,14 +2,16 @@ import { spawn } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
+import { sendSignal } from '../../drivers/processes/proc.ts';
 import { identify } from '../../local/child/identity.ts';
 import { freePort } from '../../local/ports.ts';
 import { readState } from '../../local/state.ts';
+import { createClient } from '../support/client.ts';
 import { temporaryFolder, until } from './tools.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-test('npm start shows where everything is and the first password, and Ctrl-C leaves nothing running', async () => {
+test('npm start shows where everything is and the first password, knows its host by then, and Ctrl-C leaves nothing running but agents', async () => {
   using folder = temporaryFolder();
   const [port, uiPort] = [await freePort(), await freePort()];
   const { PATH, HOME, XDG_CACHE_HOME } = process.env;
@@ -35,6 +37,19 @@ test('npm start shows where everything is and the first password, and Ctrl-C lea
   expect((await fetch(`http://127.0.0.1:${port}/health`)).status).toBe(200);
   expect(statSync(folder.path).mode & 0o777).toBe(0o700);
 
+  const api = createClient(`http://127.0.0.1:${port}`);
+  const password = / Password +(\S+)/.exec(output)?.[1] ?? '';
+  const { access_token: token } = (await api('POST', '/api/token', { body: { username: 'admin', password } }))
+    .body;
+  const metrics = await api('GET', '/api/myntrix/system-metrics', { token }); // its host is known by now
+  expect(metrics.body).toMatchObject({ host: 'local', stale: false });
+  const configuration = { command: 'sleep', args: ['86400'] };
+  const made = await api('POST', '/api/myntrix/agents', { token, body: { name: 'nap', configuration } });
+  const started = await api('POST', `/api/myntrix/agents/${made.body.id}/start?wait=30`, { token });
+  expect(started.body.agent).toMatchObject({ status: 'running', health: 100, pid: expect.any(Number) });
+  const agent = started.body.agent.pid;
+  using _agent = { [Symbol.dispose]: () => sendSignal(agent, 'SIGKILL') };
+
   const parts = readState(folder.path)?.parts ?? [];
   expect(parts.map((part) => part.part).sort()).toEqual(['api', 'host', 'platform', 'postgres', 'temporal']);
   const host = parts.find((part) => part.part === 'host');
@@ -47,4 +62,6 @@ test('npm start shows where everything is and the first password, and Ctrl-C lea
   expect(Date.now() - stoppingAt).toBeLessThan(20_000);
   expect(parts.filter((part) => identify(part.pid) === part.identity)).toEqual([]);
   expect(readState(folder.path)).toBeUndefined();
+  expect(output).toContain('1 agent goes on running');
+  expect(sendSignal(agent, 0)).toBe(true);
 });

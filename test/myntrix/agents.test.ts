@@ -1,4 +1,7 @@
-import { existsSync } from 'node:fs';
+import { once } from 'node:events';
+import { existsSync, rmSync, symlinkSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { running, uniqueNap } from '../processes/rig.ts';
 import { until } from '../support/client.ts';
@@ -9,7 +12,7 @@ let world: World;
 let user: TestUser;
 let hosts: ReturnType<typeof createHosts>;
 beforeAll(async () => {
-  world = await enterWorld('sql');
+  world = await enterWorld('sql', 'temporal');
   user = await world.newUser('operator', { runsCode: true });
   hosts = createHosts({ url: world.url, api: world.api, token: world.admin.token });
 });
@@ -74,6 +77,19 @@ describe('An agent', () => {
       details: { agent_id: made.id },
     });
     expect((await give(made.id, 'start')).agent.pid).toBe(started.agent.pid); // it runs already
+
+    const jobsOf = await world.api('GET', `/api/myntrix/jobs?host=${made.host}&type=agent_start`, {
+      token: user.token,
+    });
+    expect(jobsOf.body.map(({ id }: Answer) => id)).toContain(started.job_id);
+    const other = await world.api('GET', '/api/myntrix/jobs?host=elsewhere', { token: user.token });
+    expect(other.body).toEqual([]);
+    const system = await world.api('GET', '/api/system/status', { token: user.token });
+    expect(system.body.modules.myntrix.details.agents).toMatchObject({
+      running: expect.any(Number),
+      error: expect.any(Number),
+    });
+    expect(system.body.modules.myntrix.details.agents.running).toBeGreaterThan(0);
 
     const socket = await world.watch(user, `/ws/myntrix/agents/${made.id}/logs`);
     const logs = () => socket.frames.filter(({ type }) => type !== 'ping');
@@ -182,6 +198,153 @@ describe('An agent', () => {
     );
   });
 
+  test('is started, restarted and stopped by steps of workflows, as the owner of the run may', async () => {
+    const name = `by steps ${Date.now()}`;
+    const made = await make({ command: 'sleep', args: ['86400'] }, name);
+    const hopeless = await make({ command: '/no/such/program' });
+    const failing = (agent: string) => ({
+      try: [{ give: { call: 'agent.start', with: { agent } } }],
+      catch: { as: 'problem', do: [{ told: { set: '${ $problem }' } }] },
+    });
+    const steps = [
+      { up: { call: 'agent.start', with: { agent: '${ .name }' }, export: { as: '${ {up: .} }' } } },
+      {
+        again: {
+          call: 'agent.start',
+          with: { agent: made.id },
+          export: { as: '${ $context + {again: .} }' },
+        },
+      },
+      {
+        anew: {
+          call: 'agent.restart',
+          with: { agent: made.id },
+          export: { as: '${ $context + {anew: .} }' },
+        },
+      },
+      { down: { call: 'agent.stop', with: { agent: made.id }, export: { as: '${ $context + {down: .} }' } } },
+      { cannot: { ...failing(hopeless.id), export: { as: '${ $context + {cannot: .} }' } } },
+      { missing: { ...failing('no such agent'), export: { as: '${ $context + {missing: .} }' } } },
+      { done: { set: '${ $context }' } },
+    ];
+    const { status, output, error } = await world.run(user, steps, { name });
+    expect({ status, error }).toEqual({ status: 'completed', error: null });
+    expect(output).toEqual({
+      up: { agent_id: made.id, name, status: 'running', pid: expect.any(Number), job_id: expect.any(String) },
+      again: { ...output.up, job_id: expect.any(String) },
+      anew: { ...output.up, pid: expect.any(Number), job_id: expect.any(String) },
+      down: { ...output.up, status: 'stopped', pid: null, job_id: expect.any(String) },
+      cannot: expect.objectContaining({ status: 500, detail: expect.stringContaining('/no/such/program') }),
+      missing: expect.objectContaining({ status: 400, detail: 'There is no agent "no such agent".' }),
+    });
+    expect(output.anew.pid).not.toBe(output.up.pid);
+    expect(await job(output.anew.job_id)).toMatchObject({ type: 'agent_restart', status: 'completed' });
+    const other = await world.newUser('operator');
+    expect(await world.run(other, [{ up: { call: 'agent.start', with: { agent: made.id } } }])).toMatchObject(
+      {
+        status: 'failed',
+        error: { status: 403 },
+      },
+    );
+    await remove(made.id);
+    await remove(hopeless.id);
+  });
+
+  test('that does what it should not is ended whole, and says why it ended', async () => {
+    const [daemon, nap] = [uniqueNap(), uniqueNap()];
+    const never = { restart: 'never', backoff: { initialMs: 0 } };
+    let asked = 0;
+    const server = createServer((socket) => {
+      asked++;
+      socket.destroy();
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo; // of a TCP server
+    const [notExecutable, daemonized, endless, stubborn, python, listening] = await Promise.all([
+      make({ command: '/etc/passwd' }),
+      make(shell(`setsid sleep ${daemon} & exit 0`, never)), // leaves its own session to a daemon
+      make(shell('while :; do echo 0123456789; done', { logs: { maxBytes: 65_536, files: 2 } })),
+      make(shell(`trap '' TERM; while :; do sleep ${nap}; done`, { killTimeoutMs: 50 })),
+      make({
+        runtime: 'python',
+        code: 'import sys; print("python", sys.argv[1]); sys.exit(4)',
+        args: ['says'],
+        ...never,
+      }),
+      make({ runtime: 'node', code: 'setInterval(() => {}, 60_000)' }),
+    ]);
+    const all = [notExecutable, daemonized, endless, stubborn, python, listening];
+    const answers = await Promise.all(all.map(({ id }) => give(id, 'start')));
+    expect(answers[0]?.agent).toMatchObject({
+      status: 'error',
+      lastEnd: { cause: 'not_started', message: expect.stringContaining('/etc/passwd') },
+    });
+    expect(await untilAgent(daemonized.id, ({ status }) => status === 'stopped')).toMatchObject({
+      desired: 'stopped',
+    });
+    await until(
+      async () => running(daemon),
+      (left) => left.length === 0,
+      60_000,
+    );
+    expect(
+      await untilAgent(python.id, ({ status, lastEnd }) => status === 'error' && lastEnd?.log),
+    ).toMatchObject({ lastEnd: { code: 4, log: 'python says\n' } });
+
+    await untilAgent(endless.id, ({ logBytes }) => logBytes > 1_000_000);
+    await give(endless.id, 'stop');
+    const page = await expectStatus(
+      200,
+      world.api('GET', `${path}/${endless.id}/logs`, { token: user.token }),
+    );
+    expect(page.offset).toBeGreaterThan(0); // what came first is not kept
+    expect(page.total - page.offset).toBeLessThan(1_000_000);
+
+    await until(
+      async () => running(nap),
+      (found) => found.length > 0,
+      60_000,
+    );
+    expect((await give(stubborn.id, 'stop')).agent).toMatchObject({ status: 'stopped' });
+    expect(running(nap)).toEqual([]);
+
+    const { token } = user;
+    const url = `${path}/${listening.id}`;
+    const tag = String((await world.api('GET', url, { token })).headers.etag);
+    const healthCheck = { tcp: { port }, intervalMs: 100, failureThreshold: 2 };
+    const body = { configuration: { ...listening.configuration, healthCheck, backoff: { initialMs: 0 } } };
+    const change = () => world.api('PUT', url, { token, body, headers: { 'If-Match': tag } });
+    await expectStatus(200, change());
+    expect((await change()).status).toBe(412); // it is another one by now
+    await give(listening.id, 'restart');
+    await until(
+      async () => asked,
+      (times) => times > 1,
+      60_000,
+    );
+    expect(await get(listening.id)).toMatchObject({ restarts: 0, health: 100 });
+    server.close();
+    const sick = await untilAgent(listening.id, ({ restarts }) => restarts > 0);
+    expect(sick.lastEnd).toMatchObject({ cause: 'health', message: expect.stringContaining(`port ${port}`) });
+    for (const { id } of all) await remove(id);
+  });
+
+  test('whose workflow somebody terminated goes on, and is followed again', async () => {
+    const made = await make({ command: 'sleep', args: ['86400'] });
+    const { agent } = await give(made.id, 'start');
+    const handle = world.temporal.workflow.getHandle(`agent-${made.id}`);
+    await handle.terminate('by hand');
+    await until(
+      async () => (await handle.describe()).status.name,
+      (status) => status === 'RUNNING',
+      60_000,
+    ); // the reconciler's next pass
+    expect(await get(made.id)).toMatchObject({ status: 'running', pid: agent.pid });
+    expect((await give(made.id, 'stop')).agent).toMatchObject({ status: 'stopped' });
+    expect(existsSync(`/proc/${agent.pid}`)).toBe(false);
+    await remove(made.id);
+  });
+
   test('is for those who may run code on its host', async () => {
     const other = await world.newUser('operator');
     const body = { name: 'x', configuration: { command: 'true' } };
@@ -218,7 +381,7 @@ test('An agent whose host’s worker is killed goes on, is unknown meanwhile, an
   const nap = uniqueNap();
   const script = `i=0; sleep ${nap} & while :; do i=$((i+1)); echo $i; sleep 0.02; done`;
   const [lasting, unwanted] = await Promise.all([
-    make(shell(script, { host: name, backoff: { initialMs: 0 } })),
+    make(shell(script, { host: name, backoff: { initialMs: 0 }, maxRestarts: 3 })),
     make({ command: 'sleep', args: [uniqueNap()], host: name }),
   ]);
   const [{ agent }, { agent: second }] = await Promise.all([
@@ -256,8 +419,14 @@ test('An agent whose host’s worker is killed goes on, is unknown meanwhile, an
     (count) => count === 1,
     60_000,
   );
+  const part = join(host.dataDir, 'agents', lasting.id, 'note.json.part');
+  symlinkSync('/dev/full', part); // the host's disk is full: nothing is started that a later life would not know of
+  process.kill(again.pid, 'SIGKILL');
+  const full = await untilAgent(lasting.id, ({ status }) => status === 'error');
+  expect(full.lastEnd).toMatchObject({ cause: 'not_started', message: expect.stringContaining('ENOSPC') });
   expect((await give(lasting.id, 'stop')).agent).toMatchObject({ status: 'stopped' });
   expect(running(nap)).toEqual([]);
+  rmSync(part, { force: true });
   const { body } = await world.api('GET', `${path}/${lasting.id}/logs`, { token: user.token });
   const numbers = body.text.trim().split('\n').map(Number);
   const cut = numbers.lastIndexOf(1);

@@ -8,8 +8,12 @@ import type { Logger } from '../../logs.ts';
 
 const KEEP_EVERY_MS = 2_500;
 
+const LOOK_EVERY_MS = 100;
+
 export interface HeldLease {
   generation: number;
+  /** Resolves once the platform has heard over the bus that the host is there, and how its machine is. */
+  untilKnown(signal: AbortSignal): Promise<void>;
   release(): Promise<void>;
 }
 
@@ -50,6 +54,13 @@ export async function holdLease(
   const keeping = setInterval(() => void keep(), KEEP_EVERY_MS);
   return {
     generation,
+    async untilKnown(signal) {
+      while (!signal.aborted) {
+        const lease = await api.ask('PUT', '/api/host/lease', Lease, { generation }).catch(() => undefined);
+        if (lease?.is_known) return;
+        await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => {});
+      }
+    },
     async release() {
       clearInterval(keeping);
       await api.ask('PUT', '/api/host/lease', Lease, { generation, release: true }).catch(() => {

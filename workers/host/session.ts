@@ -1,5 +1,6 @@
+import { Client } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
-import { createAgentHostActivities } from '../../activities/host/myntrix/agents.ts';
+import { createAgentHostActivities, giveBack } from '../../activities/host/myntrix/agents.ts';
 import { createCodeActivities } from '../../activities/host/neosyntis/code.ts';
 import type { StepOpener } from '../../activities/host/neosyntis/sealed-step.ts';
 import type { Config } from '../../config.ts';
@@ -107,6 +108,15 @@ export async function startSession(options: SessionOptions): Promise<Session> {
     });
     await serveLogRequests(bus, name, code, log);
     await serveAgentLogs(bus, name, options.agents, log);
+    const client = new Client({
+      connection,
+      namespace: settings.temporal.namespace,
+      dataConverter: payloads.dataConverter,
+    });
+    // Without it they are missed later.
+    await giveBack(options.agents, client).catch((error: unknown) =>
+      log.warn({ err: error }, 'agents of an earlier life are looked at later'),
+    );
     // The last things that can fail: a worker keeps its connection open.
     // A queue of its own: what holds an agent holds a place for as long as the agent runs.
     const agentWorker = await Worker.create({
@@ -116,8 +126,8 @@ export async function startSession(options: SessionOptions): Promise<Session> {
       dataConverter: payloads.dataConverter,
       activities: createAgentHostActivities(options.agents),
       maxConcurrentActivityTaskExecutions: AGENTS_AT_ONCE,
-      maxHeartbeatThrottleInterval: '1s',
-      defaultHeartbeatThrottleInterval: '1s',
+      maxHeartbeatThrottleInterval: '8s',
+      defaultHeartbeatThrottleInterval: '8s',
       shutdownGraceTime: '10ms',
       shutdownForceTime: '4s',
     });

@@ -116,9 +116,9 @@ const orderOf = ({ id, name, epoch, configuration }: Wanted) => ({ id, name, epo
 function onHost({ host, killTimeoutMs }: Wanted) {
   const { superviseAgent } = proxyActivities<AgentHostActivities>({
     taskQueue: agentsQueue(host),
-    // As long as the agent runs. A worker that died is missed soon; cancelling it is only letting go.
+    // As long as the agent runs; cancelling it is only letting go. The next life of a host that died says so itself.
     startToCloseTimeout: '3650 days',
-    heartbeatTimeout: '3 seconds',
+    heartbeatTimeout: '30 seconds',
     cancellationType: ActivityCancellationType.TRY_CANCEL,
     retry: { initialInterval: '100 milliseconds', backoffCoefficient: 1.5, maximumInterval: '5 seconds' },
   });

@@ -1,8 +1,8 @@
-import type { Client } from '@temporalio/client';
+import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import { createAgentReports, type WantedAgent } from '../../../db/myntrix/agent-reports.ts';
 import type { Database } from '../../../db/orm.ts';
 import type { LastEnd } from '../../../domain/myntrix/agents.ts';
-import type { AgentAction } from '../../../domain/names.ts';
+import { type AgentAction, agentWorkflowId, workflowTypes } from '../../../domain/names.ts';
 import { tellAgent } from '../../../drivers/agents/tell.ts';
 import { createNews } from '../../../drivers/bus/news.ts';
 import type { Bus } from '../../../drivers/bus/port.ts';
@@ -26,13 +26,39 @@ export function createAgentActivities({ database, bus }: { database: Database; b
   };
 }
 
-/** Tells workflows of orders that they were never told of. */
-export const createAgentReconciler =
-  ({ database, client }: { database: Database; client: Client }) =>
-  async (): Promise<void> => {
-    const action: AgentAction = 'start'; // the row says what is wanted; the word only says that something is
-    for (const { id, epoch } of await createAgentReports(database).untaken(UNTAKEN_AFTER_MS))
-      await tellAgent(client, id, action, epoch);
+/** Tells workflows of orders that they were never told of, and begins those again that somebody ended. */
+export const createAgentReconciler = ({ database, client }: { database: Database; client: Client }) => {
+  const store = createAgentReports(database);
+  const action: AgentAction = 'start'; // the row says what is wanted; the word only says that something is
+
+  /** Visibility may not list yet, or any more, what there is. */
+  const isRunning = async (id: string): Promise<boolean> => {
+    const found = await client.workflow
+      .getHandle(agentWorkflowId(id))
+      .describe()
+      .catch((error: unknown) => {
+        if (error instanceof WorkflowNotFoundError) return undefined;
+        throw error;
+      });
+    return found?.status.name === 'RUNNING';
   };
+
+  async function beginAgain(): Promise<void> {
+    const held = await store.held(UNTAKEN_AFTER_MS);
+    if (held.length === 0) return;
+    const running = new Set<string>();
+    const query = `WorkflowType = '${workflowTypes.agent}' and ExecutionStatus = 'Running'`;
+    for await (const { workflowId } of client.workflow.list({ query })) running.add(workflowId);
+    for (const { id, epoch } of held)
+      if (!running.has(agentWorkflowId(id)) && !(await isRunning(id)))
+        await tellAgent(client, id, action, epoch, `-${Date.now()}`);
+  }
+
+  return async (): Promise<void> => {
+    for (const { id, epoch } of await store.untaken(UNTAKEN_AFTER_MS))
+      await tellAgent(client, id, action, epoch);
+    await beginAgain();
+  };
+};
 
 export type AgentActivities = ReturnType<typeof createAgentActivities>;
