@@ -32,6 +32,8 @@ export const workflowTypes = {
   cancelRuns: 'cancelRuns',
   readSource: 'readSource',
   agent: 'agentLifecycle',
+  taskRun: 'taskRun',
+  notifyOfTask: 'notifyOfTask',
 } as const;
 
 /** Signals that a run takes. */

@@ -1,5 +1,6 @@
 /** Every workflow type, for the bundle. */
 export { agentLifecycle } from './myntrix/agents.ts';
+export { notifyOfTask, taskRun } from './myntrix/tasks.ts';
 export { cancelRuns } from './neosyntis/bulk.ts';
 export { startByEvents } from './neosyntis/event-starts.ts';
 export { notifyOfRun } from './neosyntis/notifications.ts';

@@ -149,9 +149,10 @@ export function createAgentRepository({ em }: Database) {
      * @throws AppError `not_found`
      */
     order: (
-      user: Principal,
+      user: Pick<Principal, 'userId'>,
       id: string,
       action: AgentAction,
+      jobId: string = uuidv7(),
     ): Promise<{ jobId: string; epoch: number; isDone: boolean; events: StoredEvent[] }> =>
       em.fork().transactional(async (tx) => {
         const agent = await locked(tx, id);
@@ -163,7 +164,6 @@ export function createAgentRepository({ em }: Database) {
         const isOnItsWay =
           action === 'start' && agent.desired === 'running' && ['starting', 'unknown'].includes(agent.status);
         const epoch = agent.epoch + (isDone || isOnItsWay ? 0 : 1);
-        const jobId = uuidv7();
         const status = isDone ? 'completed' : 'pending';
         await tx.execute(
           `insert into jobs (id, type, name, owner_id, status, progress, details, created_at, updated_at, ended_at)
@@ -208,7 +208,7 @@ export function createAgentRepository({ em }: Database) {
       }),
 
     /** Whether somebody may run code on a host, as it is now and not as their token says. */
-    async mayRunOn({ userId }: Principal, host: string): Promise<boolean> {
+    async mayRunOn({ userId }: Pick<Principal, 'userId'>, host: string): Promise<boolean> {
       const [user] = await rows<{
         role: Role;
         is_verified: boolean;

@@ -26,6 +26,8 @@ export const WorkflowEntity = defineEntity({
     created_at: p.datetime(3),
     updated_at: p.datetime(3),
     deleted_at: p.datetime(3).nullable(),
+    /** The task that runs it: it is changed with that one, and listed nowhere. */
+    task_id: p.uuid().nullable(),
   },
 });
 
@@ -89,7 +91,7 @@ export function createWorkflowRepository(database: Database) {
         em,
         `with page as (
            select ${columns}, octet_length(v.steps::text) as bytes from ${tables}
-           where w.deleted_at is null and ${owned.where}
+           where w.deleted_at is null and w.task_id is null and ${owned.where}
            ${page.name === undefined ? '' : 'and w.name = ?'} ${where} ${tail}
          ), measured as (
            select *, sum(bytes) over (order by id desc) - bytes as before, count(*) over ()::int as n from page
@@ -147,6 +149,7 @@ export function createWorkflowRepository(database: Database) {
       return em.fork().transactional(async (tx) => {
         await tx.execute('select 1 from workflows where id = ? for update', [id]);
         const current = await repository.get(user, id, tx);
+        await refuseOfTask(tx, id);
         const { document } = await repository.version(user, id, undefined, tx);
         const { name, description, definition } = change(current, document);
         const version = definition ? current.version + 1 : current.version;
@@ -164,6 +167,7 @@ export function createWorkflowRepository(database: Database) {
       await em.fork().transactional(async (tx) => {
         await tx.execute('select 1 from workflows where id = ? for update', [id]);
         await repository.get(user, id, tx);
+        await refuseOfTask(tx, id);
         const [open] = await rows<{ n: number }>(
           tx,
           `select count(*)::int as n from runs r join jobs j on j.id = r.id
@@ -235,13 +239,15 @@ export const workflowOwnership = {
   async ownedBy(em: Sql, userId: string): Promise<number> {
     const [owned] = await rows<{ n: number }>(
       em,
-      'select count(*)::int as n from workflows where owner_id = ? and deleted_at is null',
-      [userId],
+      `select (select count(*) from workflows where owner_id = ? and deleted_at is null and task_id is null)::int
+         + (select count(*) from tasks where owner_id = ? and not removed)::int as n`,
+      [userId, userId],
     );
     return owned?.n ?? 0;
   },
   async reassign(em: Sql, fromUserId: string, toUserId: string): Promise<void> {
     await em.execute('update workflows set owner_id = ? where owner_id = ?', [toUserId, fromUserId]);
+    await em.execute('update tasks set owner_id = ? where owner_id = ?', [toUserId, fromUserId]);
     await em.execute('update jobs set owner_id = ? where owner_id = ?', [toUserId, fromUserId]);
     await em.execute('update event_subscriptions set owner_id = ? where owner_id = ?', [
       toUserId,
@@ -252,6 +258,15 @@ export const workflowOwnership = {
   },
 };
 
+/** What a task runs is changed with the task. @throws AppError `conflict` */
+async function refuseOfTask(tx: Sql, id: string): Promise<void> {
+  const [found] = await rows<{ task_id: string | null }>(tx, 'select task_id from workflows where id = ?', [
+    id,
+  ]);
+  if (typeof found?.task_id === 'string')
+    throw new AppError('conflict', `It is what task ${found.task_id} runs: change or delete that one.`);
+}
+
 /** Adds a version, the one that runs from now on: by its schedule, too. */
 async function insertVersion(
   tx: Sql,
@@ -260,6 +275,18 @@ async function insertVersion(
   definition: CheckedDefinition,
   user: Principal,
 ) {
+  await writeVersion(tx, id, version, definition, user);
+  await want(tx, id, timingOf(definition.document));
+}
+
+/** Only writes it: for what never begins by itself. */
+export async function writeVersion(
+  tx: Sql,
+  id: string,
+  version: number,
+  definition: CheckedDefinition,
+  user: Pick<Principal, 'userId'>,
+): Promise<void> {
   await tx.execute(
     `insert into workflow_versions (workflow_id, version, document, steps, uses_code, created_at, created_by, note)
      values (?, ?, ?::json, ?::json, ?, now(), ?, ?)`,
@@ -268,7 +295,6 @@ async function insertVersion(
       ...[user.userId, definition.note ?? null],
     ],
   );
-  await want(tx, id, timingOf(definition.document));
 }
 
 /** When a workflow runs by itself from now on. */
