@@ -3,7 +3,7 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ScheduleNotFoundError } from '@temporalio/client';
-import { scheduleIdOf } from '../../domain/names.ts';
+import { RECONCILER_SCHEDULE, scheduleIdOf } from '../../domain/names.ts';
 import { until } from '../support/client.ts';
 import { enterWorld, expectStatus, type TestUser, type World } from '../support/world.ts';
 
@@ -44,6 +44,9 @@ async function listening(listener: RequestListener) {
   await once(server, 'listening');
   return { server, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
+
+/** What the platform does by itself every now and then, now. */
+const reconciled = () => world.temporal.schedule.getHandle(RECONCILER_SCHEDULE).trigger('BUFFER_ONE');
 
 const inTemporal = (id: string) =>
   world.temporal.schedule
@@ -159,9 +162,11 @@ describe('A task', () => {
     });
     // As a kill between the two leaves it: a row without a schedule, and one that is as it was before.
     await world.temporal.schedule.getHandle(scheduleIdOf(task.id)).delete();
+    await reconciled();
     await untilTemporal(task.id, (one) => one !== undefined);
     const timing = JSON.stringify({ kind: 'every', every_ms: 7_200_000 });
     await world.sql('update schedules set timing = ?::jsonb where subject_id = ?', [timing, task.id]);
+    await reconciled();
     await untilTemporal(task.id, (one) => one?.spec.intervals?.[0]?.every === 7_200_000);
     await removed(task.id);
   });
@@ -275,6 +280,7 @@ describe('A tick that comes while another one goes on', () => {
     const cancel = () => world.api('POST', `/api/myntrix/jobs/${goes?.job_id}/cancel`, { token: user.token });
     await until(cancel, ({ status }) => status === 202, 60_000);
     await untilTick(goes?.id, ({ status }) => status === 'cancelled');
+    await reconciled();
     await until(
       async () => posted,
       (list) => list.some(({ type }) => type === 'task.run.skipped'),
@@ -330,6 +336,7 @@ describe('A tick that comes while another one goes on', () => {
     const task = await made({ schedule: '* * * * *', action: shell('true'), catchUpSeconds: 240 });
     // As after an hour away: nothing before this was written, and Temporal makes up for what is in the window.
     await world.sql("update tasks set next_at = now() - interval '12 minutes' where id = ?", [task.id]);
+    await reconciled();
     await untilHistory(task.id, (all) => all.filter(({ status }) => status === 'missed').length >= 7);
     await world.temporal.schedule.getHandle(scheduleIdOf(task.id)).backfill({
       start: new Date(now - 9 * minute),
