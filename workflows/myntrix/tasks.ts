@@ -8,16 +8,21 @@ import {
   isCancellation,
   ParentClosePolicy,
   proxyActivities,
+  proxyLocalActivities,
   sleep,
 } from '@temporalio/workflow';
-import type { TaskActivities } from '../../activities/platform/myntrix/tasks.ts';
+import type { AttemptOf, BegunAttempt, TaskActivities } from '../../activities/platform/myntrix/tasks.ts';
 import type { Attempts } from '../../domain/myntrix/task-actions.ts';
 import { OUTBOUND_QUEUE, workflowTypes } from '../../domain/names.ts';
 import { runStart } from '../../domain/neosyntis/start.ts';
 
-/** Cheap and idempotent, tried until the database is back. */
-const { beginTask, beginTaskAttempt, taskOutcome, endTask } = proxyActivities<TaskActivities>({
+/**
+ * Cheap and idempotent, tried until the database is back. Local ones: of a tick they are most of what it costs. Whoever
+ * waits for long waits for a timer, and keeps no other workflow from its turn.
+ */
+const { beginTask, beginTaskAttempt, endTaskAttempt, endTask } = proxyLocalActivities<TaskActivities>({
   startToCloseTimeout: '20 seconds',
+  localRetryThreshold: '1 second',
   retry: { initialInterval: 100, maximumInterval: '5 seconds' },
 });
 
@@ -32,28 +37,25 @@ const { notifyTaskByWebhook } = proxyActivities<TaskActivities>({
 /** Tells one webhook of one tick. */
 export const notifyOfTask = (tickId: string): Promise<void> => notifyTaskByWebhook(tickId);
 
-type Ended = { isSuccess: boolean; reason?: string };
-
 /** One tick of a task: its attempts one after the other, each a run of its own, until one does it. */
 export async function taskRun(id: string): Promise<void> {
-  const plan = await beginTask(id);
-  if (!plan) return; // it is over, or waits for another one
   try {
-    const { isSuccess, reason } = await tried(id, plan);
-    await endTask(id, isSuccess ? 'success' : 'failed', reason);
+    const begun = await CancellationScope.nonCancellable(() => beginTask(id));
+    if (begun) await tried(id, begun); // else it is over, or waits for another one
   } catch (error) {
     if (!isCancellation(error)) throw error;
     await CancellationScope.nonCancellable(() => endTask(id, 'cancelled', 'It was cancelled.'));
   }
 }
 
-async function tried(id: string, { attempts, delayMs, factor, timeoutMs }: Attempts): Promise<Ended> {
-  for (let attempt = 1; ; attempt++) {
-    const begun = await beginTaskAttempt(id, attempt);
-    if (begun.kind === 'refused') return { isSuccess: false, reason: begun.reason };
-    const ended = await endOf(id, attempt, begun, timeoutMs);
-    if (ended.isSuccess || attempt >= attempts) return ended;
+async function tried(id: string, { plan, first }: { plan: Attempts; first: BegunAttempt }): Promise<void> {
+  const { attempts, delayMs, factor, timeoutMs } = plan;
+  for (let attempt = 1, begun = first; ; begun = await beginTaskAttempt(id, attempt)) {
+    if (begun.kind === 'refused') return endTask(id, 'failed', begun.reason);
+    const one = { tickId: id, attempt, id: begun.id, isLast: attempt >= attempts };
+    if (await isOver(one, begun, timeoutMs)) return;
     await sleep(Math.min(delayMs * factor ** (attempt - 1), MAX_DELAY_MS));
+    attempt += 1;
   }
 }
 
@@ -61,17 +63,20 @@ const MAX_DELAY_MS = 86_400_000;
 const FIRST_LOOK_MS = 200;
 const LONGEST_LOOK_MS = 5_000;
 
-type Begun = Exclude<Awaited<ReturnType<TaskActivities['beginTaskAttempt']>>, { kind: 'refused' }>;
-
-/** Waits for the end of an attempt, and ends it when its time is up. */
-async function endOf(id: string, attempt: number, begun: Begun, timeoutMs: number): Promise<Ended> {
+/** Waits for the end of an attempt, and ends it when its time is up. @returns whether the tick has ended with it */
+async function isOver(
+  one: Omit<AttemptOf, 'isTimeUp'>,
+  begun: Exclude<BegunAttempt, { kind: 'refused' }>,
+  timeoutMs: number,
+): Promise<boolean> {
   const scope = new CancellationScope({ cancellable: true, timeout: timeoutMs });
-  let isTimeUp = false;
+  const attempt = { ...one, isTimeUp: false };
   try {
-    await scope.run(async () => {
-      if (begun.kind === 'run') await finished(begun);
+    return await scope.run(async () => {
+      await (begun.kind === 'run' ? finished(begun) : sleep(FIRST_LOOK_MS));
       for (let pauseMs = FIRST_LOOK_MS; ; pauseMs = Math.min(pauseMs * 2, LONGEST_LOOK_MS)) {
-        if (await taskOutcome(id, attempt, begun.id, false)) return;
+        const ended = await CancellationScope.nonCancellable(() => endTaskAttempt(attempt));
+        if (ended) return ended.isOver;
         await sleep(pauseMs); // somebody else began it, or it is no workflow
       }
     });
@@ -79,14 +84,25 @@ async function endOf(id: string, attempt: number, begun: Begun, timeoutMs: numbe
     if (!isCancellation(error) && !scope.consideredCancelled) throw error;
     if (begun.kind === 'run') await CancellationScope.nonCancellable(() => cancelled(begun.id));
     if (CancellationScope.current().consideredCancelled) throw error;
-    isTimeUp = true;
+    return lateEnd({ ...one, isTimeUp: true });
   }
-  const timedOut = { isSuccess: false, reason: 'It took longer than its time limit.' };
-  return (await taskOutcome(id, attempt, begun.id, isTimeUp)) ?? timedOut;
 }
 
+/** What took too long has been cancelled, and ends soon; an order to an agent may never. */
+async function lateEnd(one: AttemptOf): Promise<boolean> {
+  for (let look = 0; look < LATE_LOOKS; look++) {
+    const ended = await endTaskAttempt(one);
+    if (ended) return ended.isOver;
+    await sleep(FIRST_LOOK_MS * 2 ** look);
+  }
+  if (one.isLast) await endTask(one.tickId, 'failed', 'It took longer than its time limit.');
+  return one.isLast;
+}
+
+const LATE_LOOKS = 6;
+
 /** Runs it as a child; however it ends, its row says how. */
-async function finished({ id, intent }: Extract<Begun, { kind: 'run' }>): Promise<void> {
+async function finished({ id, intent }: Extract<BegunAttempt, { kind: 'run' }>): Promise<void> {
   try {
     await executeChild(workflowTypes.run, {
       ...runStart(id, intent),

@@ -48,6 +48,19 @@ export function createTaskActivities(deps: TaskActivityDeps) {
     return { kind: 'run', id, intent };
   }
 
+  async function beginTaskAttempt(tickId: string, attempt: number): Promise<BegunAttempt> {
+    const id = derivedId(tickId, `attempt ${attempt}`);
+    return carriedOut(tickId, id, await attempts.attempt(tickId, attempt, id));
+  }
+
+  async function endTask(id: string, status: TaskRunEnd, reason?: string): Promise<void> {
+    const { begin, events, paused } = await attempts.end(id, status, reason);
+    publish(events);
+    // Should this be lost, the reconciler does both.
+    for (const next of begin) await startTaskRun(client, next);
+    if (paused !== undefined) await settle(paused, schedules, carrier);
+  }
+
   return {
     /** What ticks of schedules are taken by. */
     handler: {
@@ -57,34 +70,42 @@ export function createTaskActivities(deps: TaskActivityDeps) {
     },
 
     activities: {
-      async beginTask(id: string): Promise<Attempts | undefined> {
+      /** Says that a tick goes on, and begins its first attempt. @returns nothing when it is over, or waits */
+      async beginTask(id: string): Promise<{ plan: Attempts; first: BegunAttempt } | undefined> {
         const { plan, events } = await attempts.begin(id);
         publish(events);
-        return plan;
+        return plan && { plan, first: await beginTaskAttempt(id, 1) };
       },
 
-      async beginTaskAttempt(tickId: string, attempt: number): Promise<BegunAttempt> {
-        const id = derivedId(tickId, `attempt ${attempt}`);
-        return carriedOut(tickId, id, await attempts.attempt(tickId, attempt, id));
+      beginTaskAttempt,
+
+      /** How an attempt has ended, and with it the tick when it is the last one; nothing while it goes on. */
+      async endTaskAttempt({ tickId, attempt, id, isTimeUp, isLast }: AttemptOf): Promise<Ended | undefined> {
+        const ended = await attempts.outcome(tickId, attempt, id, isTimeUp);
+        if (!ended) return undefined;
+        const isOver = ended.isSuccess || isLast;
+        if (isOver) await endTask(tickId, ended.isSuccess ? 'success' : 'failed', ended.reason);
+        return { isOver };
       },
 
-      taskOutcome: (
-        tickId: string,
-        attempt: number,
-        id: string,
-        isTimeUp: boolean,
-      ): Promise<{ isSuccess: boolean; reason?: string } | undefined> =>
-        attempts.outcome(tickId, attempt, id, isTimeUp),
-
-      async endTask(id: string, status: TaskRunEnd, reason?: string): Promise<void> {
-        const { begin, events, paused } = await attempts.end(id, status, reason);
-        publish(events);
-        // Should this be lost, the reconciler does both.
-        for (const next of begin) await startTaskRun(client, next);
-        if (paused !== undefined) await settle(paused, schedules, carrier);
-      },
+      endTask,
     },
   };
+}
+
+/** An attempt of a tick, and what it began. */
+export interface AttemptOf {
+  tickId: string;
+  attempt: number;
+  id: string;
+  isTimeUp: boolean;
+  /** There is no other one after it. */
+  isLast: boolean;
+}
+
+interface Ended {
+  /** The tick has ended. */
+  isOver: boolean;
 }
 
 export type TaskActivities = ReturnType<typeof createTaskActivities>['activities'] & {
