@@ -9,4 +9,4 @@ export { readSource } from './neosyntis/sources.ts';
 export { deliverMail } from './system/mail.ts';
 export { reconcile } from './system/reconcile.ts';
 export { retention } from './system/retention.ts';
-export { schedulePacer, scheduleTick } from './system/schedules.ts';
+export { schedulePacer, scheduleTick, taskTick } from './system/schedules.ts';

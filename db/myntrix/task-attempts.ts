@@ -15,7 +15,7 @@ import { jobEvent } from './agent-events.ts';
 import { createAgentRepository } from './agents.ts';
 import { taskEvent, tickEvent } from './task-events.ts';
 import { logTick, outputOf } from './task-log.ts';
-import { endTicks, type Follow, releaseNext } from './task-overlap.ts';
+import { endTicks, type Follow, openTicks, releaseNext } from './task-overlap.ts';
 import { lockTask, type TaskRow, taskColumns } from './task-rows.ts';
 
 /** What an attempt waits for: a run of a workflow, or a job of an agent that is to be told of it. */
@@ -256,6 +256,8 @@ export function createTaskAttempts(database: Database) {
           await tx.execute('update schedules set paused = true, updated_at = now() where subject_id = ?', [
             task.id,
           ]);
+          const waiting = (await openTicks(tx, task.id)).filter(({ buffered }) => buffered);
+          told.push(...(await endTicks(tx, task, waiting, 'The task was paused after a failure.')));
           told.push(taskEvent(task, 'paused', { reason: why }));
         }
         const next = await releaseNext(tx, task.id);
