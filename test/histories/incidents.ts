@@ -367,6 +367,21 @@ const untilTick = ({ world, user }: Here, id: string, done: (tick: Run) => boole
     DEADLINE_MS,
   );
 
+/** A tick that its schedule began. */
+const scheduledTick: Incident = async (here) => {
+  const { world, user } = here;
+  const { token } = user;
+  const body = {
+    name: 'a task',
+    schedule: 'every 1s',
+    action: { type: 'api', url: `${here.origin}/things` },
+  };
+  const { id } = await expectStatus(201, world.api('POST', '/api/myntrix/tasks', { token, body }));
+  const workflowId = await passOf(workflowTypes.taskTick, scheduleIdOf(id))(here);
+  await expectStatus(204, world.api('DELETE', `/api/myntrix/tasks/${id}`, { token }));
+  return workflowId;
+};
+
 /** A tick whose attempts fail. */
 const failedTick: Incident = async (here) => {
   const action = {
@@ -494,6 +509,7 @@ export const incidents: Record<string, Incident> = {
   ),
   agent: deletedAgent,
   'open-agent': openAgent,
+  'task-tick': scheduledTick,
   'task-failed': failedTick,
   'task-of-an-agent': agentTick,
   'task-too-late': lateTick,
