@@ -2,6 +2,9 @@ import type { Config } from '../config.ts';
 import { createAgentRepository } from '../db/myntrix/agents.ts';
 import { createJobRepository } from '../db/myntrix/jobs.ts';
 import { createSystemMetricsRepository } from '../db/myntrix/system-metrics.ts';
+import { createTaskHistory } from '../db/myntrix/task-history.ts';
+import { createTaskTicks } from '../db/myntrix/task-ticks.ts';
+import { createTaskRepository } from '../db/myntrix/tasks.ts';
 import { createApprovalRepository } from '../db/neosyntis/approvals.ts';
 import { createBulkRepository } from '../db/neosyntis/bulk.ts';
 import { createEventStore } from '../db/neosyntis/events.ts';
@@ -36,6 +39,8 @@ import { createGuardedEvaluator } from '../drivers/expressions/guarded.ts';
 import { createPayloadCodec } from '../drivers/payloads/codec.ts';
 import { createPayloadDecoder } from '../drivers/payloads/decoder.ts';
 import { createKeptValues } from '../drivers/payloads/kept-values.ts';
+import { taskClock } from '../drivers/schedules/clock.ts';
+import { tickIdOf } from '../drivers/schedules/tick-id.ts';
 import { createEnvelope } from '../drivers/secrets/envelope.ts';
 import type { BlobStore } from '../drivers/storage/port.ts';
 import type { Keys } from '../keys.ts';
@@ -56,6 +61,9 @@ import { createAgentRoutes } from './myntrix/agents.ts';
 import { createAgentSocket } from './myntrix/agents-socket.ts';
 import { createJobRoutes } from './myntrix/jobs.ts';
 import { createSystemMetricsRoutes } from './myntrix/system-metrics.ts';
+import { createTaskCancel, createTaskRunRoutes } from './myntrix/task-runs.ts';
+import { createTaskSettings } from './myntrix/task-settings.ts';
+import { createTaskRoutes } from './myntrix/tasks.ts';
 import { createAnswers } from './neosyntis/answers.ts';
 import { createApprovalRoutes } from './neosyntis/approvals.ts';
 import { createBulkRoutes } from './neosyntis/bulk.ts';
@@ -142,6 +150,9 @@ export function createSurface(deps: SurfaceDeps) {
     log,
   });
   const agents = createAgentRepository(database);
+  const ticking = { database, clock: taskClock, idOf: tickIdOf };
+  const tasks = createTaskRepository({ ...ticking, envelope });
+  const ticks = createTaskTicks(ticking);
   const readLog = createAgentLogs(bus);
   const follow = createScheduleFollower({ temporal, wanted: createWantedSchedules(database), log });
   const removeHost = createHostRemoval({ database, hosts, bus, publish, authenticator: hostAuthenticator });
@@ -216,7 +227,33 @@ export function createSurface(deps: SurfaceDeps) {
     }),
     ...createNotificationRoutes({ notifications: createNotificationRepository(database, envelope) }),
     ...createBulkRoutes({ bulk, temporal, publish, audit: writeAudit, log }),
-    ...createJobRoutes({ jobs, cancel: { workflow_run: cancel, cancel_runs: cancel } }),
+    ...createJobRoutes({
+      jobs,
+      cancel: {
+        workflow_run: cancel,
+        cancel_runs: cancel,
+        task_run: createTaskCancel(ticks, cancel, publish),
+      },
+    }),
+    ...createTaskRunRoutes({
+      tasks,
+      ticks,
+      history: createTaskHistory(database),
+      temporal,
+      publish,
+      log,
+    }),
+    ...createTaskRoutes({
+      tasks,
+      settings: createTaskSettings({
+        agents,
+        workflows,
+        definitions,
+        defaultHost: config.VAREON_HOST_NAME,
+      }),
+      follow,
+      publish,
+    }),
     ...createSystemMetricsRoutes({ metrics: systemMetrics, defaultHost: config.VAREON_HOST_NAME }),
     ...createAgentRoutes({
       agents,

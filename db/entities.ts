@@ -7,6 +7,7 @@ import { AgentEntity } from './myntrix/agents.ts';
 import { JobEntity } from './myntrix/jobs.ts';
 import { JobLogEntity, LogStreamEntity } from './myntrix/logs.ts';
 import { SystemMetricPointEntity, SystemMetricsEntity } from './myntrix/system-metrics.ts';
+import { TaskEntity, TaskRunEntity } from './myntrix/task-rows.ts';
 import { ApprovalEntity } from './neosyntis/approvals.ts';
 import { EventSetEntity, EventStartDueEntity, EventStartEntity } from './neosyntis/event-starts.ts';
 import { EventSubscriptionEntity } from './neosyntis/event-subscriptions.ts';
@@ -69,4 +70,6 @@ export const entities = [
   SystemMetricsEntity,
   SystemMetricPointEntity,
   AgentEntity,
+  TaskEntity,
+  TaskRunEntity,
 ] as const;

@@ -32,6 +32,9 @@ export const workflowTypes = {
   cancelRuns: 'cancelRuns',
   readSource: 'readSource',
   agent: 'agentLifecycle',
+  taskTick: 'taskTick',
+  taskRun: 'taskRun',
+  notifyOfTask: 'notifyOfTask',
 } as const;
 
 /** Signals that a run takes. */

@@ -141,6 +141,39 @@ const someAgent =
 
 const newAgent = { name: 'x', configuration: { command: 'true', restart: 'on-failure' } };
 
+const newTask = {
+  name: 'x',
+  schedule: '@yearly',
+  overlap: 'allow_all',
+  action: { type: 'api', url: 'http://127.0.0.1:9/' },
+};
+
+const ownTask =
+  (suffix = '', body?: unknown) =>
+  async (): Promise<Sent> => {
+    const sent = { token: owner().token, body: newTask };
+    const { body: task } = await world.api('POST', '/api/myntrix/tasks', sent);
+    return { path: `/api/myntrix/tasks/${task.id}${suffix}`, body };
+  };
+
+const ownTick =
+  (suffix = '') =>
+  async (): Promise<Sent> => {
+    const { path: run = '' } = await ownTask('/run')();
+    const { body: tick } = await world.api('POST', run, { token: owner().token });
+    return { path: `/api/myntrix/tasks/history/${tick.run_id}${suffix}` };
+  };
+
+/** One tick of a task that comes every day. */
+const aDay = async (): Promise<Sent> => {
+  const { path = '' } = await ownTask()();
+  await world.api('PUT', path, { token: owner().token, body: { schedule: '@daily' } });
+  return {
+    path: `${path}/backfill`,
+    body: { from: '2026-01-01T00:00:00.000Z', to: '2026-01-01T12:00:00.000Z' },
+  };
+};
+
 const nothing = (): Sent => ({});
 
 const anybody = (status: number) => whos.map(() => status);
@@ -307,6 +340,20 @@ const table: Record<string, Row> = {
     async () => ({ body: { agent_id: (await someAgent()()).path?.split('/').at(-1), action: 'stop' } }),
   ],
   'GET /api/myntrix/agents/{id}/logs': [[401, 200, 200, 200, 200], someAgent('/logs')],
+  'GET /api/myntrix/tasks': [[401, 200, 200, 200, 200]],
+  'POST /api/myntrix/tasks': [[401, 403, 201, 201, 201], () => ({ body: newTask })],
+  'POST /api/myntrix/tasks/preview': [[401, 200, 200, 200, 200], () => ({ body: { schedule: '@daily' } })],
+  'GET /api/myntrix/tasks/history': [[401, 200, 200, 200, 200]],
+  'GET /api/myntrix/tasks/history/{run_id}': [[401, 404, 200, 404, 200], ownTick()],
+  'POST /api/myntrix/tasks/history/{run_id}/rerun': [[401, 403, 202, 404, 202], ownTick('/rerun')],
+  'GET /api/myntrix/tasks/{id}': [[401, 404, 200, 404, 200], ownTask()],
+  'PUT /api/myntrix/tasks/{id}': [[401, 403, 200, 404, 200], ownTask('', { name: 'y' })],
+  'DELETE /api/myntrix/tasks/{id}': [[401, 403, 204, 404, 204], ownTask()],
+  'GET /api/myntrix/tasks/{id}/history': [[401, 404, 200, 404, 200], ownTask('/history')],
+  'POST /api/myntrix/tasks/{id}/run': [[401, 403, 202, 404, 202], ownTask('/run')],
+  'POST /api/myntrix/tasks/{id}/backfill': [[401, 403, 202, 404, 202], aDay],
+  'POST /api/myntrix/tasks/{id}/pause': [[401, 403, 200, 404, 200], ownTask('/pause')],
+  'POST /api/myntrix/tasks/{id}/resume': [[401, 403, 200, 404, 200], ownTask('/resume')],
   'GET /api/myntrix/jobs': [[401, 200, 200, 200, 200]],
   'GET /api/myntrix/jobs/{id}': [[401, 404, 200, 404, 200], ownRun('/api/myntrix/jobs')],
   'GET /api/myntrix/jobs/{id}/logs': [[401, 404, 200, 404, 200], ownRun('/api/myntrix/jobs', '/logs')],

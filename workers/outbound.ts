@@ -1,4 +1,5 @@
 import { Worker, type WorkerOptions } from '@temporalio/worker';
+import type { TaskActivities } from '../activities/platform/myntrix/tasks.ts';
 import type { NotificationActivities } from '../activities/platform/neosyntis/notifications.ts';
 import type { SourceActivities } from '../activities/platform/neosyntis/sources.ts';
 import type { VerbActivities } from '../activities/platform/neosyntis/verbs.ts';
@@ -10,7 +11,10 @@ const AT_ONCE = 40;
 /** Runs what waits for other servers, apart from the platform's own work: a slow server keeps nobody else waiting. */
 export async function startOutboundWorker(
   options: Pick<WorkerOptions, 'connection' | 'namespace' | 'dataConverter'>,
-  activities: VerbActivities & SourceActivities & Pick<NotificationActivities, 'notifyByWebhook'>,
+  activities: VerbActivities &
+    SourceActivities &
+    Pick<NotificationActivities, 'notifyByWebhook'> &
+    Pick<TaskActivities, 'notifyTaskByWebhook'>,
 ): Promise<{ ended: Promise<void>; close(): Promise<void> }> {
   const worker = await Worker.create({
     ...options,

@@ -2,6 +2,9 @@ import { Client, Connection } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import { createAgentVerbs } from '../activities/platform/myntrix/agent-verbs.ts';
 import { createAgentActivities, createAgentReconciler } from '../activities/platform/myntrix/agents.ts';
+import { createTaskNotifications } from '../activities/platform/myntrix/task-notifications.ts';
+import { createTaskReconciler } from '../activities/platform/myntrix/task-reconcile.ts';
+import { createTaskActivities } from '../activities/platform/myntrix/tasks.ts';
 import { createApprovalActivities } from '../activities/platform/neosyntis/approvals.ts';
 import { createBulkActivities } from '../activities/platform/neosyntis/bulk.ts';
 import { createChildActivities } from '../activities/platform/neosyntis/children.ts';
@@ -33,6 +36,9 @@ import { createReconcileActivities } from '../activities/platform/system/reconci
 import { createRetentionActivities } from '../activities/platform/system/retention.ts';
 import { createScheduleActivities } from '../activities/platform/system/schedules.ts';
 import { type Config, list, retentionPolicy } from '../config.ts';
+import { createTaskAttempts } from '../db/myntrix/task-attempts.ts';
+import { createTaskReconciliation } from '../db/myntrix/task-reconcile.ts';
+import { createTaskTicks } from '../db/myntrix/task-ticks.ts';
 import { createChildRuns } from '../db/neosyntis/child-runs.ts';
 import { createEventRuns } from '../db/neosyntis/event-runs.ts';
 import { createEventStartQueue } from '../db/neosyntis/event-starts.ts';
@@ -60,7 +66,9 @@ import { createPayloadCodec } from '../drivers/payloads/codec.ts';
 import { createPayloads } from '../drivers/payloads/converter.ts';
 import { createPayloadDecoder } from '../drivers/payloads/decoder.ts';
 import { createKeptValues } from '../drivers/payloads/kept-values.ts';
+import { taskClock } from '../drivers/schedules/clock.ts';
 import { createTemporalCarrier } from '../drivers/schedules/temporal.ts';
+import { tickIdOf } from '../drivers/schedules/tick-id.ts';
 import { createEnvelope } from '../drivers/secrets/envelope.ts';
 import type { KnownSecrets } from '../drivers/secrets/known.ts';
 import { openStorage } from '../drivers/storage/open.ts';
@@ -161,6 +169,28 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
     startMail: starter.startMail,
     startWebhook: starter.startWebhook,
   });
+  const carrier = createTemporalCarrier(client);
+  const schedules = createWantedSchedules(database);
+  const publish = createNews(bus).events;
+  const ticking = { database, clock: taskClock, idOf: tickIdOf };
+  const attempts = createTaskAttempts(database);
+  const tasks = createTaskActivities({
+    client,
+    ticks: createTaskTicks(ticking),
+    attempts,
+    intents: createRunIntents(database),
+    schedules,
+    carrier,
+    publish,
+  });
+  const { sendTaskNotifications, notifyTaskByWebhook } = createTaskNotifications({
+    database,
+    outbox,
+    envelope,
+    notifyWebhook,
+    startMail: starter.startMail,
+    startWebhook: starter.startTaskWebhook,
+  });
   const verbActivities = createVerbActivities(
     {
       http: createHttp(authenticator),
@@ -221,23 +251,41 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
         client,
         resets,
         ...starter,
-        sendNotifications,
+        async sendNotifications() {
+          await sendNotifications();
+          await sendTaskNotifications();
+        },
         reconcileAgents: createAgentReconciler({ database, client }),
+        reconcileTasks: createTaskReconciler({
+          client,
+          rows: createTaskReconciliation(ticking),
+          attempts,
+          publish,
+          log,
+        }),
         reconcileEvents: createEventReconciler({ store, starts, lifecycle, deliver, wake, sendLifecycle }),
         log,
       }),
       ...createScheduleActivities({
-        schedules: createWantedSchedules(database),
-        handlers: { workflow: scheduledRuns },
-        isPending: scheduledRuns.isPending,
+        schedules,
+        handlers: {
+          workflow: {
+            ...scheduledRuns,
+            // One that has ended and was forgotten by Temporal would begin a second time.
+            begin: async (runId) => {
+              if (await scheduledRuns.isPending(runId)) await starter.startRun(runId);
+            },
+          },
+          task: tasks.handler,
+        },
         intents: createRunIntents(database),
-        carrier: createTemporalCarrier(client),
-        startRun: starter.startRun,
+        carrier,
         publish: createNews(bus).events,
         log,
       }),
       ...createBulkActivities({ database, bus, client }),
       ...createAgentActivities({ database, bus }),
+      ...tasks.activities,
       ...createRetentionActivities({
         database,
         policy: retentionPolicy(config),
@@ -254,7 +302,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
   const working = worker.run();
   const outboundWorker = await startOutboundWorker(
     { connection, namespace: config.TEMPORAL_NAMESPACE, dataConverter },
-    { ...verbActivities, ...sourceActivities, notifyByWebhook },
+    { ...verbActivities, ...sourceActivities, notifyByWebhook, notifyTaskByWebhook },
   );
   const collector = await collectFromHosts({ bus, database, hosts, log });
   await ensureSchedule(client, reconcilerSchedule);

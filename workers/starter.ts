@@ -48,6 +48,10 @@ export function createStarter({ database, client, sendsMail, legTasks }: Starter
       const workflowId = notificationWorkflowId(due.runId, due.kind);
       await start(workflowTypes.notifyOfRun, { workflowId, taskQueue: PLATFORM_QUEUE, args: [due] });
     },
+    async startTaskWebhook(tickId: string): Promise<void> {
+      const workflowId = notificationWorkflowId(tickId, 'task');
+      await start(workflowTypes.notifyOfTask, { workflowId, taskQueue: PLATFORM_QUEUE, args: [tickId] });
+    },
     async startCancels(jobId: string): Promise<void> {
       await start(workflowTypes.cancelRuns, { workflowId: jobId, taskQueue: PLATFORM_QUEUE, args: [jobId] });
     },

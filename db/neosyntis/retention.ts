@@ -88,6 +88,15 @@ export const pruneJobs = (tx: Sql, days: number): Promise<Piece> =>
     [days],
   );
 
+/** Deletes what became of tasks’ ticks. */
+export const pruneTaskRuns = (tx: Sql, days: number): Promise<Piece> =>
+  deleted(
+    tx,
+    `delete from task_runs where id in (
+       select id from task_runs where end_time < now() - make_interval(days => ?) order by end_time limit ${PIECE_ROWS})`,
+    [days],
+  );
+
 /** Deletes workflows that were deleted long ago and have no runs any more, with their versions. */
 export async function pruneWorkflows(tx: Sql, days: number): Promise<Piece> {
   const due = await rows<{ id: string }>(

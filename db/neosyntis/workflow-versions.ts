@@ -98,6 +98,18 @@ export async function insertVersion(
   definition: CheckedDefinition,
   user: Principal,
 ) {
+  await writeVersion(tx, id, version, definition, user);
+  await wantTiming(tx, id, timingOf(definition.document));
+}
+
+/** Only writes it: for what never begins by itself. */
+export async function writeVersion(
+  tx: Sql,
+  id: string,
+  version: number,
+  definition: CheckedDefinition,
+  user: Pick<Principal, 'userId'>,
+): Promise<void> {
   await tx.execute(
     `insert into workflow_versions (workflow_id, version, document, steps, uses_code, created_at, created_by, note)
      values (?, ?, ?::json, ?::json, ?, now(), ?, ?)`,
@@ -106,7 +118,6 @@ export async function insertVersion(
       ...[user.userId, definition.note ?? null],
     ],
   );
-  await wantTiming(tx, id, timingOf(definition.document));
 }
 
 /** When a workflow runs by itself from now on. */

@@ -27,6 +27,8 @@ export const WorkflowEntity = defineEntity({
     created_at: p.datetime(3),
     updated_at: p.datetime(3),
     deleted_at: p.datetime(3).nullable(),
+    /** The task that runs it: it is changed with that one, and listed nowhere. */
+    task_id: p.uuid().nullable(),
   },
 });
 
@@ -69,7 +71,7 @@ export function createWorkflowRepository(database: Database) {
         em,
         `with page as (
            select ${columns}, octet_length(v.steps::text) as bytes from ${tables}
-           where w.deleted_at is null and ${owned.where}
+           where w.deleted_at is null and w.task_id is null and ${owned.where}
            ${page.name === undefined ? '' : 'and w.name = ?'} ${where} ${tail}
          ), measured as (
            select *, sum(bytes) over (order by id desc) - bytes as before, count(*) over ()::int as n from page
@@ -127,6 +129,7 @@ export function createWorkflowRepository(database: Database) {
       return em.fork().transactional(async (tx) => {
         await tx.execute('select 1 from workflows where id = ? for update', [id]);
         const current = await repository.get(user, id, tx);
+        await refuseOfTask(tx, id);
         const { document } = await versions.version(user, id, undefined, tx);
         const { name, description, definition } = change(current, document);
         const version = definition ? current.version + 1 : current.version;
@@ -144,6 +147,7 @@ export function createWorkflowRepository(database: Database) {
       await em.fork().transactional(async (tx) => {
         await tx.execute('select 1 from workflows where id = ? for update', [id]);
         await repository.get(user, id, tx);
+        await refuseOfTask(tx, id);
         const [open] = await rows<{ n: number }>(
           tx,
           `select count(*)::int as n from runs r join jobs j on j.id = r.id
@@ -161,6 +165,15 @@ export function createWorkflowRepository(database: Database) {
     },
   };
   return repository;
+}
+
+/** What a task runs is changed with the task. @throws AppError `conflict` */
+async function refuseOfTask(tx: Sql, id: string): Promise<void> {
+  const [found] = await rows<{ task_id: string | null }>(tx, 'select task_id from workflows where id = ?', [
+    id,
+  ]);
+  if (typeof found?.task_id === 'string')
+    throw new AppError('conflict', `It is what task ${found.task_id} runs: change or delete that one.`);
 }
 
 const missing = (id: string) => new AppError('not_found', `There is no workflow ${id}.`);

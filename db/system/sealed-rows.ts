@@ -1,5 +1,6 @@
 import type { Envelope } from '../../domain/system/envelope.ts';
 import { locks } from '../locks.ts';
+import { taskPlace } from '../myntrix/tasks.ts';
 import { notificationsPlace } from '../neosyntis/notifications.ts';
 import { secretPlace } from '../neosyntis/secrets.ts';
 import type { Database } from '../orm.ts';
@@ -14,6 +15,7 @@ export const sealedTables: readonly { table: string; place: (id: string) => stri
   { table: 'secrets', place: secretPlace },
   { table: 'outbox_mails', place: mailPlace },
   { table: 'workflow_notifications', place: notificationsPlace },
+  { table: 'tasks', place: taskPlace },
 ];
 
 const BATCH = 100;

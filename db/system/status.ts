@@ -32,7 +32,10 @@ export function createStatusCounts({ em }: Database) {
     async neosyntis(user: Principal): Promise<{ workflows: number; runs: RunCounts }> {
       const { where, params } = ownedBy(user, 'owner_id');
       const [workflows, byStatus] = await Promise.all([
-        one(`select count(*) as count from workflows where deleted_at is null and ${where}`, params),
+        one(
+          `select count(*) as count from workflows where deleted_at is null and task_id is null and ${where}`,
+          params,
+        ),
         runs(where, params),
       ]);
       return { workflows, runs: byStatus };

@@ -23,6 +23,9 @@ export const permissions = [
   'myntrix:agents:read',
   'myntrix:agents:write',
   'myntrix:agents:run',
+  'myntrix:tasks:read',
+  'myntrix:tasks:write',
+  'myntrix:tasks:run',
 ] as const;
 
 export type Permission = (typeof permissions)[number];
@@ -47,7 +50,12 @@ const unverified: readonly Permission[] = [
 ];
 
 /** Whoever is named as an approver may answer, and nobody else. */
-const viewer: readonly Permission[] = [...unverified, 'neosyntis:approvals:answer', 'myntrix:agents:read'];
+const viewer: readonly Permission[] = [
+  ...unverified,
+  'neosyntis:approvals:answer',
+  'myntrix:agents:read',
+  'myntrix:tasks:read',
+];
 
 const operator: readonly Permission[] = [
   ...viewer,
@@ -59,6 +67,8 @@ const operator: readonly Permission[] = [
   'myntrix:jobs:write',
   'myntrix:agents:write',
   'myntrix:agents:run',
+  'myntrix:tasks:write',
+  'myntrix:tasks:run',
 ];
 
 const byRole: Record<Role, readonly Permission[]> = { viewer, operator, admin: permissions };

@@ -19,6 +19,7 @@ export type Prunable =
   | 'frames'
   | 'runs'
   | 'jobs'
+  | 'task_runs'
   | 'workflows'
   | 'inbox'
   | 'metrics';

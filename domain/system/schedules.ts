@@ -4,12 +4,23 @@ import { type Reading, readings } from '../neosyntis/dsl/listen.ts';
 import { AnyJson, Id, literals, nullable, Time } from '../wire.ts';
 
 /** What has a schedule: each kind says in its own words what a tick does. */
-export type ScheduleKind = 'workflow';
+export type ScheduleKind = 'workflow' | 'task';
 
-/** When something is begun, as it was checked. */
+/** Between which times something comes by itself, and how exactly; times are ISO 8601. */
+export interface Bounds {
+  /** Not before this, and not after that. */
+  starts_at?: string;
+  ends_at?: string;
+  /** A tick comes up to so much later, by chance; its nominal time stays. */
+  jitter_ms?: number;
+  /** As `catchUpMs` gives it. */
+  catch_up_ms?: number;
+}
+
+/** When something is begun, as it was checked. A cron may have seconds before its five fields, and a year after them. */
 export type Timing =
-  | { kind: 'every'; every_ms: number }
-  | { kind: 'cron'; cron: string; timezone: string }
+  | ({ kind: 'every'; every_ms: number } & Bounds)
+  | ({ kind: 'cron'; cron: string; timezone: string } & Bounds)
   | { kind: 'after'; after_ms: number }
   | { kind: 'on'; on: EventStrategy; read: Reading };
 
@@ -34,8 +45,13 @@ export const SHORTEST_MS = 1_000;
  * A tick that could not be taken in time, since a server was away, is made up for when it is at most this late;
  * else it is missed. Of many a second nobody wants an hour's worth at once.
  */
-export const catchUpMs = (timing: Timing): number =>
-  timing.kind === 'cron' ? 3_600_000 : timing.kind === 'every' ? 60_000 : Number.POSITIVE_INFINITY;
+export function catchUpMs(timing: Timing): number {
+  if (timing.kind !== 'cron' && timing.kind !== 'every') return Number.POSITIVE_INFINITY;
+  return timing.catch_up_ms ?? (timing.kind === 'cron' ? 3_600_000 : 60_000);
+}
+
+/** How late a tick may come at most: chance may add to it. */
+export const latestMs = (timing: Recurring): number => catchUpMs(timing) + (timing.jitter_ms ?? 0);
 
 /** Whether a tick is left out while what the one before began still goes on. */
 export const skipsWhileOpen = (timing: Timing): boolean => timing.kind === 'cron';

@@ -9,7 +9,11 @@ const DAY_MINUTES = 1_440;
 /** What Temporal calls a spec, as far as it is used here. */
 export interface TemporalSpec {
   intervals?: { every: number }[];
-  calendars?: { minute: number[]; hour: number[] }[];
+  calendars?: { second?: number[]; minute: number[]; hour: number[] }[];
+  startAt?: Date;
+  endAt?: Date;
+  /** In ms. */
+  jitter?: number;
 }
 
 /**
@@ -19,14 +23,29 @@ export interface TemporalSpec {
  * leaves out whole hours and comes at others that nobody named (decisions/038).
  */
 export function temporalSpec(timing: Recurring, now: Date = new Date()): TemporalSpec {
+  return { ...timesOf(timing, now), ...boundsOf(timing) };
+}
+
+function timesOf(timing: Recurring, now: Date): TemporalSpec {
   if (timing.kind === 'every') return { intervals: [{ every: timing.every_ms }] };
-  const { minutes, hours } = clockOf(timing.cron);
+  const { seconds, minutes, hours } = clockOf(timing.cron);
   const { offsets, ends } = zoneOf(timing.timezone, now);
   const inUtc = offsets.flatMap((offset) =>
     hours.flatMap((hour) => minutes.map((minute) => hour * 60 + minute - offset)),
   );
-  return { calendars: byMinute([...inUtc, ...ends]) };
+  const calendars = byMinute([...inUtc, ...ends]);
+  if (seconds.every((second) => second === 0)) return { calendars };
+  // What the zone leaves out comes at its end, a whole minute.
+  const second = [...new Set(ends.length > 0 ? [0, ...seconds] : seconds)];
+  return { calendars: calendars.map((calendar) => ({ second, ...calendar })) };
 }
+
+/** Temporal's own end is exclusive, ours is not. */
+const boundsOf = ({ starts_at, ends_at, jitter_ms }: Recurring): TemporalSpec => ({
+  ...(starts_at === undefined ? {} : { startAt: new Date(starts_at) }),
+  ...(ends_at === undefined ? {} : { endAt: new Date(Date.parse(ends_at) + 1_000) }),
+  ...(jitter_ms === undefined ? {} : { jitter: jitter_ms }),
+});
 
 /** Calendars that have these minutes of a day: one for each set of hours that share theirs. */
 function byMinute(times: readonly number[]): { minute: number[]; hour: number[] }[] {

@@ -43,14 +43,14 @@ export function createTemporalCarrier(client: Client): ScheduleCarrier {
   };
 
   async function putSchedule(wanted: WantedSchedule, timing: Recurring): Promise<void> {
-    const { id, paused } = wanted;
+    const { id, kind, paused } = wanted;
     const made = {
       spec: specOf(timing),
       // A tick is over in milliseconds: whether what it began still goes on is asked by the tick.
       policies: { overlap: ScheduleOverlapPolicy.ALLOW_ALL, catchupWindow: catchUpMs(timing) },
       action: {
         type: 'startWorkflow',
-        workflowType: workflowTypes.tick,
+        workflowType: kind === 'task' ? workflowTypes.taskTick : workflowTypes.tick,
         taskQueue: PLATFORM_QUEUE,
         workflowId: id,
       },

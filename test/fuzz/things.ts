@@ -97,6 +97,19 @@ export async function createThings(world: World) {
     return (await post('/api/myntrix/agents', body, await adminToken())).id;
   };
 
+  const task = async (): Promise<string> => {
+    const body = {
+      name: 'fuzzed',
+      schedule: '@yearly',
+      overlap: 'allow_all',
+      action: { type: 'api', url: 'http://127.0.0.1:9/' },
+    };
+    return (await post('/api/myntrix/tasks', body, await tokenOf(people.owner))).id;
+  };
+  const tick = async (): Promise<string> =>
+    (await post(`/api/myntrix/tasks/${await task()}/run`, undefined, await tokenOf(people.owner), 202))
+      .run_id;
+
   /** The kind of id that a path's parameter holds, and how one is made. */
   const makers: [path: RegExp, make: (name: string) => Promise<string>][] = [
     [
@@ -111,6 +124,8 @@ export async function createThings(world: World) {
     [/^\/api\/neosyntis\/(approvals|runs\/.*\/approvals)\//, async (name) => (await approval())[name] ?? ''],
     [/^\/api\/neosyntis\/workflows\//, async () => (await tokenOf(people.owner)) && workflow()],
     [/\/myntrix\/agents\//, agent],
+    [/\/myntrix\/tasks\/history\//, tick],
+    [/\/myntrix\/tasks\//, task],
     [/\/(neosyntis\/runs|myntrix\/jobs)\//, run],
     [/^\/api\/users\//, async () => (await world.newUser('viewer')).id],
     [/^\/api\/api-tokens\//, async () => (await apiToken()).id],

@@ -352,6 +352,98 @@ const deletedAgent: Incident = async (here) => {
 
 const openAgent: Incident = async (here) => agentWorkflowId(await startedAgent(here));
 
+/** Makes a task, and lets it run once by hand. @returns the tick's id */
+async function ticked({ world, user }: Here, task: object): Promise<string> {
+  const { token } = user;
+  const body = { name: 'a task', schedule: '@yearly', ...task };
+  const { id } = await expectStatus(201, world.api('POST', '/api/myntrix/tasks', { token, body }));
+  return (await expectStatus(202, world.api('POST', `/api/myntrix/tasks/${id}/run`, { token }))).run_id;
+}
+
+const untilTick = ({ world, user }: Here, id: string, done: (tick: Run) => boolean): Promise<Run> =>
+  until(
+    async () => (await world.api('GET', `/api/myntrix/tasks/history/${id}`, { token: user.token })).body,
+    done,
+    DEADLINE_MS,
+  );
+
+/** A tick that its schedule began. */
+const scheduledTick: Incident = async (here) => {
+  const { world, user } = here;
+  const { token } = user;
+  const body = {
+    name: 'a task',
+    schedule: 'every 1s',
+    action: { type: 'api', url: `${here.origin}/things` },
+  };
+  const { id } = await expectStatus(201, world.api('POST', '/api/myntrix/tasks', { token, body }));
+  const workflowId = await passOf(workflowTypes.taskTick, scheduleIdOf(id))(here);
+  await expectStatus(204, world.api('DELETE', `/api/myntrix/tasks/${id}`, { token }));
+  return workflowId;
+};
+
+/** A tick whose attempts fail. */
+const failedTick: Incident = async (here) => {
+  const action = {
+    type: 'script',
+    language: 'shell',
+    code: 'exit 1',
+    retry: { attempts: 2, delaySeconds: 0 },
+  };
+  const id = await ticked(here, { action });
+  await untilTick(here, id, isStatus('failed'));
+  return id;
+};
+
+/** An order to an agent, which is no run. */
+const agentTick: Incident = async (here) => {
+  const action = { type: 'agent', agentId: await startedAgent(here), command: 'stop' };
+  const id = await ticked(here, { action });
+  await untilTick(here, id, isStatus('success'));
+  return id;
+};
+
+const lateTick: Incident = async (here) => {
+  const id = await ticked(here, { action: { ...sleeping, timeoutSeconds: 1 } });
+  await untilTick(here, id, isStatus('failed'));
+  return id;
+};
+
+const sleeping = { type: 'script', language: 'shell', code: 'sleep 60' };
+
+const openTick: Incident = async (here) => {
+  const id = await ticked(here, { action: sleeping });
+  await untilHistory(here, id, (all) =>
+    all.some((event) => event.childWorkflowExecutionStartedEventAttributes),
+  );
+  return id;
+};
+
+const cancelledTick: Incident = async (here) => {
+  const { world, user } = here;
+  const id = await openTick(here);
+  await expectStatus(202, world.api('POST', `/api/myntrix/jobs/${id}/cancel`, { token: user.token }));
+  await untilTick(here, id, isStatus('cancelled'));
+  return id;
+};
+
+const toldOfTick: Incident = async (here) => {
+  const { world, origin } = here;
+  const notify = { webhook: { url: `${origin}/hook` } };
+  const action = { type: 'script', language: 'shell', code: 'exit 1' };
+  const id = await ticked(here, { action, notify });
+  await untilTick(here, id, isStatus('failed'));
+  await world.temporal.schedule.getHandle(RECONCILER_SCHEDULE).trigger();
+  const workflowId = notificationWorkflowId(id, 'task');
+  const look = () =>
+    world.temporal.workflow
+      .getHandle(workflowId)
+      .describe()
+      .catch(() => undefined);
+  await until(look, (found) => found?.status.name === 'COMPLETED', DEADLINE_MS);
+  return workflowId;
+};
+
 export const incidents: Record<string, Incident> = {
   'cancelled-waiting': cancelled('cancelled-waiting', () => HOUR),
   'cancelled-code': cancelled('cancelled-code', () => shell('sleep 60')),
@@ -417,5 +509,12 @@ export const incidents: Record<string, Incident> = {
   ),
   agent: deletedAgent,
   'open-agent': openAgent,
+  'task-tick': scheduledTick,
+  'task-failed': failedTick,
+  'task-of-an-agent': agentTick,
+  'task-too-late': lateTick,
+  'task-cancelled': cancelledTick,
+  'open-task': openTick,
+  'told-of-task': toldOfTick,
   retention: passOf(workflowTypes.retention, RETENTION_SCHEDULE),
 };

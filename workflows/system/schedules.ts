@@ -6,12 +6,23 @@ import {
   executeChild,
   makeContinueAsNewFunc,
   proxyActivities,
+  proxyLocalActivities,
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { ScheduleActivities, TickResult } from '../../activities/platform/system/schedules.ts';
+import type { ScheduleActivities, TickOf, TickResult } from '../../activities/platform/system/schedules.ts';
 import { workflowTypes } from '../../domain/names.ts';
 import { runStart } from '../../domain/neosyntis/start.ts';
+
+/**
+ * The same as a local activity, for ticks that may be many at once. Whoever waits for long waits for a timer, and keeps
+ * no other workflow from its turn.
+ */
+const { tick: tickHere } = proxyLocalActivities<ScheduleActivities>({
+  startToCloseTimeout: '20 seconds',
+  localRetryThreshold: '1 second',
+  retry: { initialInterval: 100, maximumInterval: '5 seconds' },
+});
 
 /** Tried until the database is back: how late a tick may be is decided there. */
 const { tick, writeTick, due } = proxyActivities<ScheduleActivities>({
@@ -30,12 +41,17 @@ export interface Paced {
  * What Temporal's schedule starts, once for each of its times. It has no arguments: they would be sealed with the key of
  * the day on which the schedule was made, and that key may go before the schedule does.
  */
-export async function scheduleTick(): Promise<TickResult | undefined> {
+export const scheduleTick = (): Promise<TickResult | undefined> => tick(tickOf());
+
+/** As `scheduleTick`, of a task. */
+export const taskTick = (): Promise<TickResult | undefined> => tickHere(tickOf());
+
+function tickOf(): TickOf {
   const { searchAttributes, startTime } = workflowInfo();
   const [at] = searchAttributes.TemporalScheduledStartTime ?? [];
   const [by] = searchAttributes.TemporalScheduledById ?? [];
   const nominal = at instanceof Date ? at : startTime;
-  return tick({ scheduleId: String(by), nominal: nominal.toISOString() });
+  return { scheduleId: String(by), nominal: nominal.toISOString() };
 }
 
 const FIRST_LOOK_MS = 1_000;

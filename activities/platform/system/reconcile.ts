@@ -30,7 +30,9 @@ export interface ReconcileDeps {
   reconcileEvents(): Promise<void>;
   /** Tells agents' workflows of orders that they were never told of. */
   reconcileAgents(): Promise<void>;
-  /** Tells people of runs. */
+  /** Sets ticks of scheduled tasks right. */
+  reconcileTasks(): Promise<void>;
+  /** Tells people of runs, and of ticks. */
   sendNotifications(): Promise<void>;
   log: Logger;
 }
@@ -145,6 +147,7 @@ export function createReconcileActivities(deps: ReconcileDeps) {
       // Those that were started just now are sent what waited for them.
       await deps.reconcileEvents();
       await deps.reconcileAgents();
+      await deps.reconcileTasks();
     }),
 
     /** Asks hosts again for what their steps printed and never arrived. */

@@ -6,6 +6,7 @@ import {
   pruneInbox,
   pruneJobs,
   pruneRuns,
+  pruneTaskRuns,
   pruneWorkflows,
 } from '../../../db/neosyntis/retention.ts';
 import type { Database, Sql } from '../../../db/orm.ts';
@@ -54,6 +55,7 @@ export function createRetentionActivities({ database, policy, removeBlobs, log }
       { what: 'frames', work: (tx) => pruneFramesOfRuns(tx, runsDays) },
       { what: 'runs', work: (tx) => pruneRuns(tx, runsDays, removeBlobs ?? (async () => {})) },
       { what: 'jobs', work: (tx) => pruneJobs(tx, runsDays) },
+      { what: 'task_runs', work: (tx) => pruneTaskRuns(tx, runsDays) },
       { what: 'workflows', work: (tx) => pruneWorkflows(tx, runsDays) },
     ),
   ];

@@ -7,21 +7,24 @@ import type { RunIntent } from '../../../domain/neosyntis/start.ts';
 import type { ScheduleKind, TickOutcome } from '../../../domain/system/schedules.ts';
 import type { ScheduleCarrier } from '../../../drivers/schedules/port.ts';
 import { astray, settle } from '../../../drivers/schedules/settle.ts';
+import { tickId } from '../../../drivers/schedules/tick-id.ts';
 import { isNominal } from '../../../drivers/schedules/times.ts';
 import type { Logger } from '../../../logs.ts';
-import { tickId } from '../neosyntis/derived-id.ts';
 
 /** What a tick of each kind of schedule does. */
-export type TickHandlers = Record<ScheduleKind, Pick<ScheduledRuns, 'tick' | 'due'>>;
+export type TickHandlers = Record<
+  ScheduleKind,
+  Pick<ScheduledRuns, 'tick' | 'due'> & {
+    /** Begins what a tick wrote, unless it has begun. */
+    begin(runId: string): Promise<void>;
+  }
+>;
 
 export interface ScheduleActivityDeps {
   schedules: WantedSchedules;
   handlers: TickHandlers;
   intents: Pick<RunIntents, 'intent'>;
   carrier: ScheduleCarrier;
-  startRun(runId: string): Promise<void>;
-  /** Whether a run was written and nobody has begun it yet. */
-  isPending(runId: string): Promise<boolean>;
   publish(events: readonly StoredEvent[]): void;
   log: Logger;
 }
@@ -39,9 +42,12 @@ const HEARTBEAT_MS = 1_000;
 
 /** What makes things begin by themselves. All are idempotent. */
 export function createScheduleActivities(deps: ScheduleActivityDeps) {
-  const { schedules, handlers, intents, carrier, startRun, isPending, publish, log } = deps;
+  const { schedules, handlers, intents, carrier, publish, log } = deps;
 
-  async function write({ scheduleId, nominal }: TickOf): Promise<TickResult | undefined> {
+  async function write({
+    scheduleId,
+    nominal,
+  }: TickOf): Promise<(TickResult & { kind: ScheduleKind }) | undefined> {
     const at = new Date(nominal);
     const wanted = await schedules.one(scheduleId);
     if (!wanted || !isNominal(wanted.timing, at)) return undefined;
@@ -50,15 +56,16 @@ export function createScheduleActivities(deps: ScheduleActivityDeps) {
     const { events, outcome, reason, runId } = ticked;
     publish(events);
     if (outcome !== 'started') log.warn({ scheduleId, nominal, outcome, reason }, 'a tick starts no run');
-    return { outcome, ...(runId === undefined ? {} : { runId }) };
+    return { kind: wanted.kind, outcome, ...(runId === undefined ? {} : { runId }) };
   }
 
   return {
     /** Writes what the tick begins, and begins it. Should that be lost, the reconciler begins it. */
     async tick(tick: TickOf): Promise<TickResult | undefined> {
-      const result = await write(tick);
-      // One that has ended and was forgotten by Temporal would begin a second time.
-      if (result?.runId && (await isPending(result.runId))) await startRun(result.runId);
+      const written = await write(tick);
+      if (!written) return undefined;
+      const { kind, ...result } = written;
+      if (result.runId) await handlers[kind].begin(result.runId);
       return result;
     },
 
