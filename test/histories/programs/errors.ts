@@ -56,4 +56,14 @@ export const errors: Program[] = [
     steps: [{ rest: { wait: { hours: 1 } } }],
     ends: 'failed',
   },
+  {
+    name: 'agents-that-are-none',
+    steps: ['start', 'stop', 'restart'].map((action) => ({
+      [action]: {
+        try: [{ order: { call: `agent.${action}`, with: { agent: 'nobody' } } }],
+        catch: { as: 'why', do: [{ say: { set: '${ $why.detail }' } }] },
+      },
+    })),
+    ends: 'completed',
+  },
 ];
