@@ -5,9 +5,10 @@ import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
 
-/** Makes the FIFO that an agent's launcher holds; once for all its starts. */
-export async function makeFifo(path: string): Promise<void> {
-  if (!existsSync(path)) await execute('mkfifo', ['-m', '600', '--', path]);
+/** Makes the FIFOs that an agent's launchers hold; once for all its starts. */
+export async function makeFifos(paths: readonly string[]): Promise<void> {
+  const missing = paths.filter((path) => !existsSync(path));
+  if (missing.length > 0) await execute('mkfifo', ['-m', '600', '--', ...missing]);
 }
 
 export interface ExitWatch {

@@ -39,9 +39,13 @@ export interface Note {
 
 export const paths = (folder: string) => ({
   note: join(folder, 'note.json'),
-  fifo: join(folder, 'exit'),
-  status: join(folder, 'status'),
   output: join(folder, 'output'),
+});
+
+/** Of one start: the next one may be made ready while it runs, and has others. */
+export const startPaths = (folder: string, number: number) => ({
+  fifo: join(folder, `exit-${number % 2}`),
+  status: join(folder, `status-${number % 2}`),
 });
 
 /** Whole or not at all. */
@@ -63,12 +67,15 @@ export function readNote(folder: string): Note | undefined {
 }
 
 /** What the launcher wrote down: how the agent ended, as far as that is known. */
-export function readStatus(folder: string): {
+export function readStatus(
+  folder: string,
+  number: number,
+): {
   pid: number | undefined;
   code: number | null;
   signal: string | null;
 } {
-  const told = readOr(paths(folder).status);
+  const told = readOr(startPaths(folder, number).status);
   const pid = /^pid (\d+)$/m.exec(told)?.[1];
   const status = /^exit (\d+)$/m.exec(told)?.[1];
   return { pid: pid === undefined ? undefined : Number(pid), ...endOf(status) };

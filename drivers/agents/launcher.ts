@@ -1,5 +1,6 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
+import type { Socket } from 'node:net';
 import type { RunAs } from '../processes/run-as.ts';
 
 /**
@@ -30,6 +31,9 @@ shift
 )
 echo "exit $?" >&4`;
 
+/** What stands by is the agent's process in all but its program. Without a word until the host ends, it ends. */
+const WAITING = 'read -r word <&6 || exit 0; exec 6<&-; exec "$@"';
+
 export interface Launch {
   argv: readonly [string, ...string[]];
   env: Record<string, string>;
@@ -54,7 +58,52 @@ export interface Helpers {
  * Starts an agent that outlives this process. The caller reads the FIFO already.
  * @throws Error when the launcher itself cannot be started (no such folder, no process to be had).
  */
-export async function launch(what: Launch, { setsid, setpriv }: Helpers): Promise<void> {
+export async function launch(what: Launch, helpers: Helpers): Promise<void> {
+  (await spawnLauncher(what, helpers, what.argv, [])).unref();
+}
+
+/** A start that is made ready: nothing but the agent's program is missing. */
+export interface Ready {
+  go(): void;
+  /** Resolves when nothing of it is left. After `go` it does nothing. */
+  dismiss(): Promise<void>;
+}
+
+/** As `launch`, but for its last step, which `go` does. @throws Error as `launch` does */
+export async function makeReady(what: Launch, helpers: Helpers): Promise<Ready> {
+  const child = await spawnLauncher(
+    what,
+    helpers,
+    ['/bin/sh', '-c', WAITING, 'vareon-agent', ...what.argv],
+    ['ignore', 'pipe'],
+  );
+  const word = (child.stdio as readonly unknown[])[6] as Socket; // more of them than the type has; a pipe is one
+  const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  word.on('error', () => {}); // it is gone: its FIFO tells
+  word.unref();
+  child.unref();
+  let isDone = false;
+  return {
+    go() {
+      isDone = true;
+      word.end('go\n');
+    },
+    async dismiss() {
+      if (isDone) return;
+      isDone = true;
+      word.destroy();
+      child.ref();
+      await gone;
+    },
+  };
+}
+
+async function spawnLauncher(
+  what: Launch,
+  { setsid, setpriv }: Helpers,
+  argv: readonly string[],
+  more: ('ignore' | 'pipe')[],
+): Promise<ChildProcess> {
   const files = [
     openSync('/dev/null', 'r'),
     openSync(what.output, 'a', 0o600),
@@ -66,11 +115,11 @@ export async function launch(what: Launch, { setsid, setpriv }: Helpers): Promis
     const quiet = setpriv ? [setpriv, '--no-new-privs', '--'] : [];
     const child = spawn(
       '/bin/sh',
-      ['-c', LAUNCHER, 'vareon-agent', what.locks, ...(setsid ? [setsid] : []), ...quiet, ...what.argv],
+      ['-c', LAUNCHER, 'vareon-agent', what.locks, ...(setsid ? [setsid] : []), ...quiet, ...argv],
       {
         env: what.env,
         cwd: what.cwd,
-        stdio: [input, output, output, fifo, status],
+        stdio: [input, output, output, fifo, status, ...more],
         detached: true,
         ...(what.user ? { uid: what.user.uid, gid: what.user.gid } : {}),
       },
@@ -79,7 +128,7 @@ export async function launch(what: Launch, { setsid, setpriv }: Helpers): Promis
       child.once('spawn', resolve);
       child.once('error', reject);
     });
-    child.unref();
+    return child;
   } finally {
     for (const file of files) closeSync(file);
   }

@@ -63,8 +63,8 @@ export type End = Partial<LastEnd> & Pick<LastEnd, 'cause' | 'message'>;
 const ENGINE_FAILED = 125;
 
 /** How the process of an agent that is gone ended, from what its launcher wrote down. */
-export function exitOf(folder: string, { container }: Pick<Started, 'container'>): End {
-  const { code, signal } = readStatus(folder);
+export function exitOf(folder: string, { number, container }: Pick<Started, 'number' | 'container'>): End {
+  const { code, signal } = readStatus(folder, number);
   if (container && code === ENGINE_FAILED)
     return {
       cause: 'not_started',

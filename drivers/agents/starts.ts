@@ -4,11 +4,12 @@ import type { RunAs } from '../processes/run-as.ts';
 import { startChecking } from './checks.ts';
 import type { AgentContainers } from './containers.ts';
 import type { Ends } from './ends.ts';
-import { makeFifo, watchExit } from './exit-watch.ts';
-import type { Started } from './files.ts';
+import { makeFifos, watchExit } from './exit-watch.ts';
+import { type Started, startPaths } from './files.ts';
 import { type Helpers, launch } from './launcher.ts';
 import { type Prepare, type Prepared, renewed } from './prepare.ts';
 import { exitOf } from './report.ts';
+import { standBy } from './standby.ts';
 import type { AgentState } from './state.ts';
 import { isAlive } from './tree.ts';
 
@@ -20,6 +21,11 @@ export interface StartsDeps {
   containers: AgentContainers | undefined;
   warn(message: string, error: unknown): void;
 }
+
+/** The process of now comes first. */
+const ARRANGE_AFTER_MS = 100;
+
+const newLocks = () => `${randomInt(2 ** 40, 2 ** 47)}`;
 
 export type Starts = ReturnType<typeof createStarts>;
 
@@ -39,31 +45,76 @@ export function createStarts(state: AgentState, ends: Ends, deps: StartsDeps) {
   async function start(): Promise<void> {
     const number = (note.started?.number ?? 0) + 1;
     const again = state.prepared;
-    if (again) return await run(renewed(again, id, number), number); // nothing is awaited before it runs
+    if (again) {
+      const next = renewed(again, id, number);
+      return letGo(number, next) ? undefined : await run(next, number); // nothing is awaited before it runs
+    }
     const giveUp = new AbortController();
     state.giveUp = giveUp;
     const { order } = note;
     const prepared = await prepare(order, number, { output: files.output, signal: giveUp.signal });
     if (note.wanted !== 'running' || state.isClosed || note.order !== order) return;
     if (typeof prepared === 'string') return ends.failed({ cause: 'not_started', message: prepared });
-    await makeFifo(files.fifo);
+    await makeFifos([number, number + 1].map((one) => startPaths(folder, one).fifo));
     await run(prepared, number);
     if (prepared.isReusable) state.prepared = prepared;
   }
 
+  /** Lets what stands by run. @returns false when nothing does */
+  function letGo(number: number, prepared: Prepared): boolean {
+    const { standby } = state;
+    const found = standby?.number === number ? standby.process() : undefined;
+    if (!standby || !found) {
+      void state.dismiss();
+      return false;
+    }
+    const started: Started = { boot, number, locks: standby.locks, at: Date.now(), ...found };
+    note.started = started;
+    state.save(); // before it runs: a later life finds what it made
+    state.standby = undefined;
+    state.watch?.close();
+    state.watch = standby.go(() => gone(started));
+    runs(started, prepared);
+    return true;
+  }
+
+  /** Whoever restarts at once has the next start made ready; with a pause there is time enough for it. */
+  function wantsStandby(): boolean {
+    const { restart, backoff, runtime, code } = state.configuration();
+    return restart !== 'never' && backoff.initialMs === 0 && runtime !== 'container' && code === undefined;
+  }
+
+  function arrange(started: Started, prepared: Prepared): void {
+    if (!wantsStandby()) return;
+    const number = started.number + 1;
+    const isWanted = () => note.started === started && state.status === 'running' && !state.isClosed;
+    setTimeout(async () => {
+      if (!isWanted()) return;
+      try {
+        const what = { ...renewed(prepared, id, number), locks: newLocks(), output: files.output };
+        const standby = await standBy(number, { ...what, ...startPaths(folder, number) }, helpers);
+        if (isWanted()) state.standby = standby;
+        else await standby.dismiss();
+      } catch (error) {
+        warn(`the next start of agent ${id} cannot be made ready`, error);
+      }
+    }, ARRANGE_AFTER_MS).unref();
+  }
+
   async function run(prepared: Prepared, number: number): Promise<void> {
-    const locks = `${randomInt(2 ** 40, 2 ** 47)}`;
+    const locks = newLocks();
     const started: Started = { boot, number, locks, at: Date.now() };
     if (prepared.container) started.container = true;
     note.started = started;
     state.save(); // before the start: a later life finds what it made
     state.watch?.close();
-    state.watch = watchExit(files.fifo, {
+    const { fifo, status } = startPaths(folder, number);
+    state.watch = watchExit(fifo, {
       onPid: (pid) => running(started, pid, prepared),
       onGone: () => gone(started),
     });
     await launch(
-      { ...prepared, locks, output: files.output, fifo: files.fifo, status: files.status },
+      { ...prepared, locks, output: files.output, fifo, status },
       prepared.container ? { ...helpers, setpriv: undefined } : helpers,
     );
   }
@@ -74,9 +125,14 @@ export function createStarts(state: AgentState, ends: Ends, deps: StartsDeps) {
     const entry = procEntry(pid);
     if (entry) started.start = entry.start;
     state.keep();
+    runs(started, prepared);
+  }
+
+  function runs(started: Started, prepared: Prepared): void {
     if (state.ending) return;
     attend(started, prepared);
     state.become('running');
+    arrange(started, prepared);
   }
 
   /** Looks after a process that runs. */
@@ -112,8 +168,9 @@ export function createStarts(state: AgentState, ends: Ends, deps: StartsDeps) {
 
   /** Looks after a process that an earlier life started. */
   function watchAdopted(started: Started): void {
-    state.watch = watchExit(files.fifo, { onPid: () => {}, onGone: () => gone(started) });
+    const { fifo } = startPaths(folder, started.number);
+    state.watch = watchExit(fifo, { onPid: () => {}, onGone: () => gone(started) });
   }
 
-  return { begin, attend, watchAdopted };
+  return { begin, attend, watchAdopted, arrange, wantsStandby };
 }

@@ -11,6 +11,7 @@ import { openOutput } from './output.ts';
 import type { AgentEnd } from './port.ts';
 import type { Prepared } from './prepare.ts';
 import { type End, reportOn } from './report.ts';
+import type { Standby } from './standby.ts';
 import type { Usage } from './usage.ts';
 
 export interface StateDeps {
@@ -54,6 +55,8 @@ export function createState({ folder, note, changed, warn }: StateDeps) {
     /** Gives up what a start waits for. */
     giveUp: undefined as AbortController | undefined,
     sweeping: undefined as Promise<void> | undefined,
+    /** The next start, made ready. */
+    standby: undefined as Standby | undefined,
     /** What the last start of this order used, for the next one. */
     prepared: undefined as Prepared | undefined,
     isClosed: false,
@@ -95,6 +98,13 @@ export function createState({ folder, note, changed, warn }: StateDeps) {
       clearTimeout(state.restarting);
     },
 
+    /** Resolves when nothing stands by any more. */
+    async dismiss(): Promise<void> {
+      const { standby } = state;
+      state.standby = undefined;
+      await standby?.dismiss();
+    },
+
     /** Notes how the process ended; what it printed last is read meanwhile. */
     tell(end: End): LastEnd {
       const noted: LastEnd = { code: null, signal: null, at: new Date().toISOString(), log: '', ...end };
@@ -115,6 +125,7 @@ export function createState({ folder, note, changed, warn }: StateDeps) {
     /** The host looks after it no more. */
     close(end: AgentEnd, as: HostAgentStatus): void {
       state.letGo();
+      void state.dismiss();
       note.wanted = 'stopped';
       note.ended = end;
       state.keep();

@@ -1,3 +1,5 @@
+import { randomInt } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { AgentOrder } from '../../domain/myntrix/agents.ts';
 import { bears } from '../processes/containment/marks.ts';
 import { procEntry } from '../processes/proc.ts';
@@ -9,6 +11,8 @@ import { createStarts, type StartsDeps } from './starts.ts';
 import { createState, type StateDeps } from './state.ts';
 import { isAlive, markOf } from './tree.ts';
 import type { Usage } from './usage.ts';
+
+const ADOPTED_LATER_MS = [1_000, 5_000] as const;
 
 export type SupervisedDeps = StateDeps & StartsDeps;
 export type Supervised = ReturnType<typeof createSupervised>;
@@ -45,6 +49,7 @@ export function createSupervised(deps: SupervisedDeps) {
       note.restarted = 0;
       delete note.ended;
       state.prepared = undefined;
+      void state.dismiss();
       state.over = Promise.withResolvers();
       state.over.promise.catch(() => {}); // perhaps nobody looks on
       state.keep();
@@ -71,7 +76,7 @@ export function createSupervised(deps: SupervisedDeps) {
       }
       state.status = 'starting'; // as soon as somebody says that it is still wanted
       if (started?.boot !== boot) return false;
-      const { pid } = readStatus(folder);
+      const { pid } = readStatus(folder, started.number);
       if (started.pid === undefined && pid !== undefined) started.pid = pid;
       if (started.pid !== undefined && started.start === undefined && bears(markOf(id, started), started.pid))
         started.start = procEntry(started.pid)?.start ?? -1;
@@ -83,17 +88,24 @@ export function createSupervised(deps: SupervisedDeps) {
       return true;
     },
 
-    /** What a health check needs may take a while to be found again. */
+    /** What a health check and the next start need may take a while to be found again. */
     async attendAdopted(): Promise<void> {
       const { started, order } = note;
-      if (!started || (!order.configuration.healthCheck && !started.container)) return;
+      if (!started) return;
+      const isAttended = order.configuration.healthCheck !== undefined || started.container === true;
+      if (!isAttended && !starts.wantsStandby()) return;
+      // A host that comes back has many to look after: those that need nothing now wait for a while.
+      if (!isAttended) await delay(randomInt(...ADOPTED_LATER_MS), undefined, { ref: false });
       const { signal } = new AbortController();
       try {
         const prepared = await prepare(order, started.number, { output: state.files.output, signal });
         if (note.started !== started || state.status !== 'running' || typeof prepared === 'string') return;
-        starts.attend(started, prepared);
+        if (isAttended) starts.attend(started, prepared);
+        if (!starts.wantsStandby()) return;
+        state.prepared = prepared;
+        starts.arrange(started, prepared);
       } catch (error) {
-        deps.warn(`the health of agent ${id} is not checked`, error);
+        deps.warn(`agent ${id} was taken over, but what it needs is not found`, error);
       }
     },
 
@@ -118,6 +130,7 @@ export function createSupervised(deps: SupervisedDeps) {
       if (state.status === 'running' || state.status === 'starting') state.become('stopping');
       await state.beginning;
       await state.ending;
+      await state.dismiss();
       await ends.endTree();
       await state.sweeping;
       await this.trim();
@@ -155,6 +168,7 @@ export function createSupervised(deps: SupervisedDeps) {
       state.isClosed = true;
       state.giveUp?.abort();
       state.letGo();
+      void state.dismiss();
     },
   };
 }

@@ -21,9 +21,10 @@ import { healthOf } from '../../domain/myntrix/agent-health.ts';
 import { verdictOn } from '../../domain/myntrix/agent-restarts.ts';
 import { type AgentOrder, configurationProblems, settled } from '../../domain/myntrix/agents.ts';
 import { createAgentContainers } from '../../drivers/agents/containers.ts';
+import { startPaths } from '../../drivers/agents/files.ts';
 import { StaleOrder } from '../../drivers/agents/port.ts';
 import { findEngine } from '../../drivers/containers/engine.ts';
-import { bootId, procEntry } from '../../drivers/processes/proc.ts';
+import { bootId, procEntry, processTable, procFile } from '../../drivers/processes/proc.ts';
 import { eventually, running, uniqueNap } from '../processes/rig.ts';
 import { type AgentRig, createAgentRig, openAgents, PATH, shell, untilReport } from './rig.ts';
 
@@ -294,15 +295,17 @@ describe('The agents of a host that was killed', () => {
       { stdio: ['ignore', 'pipe', 'inherit'] },
     );
     await once(host.stdout, 'data');
+    await eventually(() => startsOf(counting.id).has(2)); // the next start stands by
     const first = await openAgents(dataDir); // only to read; nothing is adopted
     first.close();
     host.kill('SIGKILL');
     await once(host, 'exit');
+    await eventually(() => !startsOf(counting.id).has(2)); // and does not outlive the host
 
     const note = JSON.parse(readFileSync(join(dataDir, 'agents', crashing.id, 'note.json'), 'utf8'));
     process.kill(note.started.pid, 'SIGTERM'); // it dies while nobody looks on
     await eventually(() =>
-      readFileSync(join(dataDir, 'agents', crashing.id, 'status'), 'utf8').includes('exit'),
+      readFileSync(startPaths(join(dataDir, 'agents', crashing.id), 1).status, 'utf8').includes('exit'),
     );
     const agents = await openAgents(dataDir);
     expect(await agents.adopt()).toBe(1);
@@ -330,6 +333,7 @@ describe('The agents of a host that was killed', () => {
     )
       await new Promise((resolve) => setTimeout(resolve, 10));
     await agents.stop({ id: counting.id, epoch: 2 });
+    expect(startsOf(counting.id)).toEqual(new Set());
     const log = (await agents.readLog(counting.id, 0, 1_000_000))?.text ?? '';
     const numbers = log.trim().split('\n').map(Number);
     const restart = numbers.lastIndexOf(1);
@@ -439,6 +443,13 @@ function makeWheel(folder: string, source: string): string {
   execFileSync('python3', ['-c', script, file, JSON.stringify(files)]);
   chmodSync(file, 0o644);
   return file;
+}
+
+/** The starts of an agent of which there are processes. */
+function startsOf(id: string): Set<number> {
+  const mark = new RegExp(`(?:^|\\0)VAREON_STEP=agent-${id}-(\\d+)\\0`);
+  const found = processTable().map(({ pid }) => mark.exec(procFile(pid, 'environ') ?? '')?.[1]);
+  return new Set(found.filter((number) => number !== undefined).map(Number));
 }
 
 const eventuallyLog = async (id: string, pattern: RegExp): Promise<void> => {
