@@ -10,7 +10,7 @@ import { percentile, tenths } from './percentile.ts';
  * Agents, beside PM2 and supervisor in the same run: from a kill until the process runs again; from the request to start
  * one until it runs; what 200 cost their host; and what becomes of them when what supervises them is killed.
  */
-const AGENTS = 200;
+const AGENTS = Number(process.argv[2] ?? 200);
 const CRASHES = 30;
 const IDLE_SECONDS = 30;
 const goals = { adopted_crash_ms: 20, start_ms: 100, core_percent: 5, rss_mb: 300, adopted_within_ms: 3_000 };

@@ -73,7 +73,7 @@ export async function crashes(stamps: Stamps, name: string, count: number): Prom
     const before = stamps.of(name);
     const last = before.at(-1);
     if (!last) throw new Error(`${name} does not run`);
-    await delay(100); // what its supervisor does after a start
+    await delay(300); // what its supervisor does after a start
     const killedAt = performance.timeOrigin + performance.now();
     process.kill(last.pid, 'SIGKILL');
     took.push((await stamps.next(name, before.length)).at - killedAt);

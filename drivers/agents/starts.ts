@@ -23,7 +23,7 @@ export interface StartsDeps {
 }
 
 /** The process of now comes first. */
-const ARRANGE_AFTER_MS = 100;
+const ARRANGE_AFTER_MS = 30;
 
 const newLocks = () => `${randomInt(2 ** 40, 2 ** 47)}`;
 
