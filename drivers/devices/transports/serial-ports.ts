@@ -1,0 +1,27 @@
+import { SerialPort } from 'serialport';
+import { AppError } from '../../../domain/errors.ts';
+import type { SerialPortInfo } from '../port.ts';
+
+/** The serial ports of this machine. */
+export async function listSerialPorts(): Promise<SerialPortInfo[]> {
+  const ports = await SerialPort.list();
+  return ports.map(({ path, manufacturer, serialNumber, vendorId, productId }) => ({
+    path,
+    ...(manufacturer === undefined ? {} : { manufacturer }),
+    ...(serialNumber === undefined ? {} : { serialNumber }),
+    ...(vendorId === undefined ? {} : { vendorId }),
+    ...(productId === undefined ? {} : { productId }),
+  }));
+}
+
+/** Where the USB device with this serial number is plugged in now. */
+export async function findByUsbSerial(serialNumber: string): Promise<string> {
+  const ports = await listSerialPorts();
+  const port = ports.find((each) => each.serialNumber?.toLowerCase() === serialNumber.toLowerCase());
+  if (port) return port.path;
+  const known = ports.flatMap((each) => each.serialNumber ?? []).join(', ');
+  throw new AppError(
+    'unavailable',
+    `no USB device with the serial number ${serialNumber} is plugged in (${known ? `there are ${known}` : 'there are none with one'})`,
+  );
+}
