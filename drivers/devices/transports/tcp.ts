@@ -57,7 +57,10 @@ function connected(address: TcpAddress, signal: AbortSignal): Promise<Socket> {
     };
     const abort = (): void => fail('it took too long, or was given up');
     const failed = (error: Error): void => fail(error.message);
-    if (signal.aborted) return abort();
+    if (signal.aborted) {
+      abort();
+      return;
+    }
     signal.addEventListener('abort', abort, { once: true });
     socket.once('error', failed);
     socket.once('connect', () => {
