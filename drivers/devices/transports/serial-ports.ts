@@ -2,9 +2,17 @@ import { SerialPort } from 'serialport';
 import { AppError } from '../../../domain/errors.ts';
 import type { SerialPortInfo } from '../port.ts';
 
-/** The serial ports of this machine. */
+/**
+ * The serial ports of this machine.
+ * @throws AppError unavailable where the system cannot list them (Linux without udev)
+ */
 export async function listSerialPorts(): Promise<SerialPortInfo[]> {
-  const ports = await SerialPort.list();
+  const ports = await SerialPort.list().catch((error: Error) => {
+    throw new AppError(
+      'unavailable',
+      `the serial ports of this host cannot be listed: ${/udevadm ENOENT/.test(error.message) ? 'udevadm, of udev, is not installed' : error.message}`,
+    );
+  });
   return ports.map(({ path, manufacturer, serialNumber, vendorId, productId }) => ({
     path,
     ...(manufacturer === undefined ? {} : { manufacturer }),
