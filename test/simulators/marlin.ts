@@ -25,6 +25,7 @@ export function createMarlin(world: World): SimulatedDevice {
   let isWorking = false;
   let pausedUntil = 0;
   let joined = '';
+  let tail = '';
 
   function start(): void {
     input.drop();
@@ -72,7 +73,10 @@ export function createMarlin(world: World): SimulatedDevice {
 
   /** An emergency does not wait for anything. */
   function emergency(bytes: Buffer): void {
-    if (!/(^|[\n\r\s])(N\d+ *)?M112\b/.test(bytes.toString('latin1'))) return;
+    const seen = tail + bytes.toString('latin1'); // it comes in pieces, too
+    tail = seen.slice(-8);
+    if (!/(^|\s)M112[\s*]/.test(seen)) return;
+    tail = '';
     record.executed('M112');
     isKilled = true;
     queue.length = 0;

@@ -51,7 +51,7 @@ export function createExchange(
   function stop(reason: string): void {
     isStopped = true;
     current?.item.settle({ state: 'unknown', reason });
-    outbox.refuse(reason);
+    outbox.close(reason);
   }
 
   void transport.ended.then((end) => stop(end.kind === 'lost' ? end.reason : 'the connection was closed'));

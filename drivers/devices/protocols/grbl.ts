@@ -94,7 +94,7 @@ export function createGrbl(
     isStopped = true;
     clearInterval(polling);
     lose(reason);
-    outbox.refuse(reason);
+    outbox.close(reason);
   }
 
   function onLine(text: string): void {

@@ -37,7 +37,7 @@ export function createMarlin(transport: Transport, options: MarlinOptions = {}):
 
   function stop(reason: string): void {
     sender.stop(reason);
-    outbox.refuse(reason);
+    outbox.close(reason);
   }
 
   function restarted(reason: string): void {

@@ -31,8 +31,8 @@ export interface Outbox {
   hasProgram(): boolean;
   /** The program cannot go on: the device has forgotten what came before. */
   failProgram(why: string): void;
-  /** Refuses what waits, and the program. */
-  refuse(why: string): void;
+  /** Refuses what waits, the program, and whatever comes later. */
+  close(why: string): void;
 }
 
 const LINE_LIMIT = 250;
@@ -41,11 +41,13 @@ const LINE_LIMIT = 250;
 export function createOutbox(wake: () => void): Outbox {
   let commands: (Item & { refuse(error: Error): void })[] = [];
   let program: Program | undefined;
+  let closed: string | undefined;
   return {
     take: () => commands.shift() ?? program?.next(),
     nextIsAlone: () => commands.length > 0,
     command(text, timeoutMs) {
       checkCommand(text);
+      if (closed !== undefined) return Promise.reject(new AppError('unavailable', closed));
       return new Promise((resolve, reject) => {
         const lines: string[] = [];
         let sentAt: Date | undefined;
@@ -84,11 +86,13 @@ export function createOutbox(wake: () => void): Outbox {
     },
     setProgram(to) {
       program = to;
-      if (to) wake();
+      if (to && closed !== undefined) to.fail(closed);
+      else if (to) wake();
     },
     hasProgram: () => program !== undefined,
     failProgram: (why) => program?.fail(why),
-    refuse(why) {
+    close(why) {
+      closed ??= why;
       program?.fail(why);
       const refused = commands;
       commands = [];
