@@ -82,6 +82,7 @@ async function emergencyStops(count: number): Promise<number[]> {
       timeoutMs: 10_000,
     });
     const device = createMarlin(transport);
+    await device.identify(60_000);
     const stopped = Promise.withResolvers<number>();
     device.onEvent((event) => event.kind === 'alarm' && stopped.resolve(performance.now()));
     device.run?.(readGcode(createReadStream(file)));

@@ -48,9 +48,22 @@ test('a printer that loses, joins and damages lines and answers does each line o
     expect(report.faults[name]).toBeGreaterThan(0);
 });
 
+test('an answer too many makes no line count as done twice, and none as done that was not', async () => {
+  const { simulator, transport } = await start('marlin', '--pty');
+  const device = createMarlin(transport, { ackTimeoutMs: 20, recoverMs: 10 });
+  await device.identify(30_000);
+  await simulator.tell({ clear: true, rates: { lose: 0.05 } });
+  const { source, sha256 } = program(600);
+  const run = device.run?.(source());
+  for (let time = 0; time < 5; time++) await simulator.tell({ say: 'ok\nok\n' });
+  expect(await run?.ended).toMatchObject({ kind: 'completed', progress: { acknowledgedLines: 600 } });
+  expect(await simulator.tell({})).toMatchObject({ motions: 600, sha256 });
+});
+
 test('an emergency stop is read at once by a printer at 115,200 baud whose port is full', async () => {
   const { simulator, transport } = await start('marlin', '--pty', '--baud', '115200');
   const device = createMarlin(transport, { window: { lines: 1_000, bytes: 100_000 } });
+  await device.identify(30_000);
   const { source } = program(2_000);
   const run = device.run?.(source());
   // Comes to several seconds on the wire.

@@ -7,13 +7,20 @@ const AHEAD = 500;
 const SAFE_LINE_MS = 60_000;
 
 /** Streams a program by the outbox of a protocol, as fast as its window lets it. */
-export function createGcodeRun(source: GcodeSource, outbox: Outbox, options: RunOptions = {}): GcodeRun {
+export function createGcodeRun(
+  source: GcodeSource,
+  outbox: Outbox,
+  options: RunOptions = {},
+  /** Asks the device, after the last line, whether it has them all. @returns why that is not known */
+  confirm: () => Promise<string | undefined> = async () => undefined,
+): GcodeRun {
   if (outbox.hasProgram()) throw new AppError('conflict', 'the device runs a program already');
   const over = Promise.withResolvers<RunEnd>();
   const progress: RunProgress = { acknowledgedLines: 0, acknowledgedBytes: 0, sourceLine: 0, sentLines: 0 };
   let ready: GcodeLine[] = [];
   let at = 0;
   let isRead = false;
+  let isConfirming = false;
   let state: 'running' | 'paused' | 'cancelling' | 'over' = 'running';
   let wakeReader: (() => void) | undefined;
   const whenSettled: (() => void)[] = [];
@@ -70,8 +77,15 @@ export function createGcodeRun(source: GcodeSource, outbox: Outbox, options: Run
   }
 
   function complete(): void {
-    if (isRead && at >= ready.length && isSettled() && state === 'running')
-      finish({ kind: 'completed', progress: snapshot() });
+    if (!isRead || at < ready.length || !isSettled() || state !== 'running' || isConfirming) return;
+    isConfirming = true;
+    void confirm().then((reason) =>
+      finish(
+        reason === undefined
+          ? { kind: 'completed', progress: snapshot() }
+          : { kind: 'held', reason: `after the last line: ${reason}`, progress: snapshot() },
+      ),
+    );
   }
 
   async function read(): Promise<void> {

@@ -125,7 +125,10 @@ export function createMarlinSender(
   function settleUpTo(number: number): void {
     while (acknowledged < number) {
       acknowledged += 1;
-      entries.get(acknowledged)?.item?.settle({ state: 'acknowledged' });
+      const entry = entries.get(acknowledged);
+      entry?.item?.settle({ state: 'acknowledged' });
+      // Once: a line whose `ok` was another's is sent again, and acknowledged again.
+      if (entry) entry.item = undefined;
       entries.delete(acknowledged - KEPT);
     }
     if (recovering && acknowledged >= recovering.number) setRecovering(undefined);

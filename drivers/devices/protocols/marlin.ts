@@ -12,6 +12,8 @@ export type MarlinOptions = Partial<SenderOptions> & {
   emergencyBytes?: Uint8Array;
 };
 
+const RESTARTED = 'the device started anew';
+
 /** The receive buffer of an AVR board is 128 bytes, and its queue four commands. */
 const WINDOW = { lines: 4, bytes: 127 };
 
@@ -71,7 +73,7 @@ export function createMarlin(transport: Transport, options: MarlinOptions = {}):
         return;
       case 'start':
         emit({ kind: 'reset' });
-        restarted('the device started anew');
+        restarted(RESTARTED);
         return;
       case 'temperatures':
         emit({ kind: 'readings', readings: line.readings });
@@ -107,6 +109,18 @@ export function createMarlin(transport: Transport, options: MarlinOptions = {}):
     sender.ok(number);
   }
 
+  /** M105's own `ok` tells a temperature, so it is not another line's; its number tells that all before it came. */
+  async function confirm(): Promise<string | undefined> {
+    for (let time = 0; time < 3; time++) {
+      const { state, lines, reason } = await outbox
+        .command('M105', options.deadMs ?? 60_000)
+        .catch((problem: Error) => ({ state: 'unknown', lines: [], reason: problem.message }));
+      if (state !== 'acknowledged') return reason;
+      if (lines.some((line) => readTemperatures(line).length > 0)) break;
+    }
+    return undefined;
+  }
+
   transport.onData(createLineSplitter(onLine));
   void transport.ended.then((end) => stop(end.kind === 'lost' ? end.reason : 'the connection was closed'));
   sender.pump();
@@ -114,10 +128,14 @@ export function createMarlin(transport: Transport, options: MarlinOptions = {}):
   return {
     name: 'marlin',
     async identify(timeoutMs) {
-      const { state, lines } = await outbox.command('M115', timeoutMs);
-      if (state === 'unknown')
-        throw new AppError('timeout', `nobody answered M115 within ${timeoutMs} ms as Marlin does`);
-      return readIdentity(lines);
+      const until = performance.now() + timeoutMs;
+      for (;;) {
+        const { state, lines, reason } = await outbox.command('M115', Math.max(1, until - performance.now()));
+        if (state !== 'unknown') return readIdentity(lines);
+        // Boards start when they are connected to, and forget what they were asked before: this one may be asked again.
+        if (reason !== RESTARTED)
+          throw new AppError('timeout', `nobody answered M115 within ${timeoutMs} ms as Marlin does`);
+      }
     },
     async command(text, { timeoutMs }) {
       if (/^\s*(N\d+\s*)?M110\b/i.test(text))
@@ -139,7 +157,7 @@ export function createMarlin(transport: Transport, options: MarlinOptions = {}):
       stop('an emergency stop was sent');
       await bytes;
     },
-    run: (source, runOptions) => createGcodeRun(source, outbox, runOptions),
+    run: (source, runOptions) => createGcodeRun(source, outbox, runOptions, confirm),
     onEvent: (listener) => {
       emit = listener;
     },

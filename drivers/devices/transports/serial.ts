@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { SerialPort } from 'serialport';
 import { AppError } from '../../../domain/errors.ts';
 import { type SerialAddress, shownAddress } from '../../../domain/myntrix/device-address.ts';
@@ -7,6 +8,7 @@ import { findByUsbSerial } from './serial-ports.ts';
 
 /** What is being written when an emergency comes is over soon: the port was emptied for it. */
 const REST_MS = 20;
+const WATCH_MS = 500;
 
 /** @throws AppError unavailable: no such port, taken by somebody else, or no right to it */
 export async function openSerial(
@@ -26,11 +28,23 @@ export async function openSerial(
   const finish = (how: ConnectionEnd): void => {
     if (end) return;
     end = how;
+    clearInterval(watch);
     queue.end(how.kind === 'lost' ? how.reason : `${path} was closed`);
     if (port.isOpen)
       port.close(() => {}); // 'close' tells
     else over.resolve(end);
   };
+  // serialport does not always tell that a device was unplugged: a read that gives nothing is tried again for ever.
+  const watch = setInterval(
+    () =>
+      // On Windows a port has no file; there reads do fail.
+      process.platform !== 'win32' &&
+      void stat(path).catch(() =>
+        finish({ kind: 'lost', reason: `${path} is gone: the device was unplugged` }),
+      ),
+    WATCH_MS,
+  );
+  watch.unref();
   port.on('error', (error) => finish({ kind: 'lost', reason: `${path}: ${error.message}` }));
   port.on('close', (error: Error | null) => {
     finish({ kind: 'lost', reason: `${path} is gone${error ? `: ${error.message}` : ''}` });
