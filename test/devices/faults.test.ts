@@ -48,6 +48,30 @@ test('a printer that loses, joins and damages lines and answers does each line o
     expect(report.faults[name]).toBeGreaterThan(0);
 });
 
+test('a printer that is late at the start counts from one number, and does nothing twice', async () => {
+  const { simulator, transport } = await start('marlin', '--pty');
+  await simulator.tell({ clear: true, pauseMs: 200 });
+  const device = createMarlin(transport, { ackTimeoutMs: 20 }); // asks several times meanwhile
+  const texts = ['G0 X1', 'G0 X2', 'G0 X3', 'G0 X4'];
+  await Promise.all(texts.map((text) => device.command(text, { timeoutMs: 30_000 })));
+  const { executed, last } = await simulator.tell({});
+  expect(last.filter((line) => line.includes('M110')).length).toBeGreaterThan(1);
+  expect(executed.filter((line) => line.startsWith('G'))).toEqual(texts);
+});
+
+test('a printer that asks for the first line in the middle of a program is not sent it again', async () => {
+  const { simulator, transport } = await start('marlin', '--tcp', '0', '--motion-ms', '2');
+  const device = createMarlin(transport);
+  await device.identify(30_000);
+  await simulator.tell({ clear: true });
+  const run = device.run?.(program(2_000).source());
+  while ((await simulator.tell({})).motions < 20);
+  await simulator.tell({ say: 'Resend: 1\nok\n' });
+  expect(await run?.ended).toMatchObject({ kind: 'held', reason: expect.stringContaining('another count') });
+  const { executed } = await simulator.tell({});
+  expect(new Set(executed).size).toBe(executed.length);
+});
+
 test('an answer too many makes no line count as done twice, and none as done that was not', async () => {
   const { simulator, transport } = await start('marlin', '--pty');
   const device = createMarlin(transport, { ackTimeoutMs: 20, recoverMs: 10 });

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '../../../domain/errors.ts';
 import { createGcodeRun } from '../gcode/run.ts';
 import type { Transport } from '../port.ts';
@@ -18,6 +19,8 @@ export interface GrblOptions {
 }
 
 const RESET = Uint8Array.of(0x18);
+/** An answer that is still on its way comes within so long. */
+const LATE_MS = 300;
 const RESTARTED = 'the device started anew';
 
 /** Characters that act at once, wherever they are. */
@@ -161,10 +164,12 @@ export function createGrbl(
     name: 'grbl',
     async identify(timeoutMs) {
       const until = performance.now() + timeoutMs;
-      for (;;) {
+      for (let isAgain = false; ; isAgain = true) {
         const leftMs = Math.max(1, until - performance.now());
         const { state, lines, reason } = await outbox.command('$I', leftMs);
         const found = /\[VER:([^:\]]*)/.exec(lines.join('\n'))?.[1] ?? version;
+        // A start from before we connected: the first question is answered as well, and not by the next line.
+        if (state !== 'unknown' && isAgain) await delay(LATE_MS);
         if (state !== 'unknown' && found !== undefined)
           return { firmwareName: 'Grbl', firmwareVersion: found, details: { info: lines.join(' ') } };
         // Boards start when they are connected to, and forget what they were asked before: this one may be asked again.

@@ -35,6 +35,8 @@ export interface MarlinSender {
 
 /** Lines that can be asked for again; those under way are always among them. */
 const KEPT = 1_000;
+/** After an M110 that was said again: any copy of it that is still on its way is read within so long. */
+const GREETING_MS = 300;
 
 export function createMarlinSender(
   { outbox, write, onLost }: { outbox: Outbox; write(wire: string): void; onLost(reason: string): void },
@@ -54,6 +56,10 @@ export function createMarlinSender(
   let heardSincePoll = false;
   let isStopped = false;
 
+  /** The M110 that were said and not answered; each one that is read begins the count anew. */
+  let greetings = 0;
+  let settling: NodeJS.Timeout | undefined;
+
   const bytesUnderWay = (): number => {
     let bytes = 0;
     for (let number = acknowledged + 1; number <= written; number++)
@@ -64,7 +70,7 @@ export function createMarlinSender(
   const soloUnderWay = (): boolean => isUnderWay() && entries.get(written)?.item?.alone !== false;
 
   function pump(): void {
-    while (!isStopped) {
+    while (!isStopped && !settling) {
       if (recovering && written >= recovering.number) break;
       const isNew = written + 1 === next;
       if (written - acknowledged >= window.lines) break;
@@ -74,6 +80,7 @@ export function createMarlinSender(
       if (!entry || (isUnderWay() && bytesUnderWay() + entry.wire.length > window.bytes)) break;
       written += 1;
       entry.item?.sent();
+      if (written === 0) greetings += 1;
       write(entry.wire);
     }
     watch();
@@ -117,7 +124,9 @@ export function createMarlinSender(
   }
 
   function probe(): void {
+    if (settling) return;
     isProbing = true;
+    if (acknowledged < 0) greetings += 1;
     const entry = entries.get(acknowledged + 1);
     if (entry) write(entry.wire);
   }
@@ -131,13 +140,31 @@ export function createMarlinSender(
       if (entry) entry.item = undefined;
       entries.delete(acknowledged - KEPT);
     }
+    if (acknowledged >= 0) greetings = 0;
     if (recovering && acknowledged >= recovering.number) setRecovering(undefined);
     waitMs = ackTimeoutMs;
+  }
+
+  /** Counts the lines up to this one once nothing more is said of them: their own `ok` may be on its way. */
+  function settleLater(number: number, ms: number): void {
+    clearTimeout(settling);
+    settling = setTimeout(() => {
+      settling = undefined;
+      settleUpTo(number);
+      pump();
+    }, ms);
+  }
+
+  function stopSettling(): void {
+    clearTimeout(settling);
+    settling = undefined;
   }
 
   const end = (outcome: Outcome): void => {
     const open = entries;
     const from = acknowledged;
+    clearTimeout(settling);
+    settling = undefined;
     entries = new Map();
     next = 0;
     written = -1;
@@ -155,8 +182,16 @@ export function createMarlinSender(
     },
     ok(number) {
       isProbing = false;
+      if (acknowledged < 0 && isUnderWay()) {
+        greetings -= 1;
+        if (greetings > 0) {
+          settleLater(0, GREETING_MS); // another M110 may still be read, and would begin the count anew
+          return;
+        }
+      }
       if (number !== undefined && number <= written && number > acknowledged) settleUpTo(number);
       else if (number === undefined && isUnderWay()) settleUpTo(acknowledged + 1);
+      if (!isUnderWay()) stopSettling();
       pump();
     },
     resend(number) {
@@ -165,17 +200,23 @@ export function createMarlinSender(
         recovering.stale -= 1;
         return;
       }
-      if (number > next || (number < next && !entries.has(number))) {
+      if (settling && number === written + 1) return; // the same again, for another copy
+      // Further back than answers can be miscounted: it has started anew unseen, and would do lines twice.
+      const isAnew = number <= acknowledged && (number === 1 || number <= acknowledged - window.lines);
+      if (isAnew || number > next || (number < next && !entries.has(number))) {
         onLost(`the device asks for line ${number}, and ${next} is next: it has another count`);
         return;
       }
       if (number <= acknowledged) acknowledged = number - 1;
-      else if (isProbing) settleUpTo(number - 1);
+      const isInDoubt = isProbing && acknowledged < number - 1;
       isProbing = false;
       const stale = Math.max(0, written - number);
       written = Math.max(acknowledged, number - 1);
       setRecovering(number < next ? { number, stale } : undefined);
-      pump();
+      stopSettling();
+      // It has them, and may not have done them yet: then their `ok` is not lost, and must not count for others.
+      if (isInDoubt) settleLater(number - 1, recoverMs);
+      else pump();
     },
     idle() {
       if (isUnderWay() && !isProbing) probe();

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '../../../domain/errors.ts';
 import { createGcodeRun } from '../gcode/run.ts';
 import type { Transport } from '../port.ts';
@@ -12,6 +13,8 @@ export type MarlinOptions = Partial<SenderOptions> & {
   emergencyBytes?: Uint8Array;
 };
 
+/** An answer that is still on its way comes within so long. */
+const LATE_MS = 200;
 const RESTARTED = 'the device started anew';
 
 /** The receive buffer of an AVR board is 128 bytes, and its queue four commands. */
@@ -129,12 +132,15 @@ export function createMarlin(transport: Transport, options: MarlinOptions = {}):
     name: 'marlin',
     async identify(timeoutMs) {
       const until = performance.now() + timeoutMs;
-      for (;;) {
+      for (let time = 1; ; time++) {
         const { state, lines, reason } = await outbox.command('M115', Math.max(1, until - performance.now()));
-        if (state !== 'unknown') return readIdentity(lines);
-        // Boards start when they are connected to, and forget what they were asked before: this one may be asked again.
-        if (reason !== RESTARTED)
+        const identity = readIdentity(lines);
+        if (state !== 'unknown' && (identity.firmwareName !== undefined || time > 2)) return identity;
+        // Boards start when they are connected to, and forget what they were asked before, or answer it late: this
+        // one may be asked again.
+        if (state === 'unknown' && reason !== RESTARTED)
           throw new AppError('timeout', `nobody answered M115 within ${timeoutMs} ms as Marlin does`);
+        await delay(LATE_MS);
       }
     },
     async command(text, { timeoutMs }) {

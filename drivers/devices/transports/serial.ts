@@ -1,4 +1,5 @@
 import { stat } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { SerialPort } from 'serialport';
 import { AppError } from '../../../domain/errors.ts';
 import { type SerialAddress, shownAddress } from '../../../domain/myntrix/device-address.ts';
@@ -9,6 +10,9 @@ import { findByUsbSerial } from './serial-ports.ts';
 /** What is being written when an emergency comes is over soon: the port was emptied for it. */
 const REST_MS = 20;
 const WATCH_MS = 500;
+const TAKEN = 'is in use by another program';
+const TIMES = 6;
+const AGAIN_MS = 100;
 
 /** @throws AppError unavailable: no such port, taken by somebody else, or no right to it */
 export async function openSerial(
@@ -16,7 +20,7 @@ export async function openSerial(
   { signal, timeoutMs }: OpenOptions,
 ): Promise<Transport> {
   const path = address.path ?? (await findByUsbSerial(address.usbSerial ?? ''));
-  const port = await opened(address, path, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
+  const port = await openedAtLast(address, path, AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
   const over = Promise.withResolvers<ConnectionEnd>();
   const queue = createWriteQueue(
     (bytes) =>
@@ -72,6 +76,18 @@ export async function openSerial(
   };
 }
 
+/** The system frees a port a moment after it was closed: one that is taken is tried again for a while. */
+async function openedAtLast(address: SerialAddress, path: string, signal: AbortSignal): Promise<SerialPort> {
+  for (let time = 1; ; time++)
+    try {
+      return await opened(address, path, signal);
+    } catch (error) {
+      const isTaken = error instanceof AppError && error.message.includes(TAKEN);
+      if (!isTaken || time === TIMES || signal.aborted) throw error;
+      await delay(AGAIN_MS);
+    }
+}
+
 async function opened(address: SerialAddress, path: string, signal: AbortSignal): Promise<SerialPort> {
   const { baud, dataBits, stopBits, parity, rtscts } = address;
   const port = new SerialPort({
@@ -106,7 +122,7 @@ async function opened(address: SerialAddress, path: string, signal: AbortSignal)
 /** The binding's texts, with what one can do. */
 function meaning(error: unknown, path: string): string {
   const text = error instanceof Error ? error.message.replace(/^Error:? */, '') : String(error);
-  if (/lock port|busy/i.test(text)) return `${path} is in use by another program (${text})`;
+  if (/lock port|busy/i.test(text)) return `${path} ${TAKEN} (${text})`;
   if (/permission/i.test(text))
     return `${text}; the user of this host needs the group of ${path}, such as dialout`;
   if (/no such file/i.test(text)) return `there is no port ${path} on this host (is it plugged in?)`;
