@@ -1,0 +1,48 @@
+import type { Transport } from '../port.ts';
+import { createExchange } from './exchange.ts';
+import { createLineSplitter } from './line-splitter.ts';
+import type { DeviceProtocol, Reading } from './port.ts';
+
+/**
+ * A device that speaks JSON objects, one a line. What it says with `ok`, `error` or `result` answers the command under
+ * way; numbers in anything else are readings.
+ */
+export function createJsonLines(
+  transport: Transport,
+  options: { emergencyBytes?: Uint8Array } = {},
+): DeviceProtocol {
+  const exchange = createExchange(transport, {
+    name: 'json-lines',
+    bytesOf: (text) => Buffer.from(`${text}\n`),
+    emergencyBytes: options.emergencyBytes,
+  });
+  transport.onData(
+    createLineSplitter((latin1) => {
+      const line = Buffer.from(latin1, 'latin1').toString();
+      const said = objectIn(line);
+      if (!said) return exchange.emit({ kind: 'log', line });
+      if ('ok' in said || 'error' in said || 'result' in said)
+        return exchange.said(line, { isLast: true, isError: said.ok === false || 'error' in said });
+      const readings = numbersIn(said);
+      exchange.emit(readings.length > 0 ? { kind: 'readings', readings } : { kind: 'log', line });
+    }),
+  );
+  return exchange.protocol;
+}
+
+function objectIn(line: string): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(line);
+    // A map from whatever the device says; each value is looked at before it is used.
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined; // noise, or half a line: not an answer
+  }
+}
+
+const numbersIn = (said: Record<string, unknown>): Reading[] =>
+  Object.entries(said).flatMap(([name, value]) =>
+    typeof value === 'number' && Number.isFinite(value) ? [{ name: name.slice(0, 100), value }] : [],
+  );

@@ -1,0 +1,61 @@
+import type { GcodeRun, GcodeSource, RunOptions } from '../gcode/port.ts';
+
+export const protocolNames = ['lines', 'json-lines', 'raw', 'marlin', 'grbl'] as const;
+export type ProtocolName = (typeof protocolNames)[number];
+
+/**
+ * `acknowledged`: the device said yes; `failed`: it said no; `unknown`: sent, and no answer is known. What is unknown
+ * is never sent again by itself.
+ */
+export interface Answer {
+  state: 'acknowledged' | 'failed' | 'unknown';
+  /** What the device said to it, without what only paces the connection. */
+  lines: string[];
+  /** Why, when it is not acknowledged. */
+  reason?: string;
+  sentAt: Date;
+  answeredAt: Date | null;
+}
+
+export interface Identity {
+  firmwareName?: string;
+  firmwareVersion?: string;
+  /** What else the device says of itself, by its own names. */
+  details: Record<string, string>;
+}
+
+/** A measured value by the name that the device gives it, such as `T`, `B` (a temperature) or `MPos.x`. */
+export interface Reading {
+  name: string;
+  value: number;
+  target?: number;
+}
+
+export type DeviceEvent =
+  | { kind: 'readings'; readings: Reading[] }
+  /** A line that answers no command. */
+  | { kind: 'log'; line: string }
+  /** What the device says it is doing: GRBL's states, `busy`. */
+  | { kind: 'state'; state: string }
+  /** It started anew: what it was told before is forgotten, and heaters are off. */
+  | { kind: 'reset' }
+  | { kind: 'alarm'; message: string };
+
+/** A protocol on an open transport. Commands are carried out one after the other, in the order in which they came. */
+export interface DeviceProtocol {
+  readonly name: ProtocolName;
+  /** Asks who is there. @throws AppError timeout when nobody answers as this protocol does */
+  identify(timeoutMs: number): Promise<Identity>;
+  /**
+   * @throws AppError invalid for a text that cannot be one command; timeout when it was not sent in time and never
+   * will be
+   */
+  command(text: string, options: { timeoutMs: number }): Promise<Answer>;
+  /** Stops the device, before everything that waits; what was under way becomes `unknown`. */
+  emergencyStop(): Promise<void>;
+  /** Streams a program, where the protocol has programs; one at a time. */
+  run?(source: GcodeSource, options?: RunOptions): GcodeRun;
+  onEvent(listener: (event: DeviceEvent) => void): void;
+  /** Ends what is under way as `unknown`. The transport stays open: it is its owner's. */
+  close(): void;
+}
