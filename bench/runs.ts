@@ -17,7 +17,7 @@ const ROUNDS = 3;
 const ONE_BY_ONE = 20;
 const IN_FLIGHT = 50;
 const BULK = 250;
-const STARTS = 200;
+const STARTS = 500;
 const STARTERS = 8;
 const limits = { p50Ratio: 1.2, bulkRatio: 0.8, startRatio: 0.8, pureMs: 30 };
 
