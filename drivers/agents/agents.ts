@@ -86,20 +86,23 @@ export async function createAgents(options: AgentsOptions): Promise<Agents> {
     }
   }
 
-  function sample(): void {
+  async function sample(): Promise<void> {
     // Of a container the engine's client uses nothing to speak of.
     const measured = (agent: Supervised) => agent.inner() ?? agent.pid();
     const pids = [...all.values()].map(measured).filter((pid) => pid !== undefined);
     if (pids.length === 0) return;
-    const usage = readUsage(pids);
+    const usage = await readUsage(pids);
     for (const agent of all.values()) {
       const pid = measured(agent);
-      if (pid !== undefined && agent.pid() !== undefined) agent.sample(usage.get(pid));
+      if (pid !== undefined && pids.includes(pid) && agent.pid() !== undefined) agent.sample(usage.get(pid));
     }
   }
 
   const polling = setInterval(poll, POLL_MS);
-  const sampling = setInterval(sample, SAMPLE_MS);
+  const sampling = setInterval(
+    () => sample().catch((error: unknown) => warn('what agents use cannot be read', error)),
+    SAMPLE_MS,
+  );
   polling.unref();
   sampling.unref();
   /** Agents that were found dead; the next word about each says what becomes of it. */
@@ -119,7 +122,7 @@ export async function createAgents(options: AgentsOptions): Promise<Agents> {
           return runs;
         }),
       );
-      sample();
+      await sample();
       return adopted.filter(Boolean).length;
     },
 

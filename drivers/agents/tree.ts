@@ -1,6 +1,7 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Mark } from '../processes/containment/containment.ts';
 import { until } from '../processes/containment/containment.ts';
-import { bears, family } from '../processes/containment/marks.ts';
+import { bears, familyByAndBy } from '../processes/containment/marks.ts';
 import { type ProcEntry, procEntry, sendSignal } from '../processes/proc.ts';
 import type { Started } from './files.ts';
 
@@ -17,19 +18,20 @@ export function isAlive({ pid, start }: Started): boolean {
 }
 
 const DIES_WITHIN_MS = 5_000;
+const LOOK_MS = 10;
 
 /**
  * Pids of what is left of a start: what bears its mark, and all of its session while its first process is there.
  * Without that one the session's number may be another's by now.
  */
-export function remains(id: string, started: Started): number[] {
+export function remains(id: string, started: Started): Promise<number[]> {
   const mark = markOf(id, started);
   const hasSession = isAlive(started);
   const isOurs = (entry: ProcEntry): boolean =>
     // What was there before it cannot be its; reading marks costs.
     entry.start >= (started.start ?? 0) &&
     ((hasSession && entry.session === started.pid) || bears(mark, entry.pid));
-  return family(isOurs);
+  return familyByAndBy(isOurs);
 }
 
 /**
@@ -52,12 +54,18 @@ export async function askToEnd(
  * @throws Error when something does not die.
  */
 export async function killRemains(id: string, started: Started): Promise<void> {
-  const isGone = await until(() => {
-    const found = remains(id, started);
+  const until = performance.now() + DIES_WITHIN_MS;
+  let empty = 0;
+  for (let looks = 1; ; looks++) {
+    const found = await remains(id, started);
+    empty = found.length === 0 ? empty + 1 : 0;
+    // What was dying may have begun another one behind the look.
+    if (empty === 2 || (empty === 1 && looks === 1)) return;
+    if (performance.now() > until)
+      throw new Error(`processes of agent ${id} do not die: ${found.join(', ')}`);
     for (const pid of found) sendSignal(pid, 'SIGKILL');
-    return found.length === 0;
-  }, DIES_WITHIN_MS);
-  if (!isGone) throw new Error(`processes of agent ${id} do not die: ${remains(id, started).join(', ')}`);
+    await delay(LOOK_MS);
+  }
 }
 
 /** Where there is no setsid(1) the group is the launcher's, which does not end by it. */

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { processTable } from '../processes/proc.ts';
+import { processTableByAndBy } from '../processes/proc.ts';
 
 export interface Usage {
   cpuPercent: number;
@@ -13,8 +13,8 @@ export function createUsageReader() {
   let before = new Map<number, { ticks: number; at: number }>();
 
   /** @param pids the first process of each tree. Of one that is gone there is nothing. */
-  return function read(pids: readonly number[]): Map<number, Usage> {
-    const table = processTable();
+  return async function read(pids: readonly number[]): Promise<Map<number, Usage>> {
+    const table = await processTableByAndBy();
     const children = Map.groupBy(table, ({ parent }) => parent);
     const sessions = Map.groupBy(table, ({ session }) => session);
     const known = new Map(table.map((entry) => [entry.pid, entry]));

@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { errorCode } from './error-code.ts';
 
 /** A line of the kernel's process table; `start` is in clock ticks since boot and tells reused pids apart. */
@@ -36,14 +37,33 @@ export function procEntry(pid: number): ProcEntry | undefined {
   };
 }
 
+const pids = (): number[] =>
+  (readOr(() => readdirSync('/proc')) ?? []).filter((name) => /^\d+$/.test(name)).map(Number);
+
+const isLiving = (entry: ProcEntry | undefined): entry is ProcEntry =>
+  entry !== undefined && entry.state !== 'Z' && entry.state !== 'X';
+
 /** Every process that is not dead. Empty on systems without /proc. */
-export function processTable(): ProcEntry[] {
-  const names = readOr(() => readdirSync('/proc')) ?? [];
-  return names
-    .filter((name) => /^\d+$/.test(name))
-    .map((name) => procEntry(Number(name)))
-    .filter((entry) => entry !== undefined)
-    .filter((entry) => entry.state !== 'Z' && entry.state !== 'X');
+export const processTable = (): ProcEntry[] => pids().map(procEntry).filter(isLiving);
+
+/** The same of a machine with many, a millisecond at a time: what else there is to do is done in between. */
+export const processTableByAndBy = async (): Promise<ProcEntry[]> =>
+  (await byAndBy(pids(), procEntry)).filter(isLiving);
+
+const AT_ONCE_MS = 1;
+
+/** What comes of each, a millisecond at a time. */
+export async function byAndBy<T, R>(items: readonly T[], make: (item: T) => R): Promise<R[]> {
+  const made: R[] = [];
+  let since = performance.now();
+  for (const item of items) {
+    if (performance.now() - since > AT_ONCE_MS) {
+      await setImmediate();
+      since = performance.now();
+    }
+    made.push(make(item));
+  }
+  return made;
 }
 
 /** Names a process's PID namespace, as `pid:[4026531836]`. */

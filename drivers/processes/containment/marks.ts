@@ -1,4 +1,12 @@
-import { type ProcEntry, procEntry, processTable, procFile, sendSignal } from '../proc.ts';
+import {
+  byAndBy,
+  type ProcEntry,
+  procEntry,
+  processTable,
+  processTableByAndBy,
+  procFile,
+  sendSignal,
+} from '../proc.ts';
 import { type Mark, until } from './containment.ts';
 
 /** Whether a process carries a group's mark. */
@@ -13,7 +21,21 @@ export function bears(mark: Extract<Mark, { kind: 'group' }>, pid: number): bool
 /** Pids of the processes that are ours, and of all that descend from them. */
 export function family(isOurs: (entry: ProcEntry) => boolean): number[] {
   const table = processTable();
-  const members = new Set(table.filter(isOurs).map(({ pid }) => pid));
+  return withDescendants(table, table.filter(isOurs));
+}
+
+/** The same, a millisecond at a time. */
+export async function familyByAndBy(isOurs: (entry: ProcEntry) => boolean): Promise<number[]> {
+  const table = await processTableByAndBy();
+  const ours = await byAndBy(table, isOurs);
+  return withDescendants(
+    table,
+    table.filter((_, at) => ours[at]),
+  );
+}
+
+function withDescendants(table: readonly ProcEntry[], found: readonly ProcEntry[]): number[] {
+  const members = new Set(found.map(({ pid }) => pid));
   for (let size = -1; size !== members.size; ) {
     size = members.size;
     for (const { pid, parent } of table) if (members.has(parent)) members.add(pid);
