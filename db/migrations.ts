@@ -14,6 +14,7 @@ import { Schedules } from './migrations/0013-schedules.ts';
 import { EventStarts } from './migrations/0014-event-starts.ts';
 import { SystemMetrics } from './migrations/0015-system-metrics.ts';
 import { Agents } from './migrations/0016-agents.ts';
+import { Telemetry } from './migrations/0019-telemetry.ts';
 
 /** Every migration in order. One that has been released is never changed; a new one follows it. */
 export const migrations = [
@@ -33,4 +34,5 @@ export const migrations = [
   { name: '0014-event-starts', class: EventStarts },
   { name: '0015-system-metrics', class: SystemMetrics },
   { name: '0016-agents', class: Agents },
+  { name: '0019-telemetry', class: Telemetry },
 ] as const;

@@ -43,6 +43,7 @@ import { createRunIntents } from '../db/neosyntis/run-intents.ts';
 import { createRunOwners } from '../db/neosyntis/run-owners.ts';
 import { createScheduledRuns } from '../db/neosyntis/scheduled-runs.ts';
 import { createSecretValues } from '../db/neosyntis/secret-values.ts';
+import { createTelemetryRollups } from '../db/neosyntis/telemetry-rollups.ts';
 import { migrate, openDatabase } from '../db/orm.ts';
 import { createHostGrantRepository } from '../db/system/host-grants.ts';
 import { createHostRepository } from '../db/system/hosts.ts';
@@ -74,6 +75,7 @@ import { startOutboundWorker } from './outbound.ts';
 import { reconcilerSchedule } from './reconciler-schedule.ts';
 import { ensureNamespaceRetention, retentionSchedule } from './retention-schedule.ts';
 import { createStarter } from './starter.ts';
+import { keepRollingUp } from './telemetry-rollups.ts';
 import { connectWorker, installRuntime } from './temporal.ts';
 
 export interface PlatformOptions {
@@ -255,6 +257,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
     { ...verbActivities, ...sourceActivities, notifyByWebhook },
   );
   const collector = await collectFromHosts({ bus, database, hosts, log });
+  const telemetry = keepRollingUp(createTelemetryRollups(database), log);
   await ensureSchedule(client, reconcilerSchedule);
   await ensureSchedule(client, retentionSchedule);
   const hindered = await ensureNamespaceRetention(
@@ -269,6 +272,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
     healthFile: config.VAREON_HEALTH_FILE,
     async close() {
       await collector.close();
+      await telemetry.close();
       worker.shutdown();
       await Promise.all([working, outboundWorker.close()]);
       await Promise.all([bus.close(), guarded.close(), connection.close(), clientConnection.close()]);

@@ -1,13 +1,15 @@
 import type { Sql } from '../orm.ts';
 import { rows } from '../sql.ts';
+import { reassignSeries } from './telemetry-series.ts';
 
-/** What becomes of a user's workflows when the user goes. */
+/** What becomes of a user's workflows and telemetry when the user goes. */
 export const workflowOwnership = {
   async ownedBy(em: Sql, userId: string): Promise<number> {
     const [owned] = await rows<{ n: number }>(
       em,
-      'select count(*)::int as n from workflows where owner_id = ? and deleted_at is null',
-      [userId],
+      `select (select count(*) from workflows where owner_id = ? and deleted_at is null)::int
+         + (select count(*) from telemetry_series where owner_id = ?)::int as n`,
+      [userId, userId],
     );
     return owned?.n ?? 0;
   },
@@ -20,5 +22,6 @@ export const workflowOwnership = {
     ]);
     await em.execute('update event_starts set owner_id = ? where owner_id = ?', [toUserId, fromUserId]);
     await em.execute('update events set owner_id = ? where owner_id = ?', [toUserId, fromUserId]);
+    await reassignSeries(em, fromUserId, toUserId);
   },
 };

@@ -17,6 +17,8 @@ export const permissions = [
   'neosyntis:approvals:answer',
   'neosyntis:secrets:read',
   'neosyntis:secrets:write',
+  'neosyntis:telemetry:read',
+  'neosyntis:telemetry:write',
   'myntrix:jobs:read',
   'myntrix:jobs:write',
   'myntrix:metrics:read',
@@ -47,7 +49,12 @@ const unverified: readonly Permission[] = [
 ];
 
 /** Whoever is named as an approver may answer, and nobody else. */
-const viewer: readonly Permission[] = [...unverified, 'neosyntis:approvals:answer', 'myntrix:agents:read'];
+const viewer: readonly Permission[] = [
+  ...unverified,
+  'neosyntis:approvals:answer',
+  'neosyntis:telemetry:read',
+  'myntrix:agents:read',
+];
 
 const operator: readonly Permission[] = [
   ...viewer,
@@ -56,6 +63,7 @@ const operator: readonly Permission[] = [
   'neosyntis:workflows:run',
   'neosyntis:secrets:read',
   'neosyntis:secrets:write',
+  'neosyntis:telemetry:write',
   'myntrix:jobs:write',
   'myntrix:agents:write',
   'myntrix:agents:run',

@@ -1,0 +1,114 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { KnownSeries, SeriesName } from '../../db/neosyntis/telemetry-series.ts';
+import { seriesKey } from '../../db/neosyntis/telemetry-series.ts';
+import type { Columns } from '../../db/neosyntis/telemetry-write.ts';
+import { NAMED_ROWS, type Reading, type RefusedRow } from '../../domain/neosyntis/telemetry.ts';
+
+/** Rows that are looked at before others have their turn: a millisecond or two. */
+export const TURN_ROWS = 1_000;
+
+/** Somebody else's turn, now and then. */
+export const afterTurn = async (row: number): Promise<void> => {
+  if (row % TURN_ROWS === TURN_ROWS - 1) await nextTurn();
+};
+
+/** What was read of a batch's body: readings by columns, series by their keys, rows that are refused. */
+export function createBatch() {
+  const slots = new Map<string, number>();
+  const keys: string[] = [];
+  const names: SeriesName[] = [];
+  const slotOf: number[] = [];
+  const at: number[] = [];
+  const value: number[] = [];
+  const rowOf: number[] = [];
+  const rejected: RefusedRow[] = [];
+  let refused = 0;
+  let repeated = 0;
+
+  function refuse(row: number, problem: string): void {
+    refused++;
+    if (rejected.length < NAMED_ROWS) rejected.push({ row, problem });
+  }
+
+  return {
+    refuse,
+    add(row: number, reading: Reading): void {
+      const key = seriesKey(reading);
+      let slot = slots.get(key);
+      if (slot === undefined) {
+        slot = keys.length;
+        slots.set(key, slot);
+        keys.push(key);
+        names.push(reading);
+      }
+      slotOf.push(slot);
+      at.push(reading.atUs);
+      value.push(reading.value);
+      rowOf.push(row);
+    },
+
+    /** The series that readings are of, by their keys. */
+    series: (): ReadonlyMap<string, SeriesName> =>
+      new Map(keys.map((key, slot) => [key, names[slot] as SeriesName])), // one name a key
+
+    /**
+     * The readings to be written: of each series and time the last one. What a series has a problem with is refused.
+     * @param problemOf why nothing of a series, or nothing at a time, can be taken
+     */
+    columns(
+      known: ReadonlyMap<string, KnownSeries>,
+      problemOf: (name: SeriesName, series: KnownSeries | undefined, atUs: number) => string | undefined,
+    ): Columns {
+      const columns: Columns = { series: [], at: [], value: [] };
+      const numbers = keys.map((key) => known.get(key));
+      const placed = createPlaces(keys.length);
+      for (let n = 0; n < at.length; n++) {
+        const slot = slotOf[n] ?? 0;
+        const [atUs = 0, number] = [at[n], numbers[slot]];
+        const problem = problemOf(names[slot] as SeriesName, number, atUs); // one name a key
+        if (problem !== undefined || !number) {
+          refuse(rowOf[n] ?? 0, problem ?? 'its series could not be made');
+          continue;
+        }
+        const place = placed(slot, atUs);
+        if (place < columns.at.length) repeated++;
+        columns.series[place] = number.no;
+        columns.at[place] = atUs;
+        columns.value[place] = value[n] ?? 0;
+      }
+      return columns;
+    },
+
+    /** Rows that are refused are named in their order. */
+    result: (written: number, sent: number) => ({
+      accepted: written,
+      duplicates: sent - written + repeated,
+      refused,
+      rejected: rejected.toSorted((a, b) => a.row - b.row),
+    }),
+    get size() {
+      return at.length;
+    },
+  };
+}
+
+export type Batch = ReturnType<typeof createBatch>;
+
+/**
+ * Tells at which place of the columns a series' time stands already, or takes the next one. While times only grow,
+ * as they mostly do, nothing but the newest of each series has to be known.
+ */
+function createPlaces(series: number) {
+  const newest = new Float64Array(series).fill(Number.NEGATIVE_INFINITY);
+  const taken: { slot: number; atUs: number }[] = [];
+  let places: Map<string, number> | undefined;
+  return (slot: number, atUs: number): number => {
+    const isNewer = atUs > (newest[slot] ?? 0);
+    if (!places && !isNewer) places = new Map(taken.map((one, place) => [`${one.slot} ${one.atUs}`, place]));
+    const place = isNewer ? undefined : places?.get(`${slot} ${atUs}`);
+    if (place !== undefined) return place;
+    if (isNewer) newest[slot] = atUs;
+    places?.set(`${slot} ${atUs}`, taken.length);
+    return taken.push({ slot, atUs }) - 1;
+  };
+}
