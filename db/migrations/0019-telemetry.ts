@@ -6,7 +6,7 @@ export class Telemetry extends Migration {
     // `key` is the SHA-256 of name, ids and tags: what makes two readings of one owner the same series.
     this.addSql(`
       create table telemetry_series (
-        no bigint primary key generated always as identity,
+        no bigserial primary key,
         id uuid not null unique,
         owner_id uuid not null,
         key bytea not null,

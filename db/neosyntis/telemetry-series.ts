@@ -17,7 +17,7 @@ export const TelemetrySeriesEntity = defineEntity({
   name: 'TelemetrySeries',
   tableName: 'telemetry_series',
   properties: {
-    no: p.bigint('number').primary(),
+    no: p.bigint('number').primary().autoincrement(),
     id: p.uuid(),
     owner_id: p.uuid(),
     key: p.blob(),

@@ -76,7 +76,8 @@ export function planAggregate(
   const end = Math.ceil(toUs / bucketUs) * bucketUs;
   const points = ((end - begin) / bucketUs) * lines;
   if (points > POINT_LIMIT) {
-    const least = Math.ceil(((toUs - fromUs) * lines) / POINT_LIMIT / SECOND_US);
+    const seconds = Math.ceil(((toUs - fromUs) * lines) / POINT_LIMIT / SECOND_US);
+    const least = seconds > 60 ? Math.ceil(seconds / 60) * 60 : seconds;
     throw wrong(
       'bucket',
       `That would be up to ${points} points${lines > 1 ? ` of ${lines} series` : ''}, and an answer has ${POINT_LIMIT} at most: ask for buckets of about ${least} seconds or more, or for less time.`,
