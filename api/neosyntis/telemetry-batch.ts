@@ -1,4 +1,3 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { KnownSeries, SeriesName } from '../../db/neosyntis/telemetry-series.ts';
 import { seriesKey } from '../../db/neosyntis/telemetry-series.ts';
 import type { Columns } from '../../db/neosyntis/telemetry-write.ts';
@@ -7,10 +6,8 @@ import { NAMED_ROWS, type Reading, type RefusedRow } from '../../domain/neosynti
 /** Rows that are looked at before others have their turn: a millisecond or two. */
 export const TURN_ROWS = 1_000;
 
-/** Somebody else's turn, now and then. */
-export const afterTurn = async (row: number): Promise<void> => {
-  if (row % TURN_ROWS === TURN_ROWS - 1) await nextTurn();
-};
+/** Whether it is somebody else's turn after this row: then `await nextTurn()`. */
+export const endsTurn = (row: number): boolean => row % TURN_ROWS === TURN_ROWS - 1;
 
 /** What was read of a batch's body: readings by columns, series by their keys, rows that are refused. */
 export function createBatch() {

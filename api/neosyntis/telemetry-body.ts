@@ -1,10 +1,11 @@
 import type { Readable } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import getRawBody from 'raw-body';
 import { AppError } from '../../domain/errors.ts';
 import { readLine } from '../../domain/neosyntis/line-protocol.ts';
 import { BATCH_BYTES, BATCH_ROWS, type Precision } from '../../domain/neosyntis/telemetry.ts';
 import { readingOf, type Window, windowAt } from '../../domain/neosyntis/telemetry-rows.ts';
-import { afterTurn, type Batch, createBatch } from './telemetry-batch.ts';
+import { type Batch, createBatch, endsTurn } from './telemetry-batch.ts';
 
 export const mediaTypes = {
   json: 'application/json',
@@ -87,7 +88,7 @@ async function readArray(batch: Batch, value: unknown, window: Window): Promise<
   limitRows(value.length);
   for (const [row, item] of value.entries()) {
     take(batch, row, readingOf(item, window));
-    await afterTurn(row);
+    if (endsTurn(row)) await nextTurn();
   }
 }
 
@@ -96,7 +97,7 @@ async function readLines(text: string, read: (line: string, row: number) => void
   limitRows(lines.at(-1) === '' ? lines.length - 1 : lines.length);
   for (const [row, line] of lines.entries()) {
     if (line.trim() !== '') read(line, row);
-    await afterTurn(row);
+    if (endsTurn(row)) await nextTurn();
   }
 }
 
