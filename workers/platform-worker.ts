@@ -26,6 +26,7 @@ import { createRunActivities } from '../activities/platform/neosyntis/runs.ts';
 import { createScriptSource } from '../activities/platform/neosyntis/script-source.ts';
 import { createOpener, createSecretActivities } from '../activities/platform/neosyntis/secrets.ts';
 import { createSourceActivities } from '../activities/platform/neosyntis/sources.ts';
+import { createTelemetryQuery } from '../activities/platform/neosyntis/telemetry-query.ts';
 import { createVerbActivities, type VerbImplementation } from '../activities/platform/neosyntis/verbs.ts';
 import { createMailActivities } from '../activities/platform/system/mail.ts';
 import { createReconcileActivities } from '../activities/platform/system/reconcile.ts';
@@ -43,7 +44,10 @@ import { createRunIntents } from '../db/neosyntis/run-intents.ts';
 import { createRunOwners } from '../db/neosyntis/run-owners.ts';
 import { createScheduledRuns } from '../db/neosyntis/scheduled-runs.ts';
 import { createSecretValues } from '../db/neosyntis/secret-values.ts';
+import { createTelemetryAnswers } from '../db/neosyntis/telemetry-answers.ts';
+import { createTelemetryQueries } from '../db/neosyntis/telemetry-query.ts';
 import { createTelemetryRollups } from '../db/neosyntis/telemetry-rollups.ts';
+import { createTelemetrySeriesRepository } from '../db/neosyntis/telemetry-series.ts';
 import { migrate, openDatabase } from '../db/orm.ts';
 import { createHostGrantRepository } from '../db/system/host-grants.ts';
 import { createHostRepository } from '../db/system/hosts.ts';
@@ -170,6 +174,13 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
       'notify.email': createNotifyEmail({ database, outbox, startMail: starter.startMail }),
       'run.script.source': createScriptSource(authenticator),
       'notify.webhook': notifyWebhook,
+      'telemetry.query': createTelemetryQuery({
+        ownerOf,
+        answers: createTelemetryAnswers({
+          series: createTelemetrySeriesRepository(database),
+          queries: createTelemetryQueries(database),
+        }),
+      }),
       ...verbs,
     },
     {

@@ -1,4 +1,5 @@
 import { Type } from 'typebox';
+import type { TelemetryAnswers } from '../../db/neosyntis/telemetry-answers.ts';
 import type { TelemetrySeriesRepository } from '../../db/neosyntis/telemetry-series.ts';
 import {
   BATCH_BYTES,
@@ -19,7 +20,6 @@ import {
 import { IdParams, literals } from '../../domain/wire.ts';
 import { pageReply, pageUpTo } from '../http/page.ts';
 import { ok, type Route, route } from '../http/route.ts';
-import type { TelemetryAnswers } from './telemetry-answers.ts';
 import { mediaTypes, readBatch } from './telemetry-body.ts';
 import { csvOf, wantsCsv } from './telemetry-csv.ts';
 import type { Ingest } from './telemetry-ingest.ts';

@@ -31,6 +31,9 @@ export const TelemetrySeriesEntity = defineEntity({
   },
 });
 
+/** Whose series, or everybody's. */
+export type SeriesReader = Pick<Principal, 'userId' | 'isAdmin'>;
+
 /** What of a reading says which series it is of. */
 export type SeriesName = Pick<Reading, 'metric' | 'workflowId' | 'datasetId' | 'deviceId' | 'tags'>;
 
@@ -57,7 +60,7 @@ const shown = 'metric_name, workflow_id, dataset_id, device_id, tags';
 const columns = `id, ${shown}, owner_id, retention_days, ${iso('created_at')}`;
 
 /** The condition under which a series is meant, and may be seen. */
-function matching(user: Principal, filter: SeriesFilter): { where: string; params: unknown[] } {
+function matching(user: SeriesReader, filter: SeriesFilter): { where: string; params: unknown[] } {
   const owned = ownedBy(user, 'owner_id');
   const parts = [owned.where];
   const params = [...owned.params];
@@ -118,7 +121,7 @@ export function createTelemetrySeriesRepository(database: Database) {
     },
 
     /** Which of these workflows the user may read. */
-    async readableWorkflows(user: Principal, ids: readonly string[]): Promise<Set<string>> {
+    async readableWorkflows(user: SeriesReader, ids: readonly string[]): Promise<Set<string>> {
       const owned = ownedBy(user, 'owner_id');
       const found = await rows<{ id: string }>(
         em,
@@ -129,7 +132,7 @@ export function createTelemetrySeriesRepository(database: Database) {
     },
 
     /** The series that a question is about. @throws AppError `invalid` when there are more than so many */
-    async matching(user: Principal, filter: SeriesFilter, limit: number): Promise<FoundSeries[]> {
+    async matching(user: SeriesReader, filter: SeriesFilter, limit: number): Promise<FoundSeries[]> {
       const { where, params } = matching(user, filter);
       const found = await rows<FoundSeries>(
         em,
@@ -144,7 +147,7 @@ export function createTelemetrySeriesRepository(database: Database) {
       );
     },
 
-    list(user: Principal, filter: SeriesFilter, page: Page): Promise<TelemetrySeries[]> {
+    list(user: SeriesReader, filter: SeriesFilter, page: Page): Promise<TelemetrySeries[]> {
       const { where, params } = matching(user, filter);
       const clause = pageClause(page);
       return rows(
@@ -155,7 +158,7 @@ export function createTelemetrySeriesRepository(database: Database) {
     },
 
     /** @throws AppError `not_found` */
-    async keepFor(user: Principal, id: string, days: number | null): Promise<TelemetrySeries> {
+    async keepFor(user: SeriesReader, id: string, days: number | null): Promise<TelemetrySeries> {
       const owned = ownedBy(user, 'owner_id');
       const [changed] = await rows<TelemetrySeries>(
         em,

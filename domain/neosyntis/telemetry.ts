@@ -40,7 +40,7 @@ export const REFERENCE_PATTERN = '^[A-Za-z0-9][A-Za-z0-9_.:/-]{0,127}$';
 export const TAG_PATTERN = '^[A-Za-z_][A-Za-z0-9_.-]{0,63}$';
 export const TAG_LENGTH = 200;
 
-const MetricName = Type.String({ pattern: METRIC_PATTERN, examples: ['bed.temperature'] });
+export const MetricName = Type.String({ pattern: METRIC_PATTERN, examples: ['bed.temperature'] });
 const Reference = Type.String({ pattern: REFERENCE_PATTERN, examples: ['printer-1'] });
 const TagValue = Type.String({ minLength: 1, maxLength: TAG_LENGTH });
 const Tags = Type.Record(Type.String({ pattern: TAG_PATTERN }), TagValue, {

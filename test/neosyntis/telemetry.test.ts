@@ -270,6 +270,24 @@ describe('An answer', () => {
     expect(wide.body.detail).toMatch(/20000 at most/);
   });
 
+  test('is had by steps of its owner’s runs', async () => {
+    const steps = [
+      {
+        most: {
+          call: 'telemetry.query',
+          with: { metric_name, ...range, aggregation: 'count', bucket: '3h' },
+        },
+      },
+    ];
+    const [own, others] = await Promise.all([
+      world.run(user, steps),
+      world.run(await world.newUser(), steps),
+    ]);
+    const counts = own.output.map(({ count }: { count: number }) => count);
+    expect(counts.reduce((a: number, b: number) => a + b)).toBe(readings.length);
+    expect(others).toMatchObject({ status: 'completed', output: [] });
+  });
+
   test('gives readings page by page, each once', async () => {
     const seen: string[] = [];
     let next = `${path}?${new URLSearchParams({ metric_name, ...range, limit: '400' })}`;

@@ -1,6 +1,3 @@
-import type { RawReading, TelemetryQueries } from '../../db/neosyntis/telemetry-query.ts';
-import type { FoundSeries, TelemetrySeriesRepository } from '../../db/neosyntis/telemetry-series.ts';
-import type { Principal } from '../../domain/auth/principal.ts';
 import { AppError } from '../../domain/errors.ts';
 import {
   type Aggregation,
@@ -13,6 +10,8 @@ import {
 import { fillGaps } from '../../domain/neosyntis/telemetry-fill.ts';
 import { planAggregate, rangeOf } from '../../domain/neosyntis/telemetry-plan.ts';
 import { timeOf } from '../../domain/neosyntis/telemetry-time.ts';
+import type { RawReading, TelemetryQueries } from './telemetry-query.ts';
+import type { FoundSeries, SeriesReader, TelemetrySeriesRepository } from './telemetry-series.ts';
 
 export interface TelemetryAnswersDeps {
   series: Pick<TelemetrySeriesRepository, 'matching'>;
@@ -27,7 +26,7 @@ export interface Points {
 
 /** Answers questions about telemetry: readings themselves, or what those of each bucket come to. */
 export function createTelemetryAnswers({ series, queries }: TelemetryAnswersDeps) {
-  async function readings(user: Principal, query: TelemetryQuery, nowMs: number): Promise<Points> {
+  async function readings(user: SeriesReader, query: TelemetryQuery, nowMs: number): Promise<Points> {
     const found = await series.matching(user, query, RAW_SERIES);
     const byNo = new Map(found.map((one) => [one.no, one]));
     const limit = query.limit ?? RAW_DEFAULT;
@@ -44,7 +43,7 @@ export function createTelemetryAnswers({ series, queries }: TelemetryAnswersDeps
   }
 
   async function aggregates(
-    user: Principal,
+    user: SeriesReader,
     query: TelemetryQuery & { aggregation: Aggregation },
     nowMs: number,
   ): Promise<Points> {
@@ -80,7 +79,7 @@ export function createTelemetryAnswers({ series, queries }: TelemetryAnswersDeps
 
   return {
     /** @throws AppError `invalid` for what cannot be asked, or is too much for one answer */
-    ask(user: Principal, query: TelemetryQuery, nowMs: number): Promise<Points> {
+    ask(user: SeriesReader, query: TelemetryQuery, nowMs: number): Promise<Points> {
       const { aggregation } = query;
       if (aggregation !== undefined) return aggregates(user, { ...query, aggregation }, nowMs);
       for (const name of ['bucket', 'fill', 'group_by'] as const)
