@@ -1,7 +1,12 @@
 import type { KnownSeries, SeriesName } from '../../db/neosyntis/telemetry-series.ts';
 import { seriesKey } from '../../db/neosyntis/telemetry-series.ts';
 import type { Columns } from '../../db/neosyntis/telemetry-write.ts';
-import { NAMED_ROWS, type Reading, type RefusedRow } from '../../domain/neosyntis/telemetry.ts';
+import {
+  type IngestAnswer,
+  NAMED_ROWS,
+  type Reading,
+  type RefusedRow,
+} from '../../domain/neosyntis/telemetry.ts';
 
 /** Rows that are looked at before others have their turn: a millisecond or two. */
 export const TURN_ROWS = 1_000;
@@ -18,17 +23,10 @@ export function createBatch() {
   const at: number[] = [];
   const value: number[] = [];
   const rowOf: number[] = [];
-  const rejected: RefusedRow[] = [];
-  let refused = 0;
-  let repeated = 0;
-
-  function refuse(row: number, problem: string): void {
-    refused++;
-    if (rejected.length < NAMED_ROWS) rejected.push({ row, problem });
-  }
+  const unread = createRefusals();
 
   return {
-    refuse,
+    refuse: unread.refuse,
     add(row: number, reading: Reading): void {
       const key = seriesKey(reading);
       let slot = slots.get(key);
@@ -49,14 +47,17 @@ export function createBatch() {
       new Map(keys.map((key, slot) => [key, names[slot] as SeriesName])), // one name a key
 
     /**
-     * The readings to be written: of each series and time the last one. What a series has a problem with is refused.
+     * The readings to be written, of each series and time the last one, and the answer once that is done. Rows that a
+     * series has a problem with are refused.
      * @param problemOf why nothing of a series, or nothing at a time, can be taken
      */
-    columns(
+    settled(
       known: ReadonlyMap<string, KnownSeries>,
       problemOf: (name: SeriesName, series: KnownSeries | undefined, atUs: number) => string | undefined,
-    ): Columns {
+    ): { columns: Columns; answer(written: number): IngestAnswer } {
       const columns: Columns = { series: [], at: [], value: [] };
+      const refusals = createRefusals(unread);
+      let repeated = 0;
       const numbers = keys.map((key) => known.get(key));
       const placed = createPlaces(keys.length);
       for (let n = 0; n < at.length; n++) {
@@ -64,7 +65,7 @@ export function createBatch() {
         const [atUs = 0, number] = [at[n], numbers[slot]];
         const problem = problemOf(names[slot] as SeriesName, number, atUs); // one name a key
         if (problem !== undefined || !number) {
-          refuse(rowOf[n] ?? 0, problem ?? 'its series could not be made');
+          refusals.refuse(rowOf[n] ?? 0, problem ?? 'its series is not known');
           continue;
         }
         const place = placed(slot, atUs);
@@ -73,19 +74,37 @@ export function createBatch() {
         columns.at[place] = atUs;
         columns.value[place] = value[n] ?? 0;
       }
-      return columns;
+      return {
+        columns,
+        answer: (written) => ({
+          accepted: written,
+          duplicates: columns.at.length - written + repeated,
+          refused: refusals.count(),
+          rejected: refusals.named().toSorted((a, b) => a.row - b.row),
+        }),
+      };
     },
+  };
+}
 
-    /** Rows that are refused are named in their order. */
-    result: (written: number, sent: number) => ({
-      accepted: written,
-      duplicates: sent - written + repeated,
-      refused,
-      rejected: rejected.toSorted((a, b) => a.row - b.row),
-    }),
-    get size() {
-      return at.length;
+interface Refusals {
+  refuse(row: number, problem: string): void;
+  count(): number;
+  /** As many as an answer names. */
+  named(): readonly RefusedRow[];
+}
+
+/** Counts rows that are refused, those of before among them, and keeps some by name. */
+function createRefusals(before?: Refusals): Refusals {
+  const named = [...(before?.named() ?? [])];
+  let count = before?.count() ?? 0;
+  return {
+    refuse(row, problem) {
+      count++;
+      if (named.length < NAMED_ROWS) named.push({ row, problem });
     },
+    count: () => count,
+    named: () => named,
   };
 }
 

@@ -7,7 +7,7 @@ import type {
 import { SeriesGone, type TelemetryWriter } from '../../db/neosyntis/telemetry-write.ts';
 import type { Principal } from '../../domain/auth/principal.ts';
 import { AppError } from '../../domain/errors.ts';
-import { DAY_US, type IngestAnswer } from '../../domain/neosyntis/telemetry.ts';
+import { DAY_US, type IngestAnswer, SERIES_OF_USER } from '../../domain/neosyntis/telemetry.ts';
 import type { Batch } from './telemetry-batch.ts';
 
 /** Series whose numbers are remembered: about 300 bytes each. */
@@ -48,22 +48,20 @@ export function createIngest({ series, writer, keepDays }: IngestDeps) {
   /** @throws AppError `invalid` when every row was refused */
   async function ingest(user: Principal, batch: Batch, nowMs: number): Promise<IngestAnswer> {
     const wanted = batch.series();
-    const workflows = new Set(
-      [...wanted.values()].flatMap(({ workflowId }) => workflowId?.toLowerCase() ?? []),
-    );
+    const workflows = new Set([...wanted.values()].flatMap(({ workflowId }) => workflowId ?? []));
     const readable = workflows.size === 0 ? workflows : await series.readableWorkflows(user, [...workflows]);
-    const isAllowed = ({ workflowId }: SeriesName) =>
-      workflowId === null || readable.has(workflowId.toLowerCase());
+    const isAllowed = ({ workflowId }: SeriesName) => workflowId === null || readable.has(workflowId);
     const numbers = await known(user, new Map([...wanted].filter(([, name]) => isAllowed(name))));
-    const columns = batch.columns(numbers, (name, one, atUs) => {
+    const { columns, answer } = batch.settled(numbers, (name, one, atUs) => {
       if (!isAllowed(name)) return `there is no workflow ${name.workflowId}`;
-      const days = one?.retentionDays ?? keepDays;
+      if (!one)
+        return `you have ${SERIES_OF_USER} series, the most there may be: send fewer values of tags and ids`;
+      const days = one.retentionDays ?? keepDays;
       if (days > 0 && atUs < nowMs * 1_000 - days * DAY_US)
         return `timestamp is older than its series is kept (${days} days)`;
       return undefined;
     });
-    const written = await writer.write(columns);
-    return batch.result(written, columns.at.length);
+    return answer(await writer.write(columns));
   }
 
   return {

@@ -88,7 +88,7 @@ export function createTelemetrySeriesRepository(database: Database) {
   const missing = (id: string) => new AppError('not_found', `There is no telemetry series ${id}.`);
 
   return {
-    /** The series with these keys, in their order; those that are not there yet are made. @throws AppError `invalid` when there are too many */
+    /** The series with these keys; those that are not there yet are made, while the owner may have more. */
     async resolve(
       ownerId: string,
       wanted: ReadonlyMap<string, SeriesName>,
@@ -102,12 +102,8 @@ export function createTelemetrySeriesRepository(database: Database) {
         'select count(*)::int as n from telemetry_series where owner_id = ?',
         [ownerId],
       );
-      if ((count?.n ?? 0) + absent.length > SERIES_OF_USER)
-        throw new AppError(
-          'invalid',
-          `You would have ${(count?.n ?? 0) + absent.length} telemetry series, and may have ${SERIES_OF_USER}: fewer values of tags and ids, please.`,
-        );
-      const made = absent.map(([hash, key]) => ({ id: uuidv7(), hash, ...wanted.get(key) }));
+      const room = Math.max(0, SERIES_OF_USER - (count?.n ?? 0));
+      const made = absent.slice(0, room).map(([hash, key]) => ({ id: uuidv7(), hash, ...wanted.get(key) }));
       await em.execute(
         `insert into telemetry_series (id, owner_id, key, ${shown}, created_at)
          select e.id, ?, decode(e.hash, 'hex'), e.metric, e."workflowId", e."datasetId", e."deviceId",

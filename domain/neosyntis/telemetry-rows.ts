@@ -88,7 +88,8 @@ export function checked(reading: Reading, window: Window): Reading | string {
   if (deviceId !== null && !isReference(deviceId)) return wrongReference('device_id', deviceId);
   if (atUs < window.fromUs) return `timestamp is more than ${OLDEST_DAYS} days ago`;
   if (atUs > window.toUs) return `timestamp is more than ${AHEAD_DAYS} day ahead of this server's clock`;
-  return reading;
+  // As PostgreSQL shows it: in capitals it would be another series.
+  return workflowId === null ? reading : { ...reading, workflowId: workflowId.toLowerCase() };
 }
 
 function timeFrom(timestamp: unknown): number | string {

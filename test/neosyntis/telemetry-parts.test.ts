@@ -183,14 +183,14 @@ describe('A batch', () => {
               { no: deviceId === 'a' ? 1 : 2, retentionDays: null },
             ]),
           );
-          const columns = batch.columns(known, () => undefined);
+          const { columns, answer } = batch.settled(known, () => undefined);
           const wanted = new Map(
             list.map(([us, value, device]) => [`${device === 'a' ? 1 : 2} ${nowUs + us}`, value]),
           );
           const got = new Map(columns.at.map((us, n) => [`${columns.series[n]} ${us}`, columns.value[n]]));
           expect(got).toEqual(wanted);
           expect(columns.at).toHaveLength(wanted.size);
-          const result = batch.result(columns.at.length, columns.at.length);
+          const result = answer(columns.at.length);
           expect(result.accepted + result.duplicates).toBe(list.length);
         },
       ),

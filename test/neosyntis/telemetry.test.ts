@@ -4,7 +4,7 @@ import { pruneTelemetry } from '../../db/neosyntis/telemetry-retention.ts';
 import { createTelemetryRollups } from '../../db/neosyntis/telemetry-rollups.ts';
 import { type Database, openDatabase } from '../../db/orm.ts';
 import { prunePiece } from '../../db/system/retention.ts';
-import { BATCH_BYTES, BATCH_ROWS } from '../../domain/neosyntis/telemetry.ts';
+import { BATCH_BYTES, BATCH_ROWS, SERIES_OF_USER } from '../../domain/neosyntis/telemetry.ts';
 import { createLogger } from '../../logs.ts';
 import { until } from '../support/client.ts';
 import { testStack } from '../support/stack.ts';
@@ -319,6 +319,28 @@ describe('A series', () => {
       expect(list.body).toHaveLength(n);
     }
     expect((await ask({ workflow_id })).body).toHaveLength(1);
+  });
+
+  test('is made while its owner may have more, and one that is not made hinders no other', async () => {
+    const other = await world.newUser();
+    await world.sql(
+      `insert into telemetry_series (id, owner_id, key, metric_name, tags, created_at)
+       select gen_random_uuid(), ?, sha256(n::text::bytea), 'm', '{}', now() from generate_series(1, ?) n`,
+      [other.id, SERIES_OF_USER - 1],
+    );
+    const reading = { timestamp: iso(Date.now()), metric_name: newName(), value: 1 };
+    const rows = ['a', 'b', 'a'].map((device_id, n) => ({ ...reading, device_id, value: n }));
+    const answer = await expectStatus(200, send(rows, other));
+    expect(answer.accepted + answer.duplicates + answer.refused).toBe(3);
+    expect(answer.accepted).toBe(1);
+    expect(answer.rejected[0].problem).toMatch(/10000 series, the most/);
+    await world.sql('delete from telemetry_series where owner_id = ?', [other.id]);
+    // What was known of it is forgotten, and made anew.
+    expect(await expectStatus(200, send(rows, other))).toMatchObject({
+      accepted: 2,
+      duplicates: 1,
+      refused: 0,
+    });
   });
 
   test('is kept as long as it says, by whole weeks', async () => {
