@@ -1,12 +1,8 @@
 import type { KnownSeries, SeriesName } from '../../db/neosyntis/telemetry-series.ts';
 import { seriesKey } from '../../db/neosyntis/telemetry-series.ts';
 import type { Columns } from '../../db/neosyntis/telemetry-write.ts';
-import {
-  type IngestAnswer,
-  NAMED_ROWS,
-  type Reading,
-  type RefusedRow,
-} from '../../domain/neosyntis/telemetry.ts';
+import type { IngestAnswer, Reading, RefusedRow } from '../../domain/neosyntis/telemetry.ts';
+import { NAMED_ROWS } from '../../domain/neosyntis/telemetry-limits.ts';
 
 /** Rows that are looked at before others have their turn: a millisecond or two. */
 export const TURN_ROWS = 1_000;

@@ -3,7 +3,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import getRawBody from 'raw-body';
 import { AppError } from '../../domain/errors.ts';
 import { readLine } from '../../domain/neosyntis/line-protocol.ts';
-import { BATCH_BYTES, BATCH_ROWS, type Precision } from '../../domain/neosyntis/telemetry.ts';
+import type { Precision } from '../../domain/neosyntis/telemetry.ts';
+import { BATCH_BYTES, BATCH_ROWS } from '../../domain/neosyntis/telemetry-limits.ts';
 import { readingOf, type Window, windowAt } from '../../domain/neosyntis/telemetry-rows.ts';
 import { type Batch, createBatch, endsTurn } from './telemetry-batch.ts';
 

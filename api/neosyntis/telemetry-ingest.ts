@@ -7,7 +7,8 @@ import type {
 import { SeriesGone, type TelemetryWriter } from '../../db/neosyntis/telemetry-write.ts';
 import type { Principal } from '../../domain/auth/principal.ts';
 import { AppError } from '../../domain/errors.ts';
-import { DAY_US, type IngestAnswer, SERIES_OF_USER } from '../../domain/neosyntis/telemetry.ts';
+import type { IngestAnswer } from '../../domain/neosyntis/telemetry.ts';
+import { DAY_US, SERIES_OF_USER } from '../../domain/neosyntis/telemetry-limits.ts';
 import type { Batch } from './telemetry-batch.ts';
 
 /** Series whose numbers are remembered: about 300 bytes each. */

@@ -2,14 +2,9 @@ import { Type } from 'typebox';
 import type { TelemetryAnswers } from '../../db/neosyntis/telemetry-answers.ts';
 import type { TelemetrySeriesRepository } from '../../db/neosyntis/telemetry-series.ts';
 import {
-  BATCH_BYTES,
-  BATCH_ROWS,
   exampleBatch,
   IngestAnswer,
-  POINT_LIMIT,
   precisions,
-  RAW_DEFAULT,
-  RAW_LIMIT,
   SentReadings,
   SeriesChange,
   SeriesQuery,
@@ -17,6 +12,13 @@ import {
   TelemetryQuery,
   TelemetrySeries,
 } from '../../domain/neosyntis/telemetry.ts';
+import {
+  BATCH_BYTES,
+  BATCH_ROWS,
+  POINT_LIMIT,
+  RAW_DEFAULT,
+  RAW_LIMIT,
+} from '../../domain/neosyntis/telemetry-limits.ts';
 import { IdParams, literals } from '../../domain/wire.ts';
 import { pageReply, pageUpTo } from '../http/page.ts';
 import { ok, type Route, route } from '../http/route.ts';

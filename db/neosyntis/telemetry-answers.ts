@@ -1,13 +1,7 @@
 import { AppError } from '../../domain/errors.ts';
-import {
-  type Aggregation,
-  QUERY_SERIES,
-  RAW_DEFAULT,
-  RAW_SERIES,
-  type TelemetryPoint,
-  type TelemetryQuery,
-} from '../../domain/neosyntis/telemetry.ts';
+import type { Aggregation, TelemetryPoint, TelemetryQuery } from '../../domain/neosyntis/telemetry.ts';
 import { fillGaps } from '../../domain/neosyntis/telemetry-fill.ts';
+import { QUERY_SERIES, RAW_DEFAULT, RAW_SERIES } from '../../domain/neosyntis/telemetry-limits.ts';
 import { planAggregate, rangeOf } from '../../domain/neosyntis/telemetry-plan.ts';
 import { timeOf } from '../../domain/neosyntis/telemetry-time.ts';
 import type { RawReading, TelemetryQueries } from './telemetry-query.ts';

@@ -1,4 +1,4 @@
-import { DAY_US } from '../../domain/neosyntis/telemetry.ts';
+import { DAY_US } from '../../domain/neosyntis/telemetry-limits.ts';
 import { locks } from '../locks.ts';
 import type { Database, Sql } from '../orm.ts';
 import { rows } from '../sql.ts';

@@ -1,5 +1,6 @@
-import { type Aggregation, HOUR_US, MINUTE_US } from '../../domain/neosyntis/telemetry.ts';
+import type { Aggregation } from '../../domain/neosyntis/telemetry.ts';
 import type { Bucket } from '../../domain/neosyntis/telemetry-fill.ts';
+import { HOUR_US, MINUTE_US } from '../../domain/neosyntis/telemetry-limits.ts';
 import type { AggregatePlan } from '../../domain/neosyntis/telemetry-plan.ts';
 import type { Database } from '../orm.ts';
 import { rows } from '../sql.ts';

@@ -1,4 +1,4 @@
-import { DAY_US } from '../../domain/neosyntis/telemetry.ts';
+import { DAY_US } from '../../domain/neosyntis/telemetry-limits.ts';
 import type { Sql } from '../orm.ts';
 import { rows } from '../sql.ts';
 import { deleted, type Piece } from '../system/retention.ts';

@@ -1,5 +1,5 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
-import { HOUR_US, MINUTE_US } from '../../domain/neosyntis/telemetry.ts';
+import { HOUR_US, MINUTE_US } from '../../domain/neosyntis/telemetry-limits.ts';
 import { locks } from '../locks.ts';
 import type { Database, Sql } from '../orm.ts';
 import { rows } from '../sql.ts';

@@ -3,12 +3,8 @@ import { defineEntity, p } from '@mikro-orm/postgresql';
 import { v7 as uuidv7 } from 'uuid';
 import type { Principal } from '../../domain/auth/principal.ts';
 import { AppError } from '../../domain/errors.ts';
-import {
-  type Reading,
-  SERIES_OF_USER,
-  type SeriesFilter,
-  type TelemetrySeries,
-} from '../../domain/neosyntis/telemetry.ts';
+import type { Reading, SeriesFilter, TelemetrySeries } from '../../domain/neosyntis/telemetry.ts';
+import { SERIES_OF_USER } from '../../domain/neosyntis/telemetry-limits.ts';
 import type { Database, Sql } from '../orm.ts';
 import { ownedBy } from '../owned.ts';
 import { iso, json, type Page, pageClause, rows } from '../sql.ts';

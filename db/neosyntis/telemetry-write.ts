@@ -1,5 +1,5 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
-import { MINUTE_US } from '../../domain/neosyntis/telemetry.ts';
+import { MINUTE_US } from '../../domain/neosyntis/telemetry-limits.ts';
 import type { Database } from '../orm.ts';
 import { prepared } from '../sql.ts';
 import { createTelemetryPartitions, weekOf } from './telemetry-partitions.ts';

@@ -1,12 +1,6 @@
 import { AppError } from '../errors.ts';
-import {
-  type Aggregation,
-  DAY_US,
-  HOUR_US,
-  MINUTE_US,
-  POINT_LIMIT,
-  type TelemetryQuery,
-} from './telemetry.ts';
+import type { Aggregation, TelemetryQuery } from './telemetry.ts';
+import { DAY_US, HOUR_US, MINUTE_US, POINT_LIMIT } from './telemetry-limits.ts';
 import { microsOf } from './telemetry-time.ts';
 
 const HOUR_MS = 3_600_000;

@@ -1,3 +1,4 @@
+import type { Reading } from './telemetry.ts';
 import {
   AHEAD_DAYS,
   DAY_US,
@@ -5,12 +6,11 @@ import {
   METRIC_PATTERN,
   OLDEST_DAYS,
   REFERENCE_PATTERN,
-  type Reading,
   SMALLEST,
   TAG_LENGTH,
   TAG_PATTERN,
   TAGS,
-} from './telemetry.ts';
+} from './telemetry-limits.ts';
 import { microsOf } from './telemetry-time.ts';
 
 const metricName = new RegExp(METRIC_PATTERN);

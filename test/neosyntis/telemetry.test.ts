@@ -4,7 +4,7 @@ import { pruneTelemetry } from '../../db/neosyntis/telemetry-retention.ts';
 import { createTelemetryRollups } from '../../db/neosyntis/telemetry-rollups.ts';
 import { type Database, openDatabase } from '../../db/orm.ts';
 import { prunePiece } from '../../db/system/retention.ts';
-import { BATCH_BYTES, BATCH_ROWS, SERIES_OF_USER } from '../../domain/neosyntis/telemetry.ts';
+import { BATCH_BYTES, BATCH_ROWS, SERIES_OF_USER } from '../../domain/neosyntis/telemetry-limits.ts';
 import { createLogger } from '../../logs.ts';
 import { until } from '../support/client.ts';
 import { testStack } from '../support/stack.ts';
