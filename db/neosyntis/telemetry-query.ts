@@ -132,9 +132,12 @@ function partsOf(plan: AggregatePlan, isBySeries: boolean, isPercentile: boolean
       from asked a join telemetry_readings r on r.series = a.no and ${between('r')} group by 1, 2, 3)`;
   const dirty = `dirty as materialized (
     select d.series, d.at from telemetry_dirty d join asked a on a.no = d.series where d.step = 60 and ${between('d')})`;
+  // Each series by its index, whatever the planner thinks of how many there are.
   const from = (step: number) =>
     `select ${bucketOf(plan, 'o.at')} as bucket, ${lineOf(isBySeries, 'o.series')} as line, o.series, ${ofRollups}${sketch}
-     from telemetry_rollups o join asked a on a.no = o.series where o.step = ${step} and ${between('o')}`;
+     from asked a cross join lateral (
+       select * from telemetry_rollups r where r.series = a.no and r.step = ${step} and ${between('r')} offset 0) o
+     where true`;
   const isNot = (marks: string) =>
     `not exists (select from ${marks} m where m.series = o.series and m.at = o.at)`;
   const live = `
