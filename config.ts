@@ -77,6 +77,7 @@ const Settings = Type.Object(
     VAREON_KEEP_EVENTS_DAYS: days(7),
     VAREON_KEEP_AUDIT_DAYS: days(365),
     VAREON_KEEP_METRICS_DAYS: days(30),
+    VAREON_KEEP_TELEMETRY_DAYS: days(90),
     /** Of the Temporal namespace; 0 leaves it as it is. */
     VAREON_KEEP_HISTORY_DAYS: days(7),
     LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { default: 'info' }),
@@ -174,6 +175,7 @@ export const retentionPolicy = (config: Config): RetentionPolicy => ({
   eventsDays: config.VAREON_KEEP_EVENTS_DAYS,
   auditDays: config.VAREON_KEEP_AUDIT_DAYS,
   metricsDays: config.VAREON_KEEP_METRICS_DAYS,
+  telemetryDays: config.VAREON_KEEP_TELEMETRY_DAYS,
 });
 
 const describe = (name: string, value: string | undefined) =>

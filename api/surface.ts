@@ -17,6 +17,10 @@ import { createWorkflowScheduleRepository } from '../db/neosyntis/schedules.ts';
 import { createSecretValues } from '../db/neosyntis/secret-values.ts';
 import { createSecretRepository } from '../db/neosyntis/secrets.ts';
 import { createStepRepository } from '../db/neosyntis/steps.ts';
+import { createTelemetryAnswers } from '../db/neosyntis/telemetry-answers.ts';
+import { createTelemetryQueries } from '../db/neosyntis/telemetry-query.ts';
+import { createTelemetrySeriesRepository } from '../db/neosyntis/telemetry-series.ts';
+import { createTelemetryWriter } from '../db/neosyntis/telemetry-write.ts';
 import { createTimelineRepository } from '../db/neosyntis/timeline.ts';
 import { workflowOwnership } from '../db/neosyntis/workflow-ownership.ts';
 import { createWorkflowRepository } from '../db/neosyntis/workflows.ts';
@@ -81,6 +85,8 @@ import { createScheduleRoutes } from './neosyntis/schedules.ts';
 import { createSecretRoutes } from './neosyntis/secrets.ts';
 import { createSourceReader } from './neosyntis/sources.ts';
 import { createStepRoutes } from './neosyntis/steps.ts';
+import { createTelemetryRoutes } from './neosyntis/telemetry.ts';
+import { createIngest } from './neosyntis/telemetry-ingest.ts';
 import { createTrigger } from './neosyntis/trigger.ts';
 import { createVersionRoutes } from './neosyntis/versions.ts';
 import { createWorkflowRoutes } from './neosyntis/workflows.ts';
@@ -165,6 +171,7 @@ export function createSurface(deps: SurfaceDeps) {
       }),
     );
 
+  const telemetrySeries = createTelemetrySeriesRepository(database);
   const systemMetrics = createSystemMetricsRepository(database);
   const counts = createStatusCounts(database);
   let openSockets = () => 0;
@@ -226,6 +233,18 @@ export function createSurface(deps: SurfaceDeps) {
       answers: createAnswers({ approvals, temporal, guarded: createGuardedEvaluator() }),
     }),
     ...createNotificationRoutes({ notifications: createNotificationRepository(database, envelope) }),
+    ...createTelemetryRoutes({
+      series: telemetrySeries,
+      ingest: createIngest({
+        series: telemetrySeries,
+        writer: createTelemetryWriter(database),
+        keepDays: config.VAREON_KEEP_TELEMETRY_DAYS,
+      }),
+      answers: createTelemetryAnswers({
+        series: telemetrySeries,
+        queries: createTelemetryQueries(database),
+      }),
+    }),
     ...createBulkRoutes({ bulk, temporal, publish, audit: writeAudit, log }),
     ...createJobRoutes({
       jobs,

@@ -17,6 +17,9 @@ import { LifecycleDueEntity } from './neosyntis/lifecycle.ts';
 import { NotificationsEntity, RunNotificationEntity } from './neosyntis/notifications.ts';
 import { RunEntity, RunStepAttemptEntity, RunStepEntity } from './neosyntis/runs.ts';
 import { SecretEntity } from './neosyntis/secrets.ts';
+import { TelemetryDirtyEntity, TelemetryRollupEntity } from './neosyntis/telemetry-rollups.ts';
+import { TelemetrySeriesEntity } from './neosyntis/telemetry-series.ts';
+import { TelemetryReadingEntity } from './neosyntis/telemetry-write.ts';
 import { WorkflowVersionEntity } from './neosyntis/workflow-versions.ts';
 import { WorkflowEntity } from './neosyntis/workflows.ts';
 import { AuditEntryEntity } from './system/audit.ts';
@@ -72,4 +75,8 @@ export const entities = [
   AgentEntity,
   TaskEntity,
   TaskRunEntity,
+  TelemetrySeriesEntity,
+  TelemetryReadingEntity,
+  TelemetryRollupEntity,
+  TelemetryDirtyEntity,
 ] as const;

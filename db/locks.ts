@@ -16,4 +16,8 @@ export const locks = {
   maintenance: 7_281_069,
   /** With a number of the run: held while its lifecycle events are made, so that they follow one another. */
   lifecycle: 7_281_070,
+  /** Held while a week of telemetry gets its partition. */
+  telemetryPartitions: 7_281_190,
+  /** Held by whoever rolls telemetry up. */
+  telemetryRollups: 7_281_191,
 } as const;

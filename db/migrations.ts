@@ -15,6 +15,7 @@ import { EventStarts } from './migrations/0014-event-starts.ts';
 import { SystemMetrics } from './migrations/0015-system-metrics.ts';
 import { Agents } from './migrations/0016-agents.ts';
 import { Tasks } from './migrations/0017-tasks.ts';
+import { Telemetry } from './migrations/0018-telemetry.ts';
 
 /** Every migration in order. One that has been released is never changed; a new one follows it. */
 export const migrations = [
@@ -35,4 +36,5 @@ export const migrations = [
   { name: '0015-system-metrics', class: SystemMetrics },
   { name: '0016-agents', class: Agents },
   { name: '0017-tasks', class: Tasks },
+  { name: '0018-telemetry', class: Telemetry },
 ] as const;

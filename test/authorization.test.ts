@@ -174,6 +174,21 @@ const aDay = async (): Promise<Sent> => {
   };
 };
 
+const someReadings = (): Sent => ({
+  body: [{ timestamp: new Date().toISOString(), metric_name: 'x', value: 1 }],
+});
+
+const ownSeries = async (): Promise<Sent> => {
+  const { token } = owner();
+  const metric_name = `m${uuidv7()}`;
+  const body = [{ timestamp: new Date().toISOString(), metric_name, value: 1 }];
+  await world.api('POST', '/api/neosyntis/telemetry/ingest', { token, body });
+  const found = await world.api('GET', `/api/neosyntis/telemetry/series?metric_name=${metric_name}`, {
+    token,
+  });
+  return { path: `/api/neosyntis/telemetry/series/${found.body[0].id}`, body: { retention_days: 30 } };
+};
+
 const nothing = (): Sent => ({});
 
 const anybody = (status: number) => whos.map(() => status);
@@ -325,6 +340,10 @@ const table: Record<string, Row> = {
   'GET /api/neosyntis/secrets/{name}': [[401, 403, 200, 404, 404], ownSecret()],
   'PUT /api/neosyntis/secrets/{name}': [[401, 403, 200, 201, 201], ownSecret({ value: 'y' })],
   'DELETE /api/neosyntis/secrets/{name}': [[401, 403, 204, 404, 404], ownSecret()],
+  'POST /api/neosyntis/telemetry/ingest': [[401, 403, 200, 200, 200], someReadings],
+  'GET /api/neosyntis/telemetry': [[401, 200, 200, 200, 200]],
+  'GET /api/neosyntis/telemetry/series': [[401, 200, 200, 200, 200]],
+  'PUT /api/neosyntis/telemetry/series/{id}': [[401, 403, 200, 404, 200], ownSeries],
   // For worker hosts; test/neosyntis/secrets.test.ts has one.
   'POST /api/host/secrets': [anybody(401), () => ({ body: { run_id: uuidv7(), names: ['a'] } })],
   'GET /api/myntrix/agents': [[401, 200, 200, 200, 200]],

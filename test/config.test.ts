@@ -32,6 +32,7 @@ describe('Settings', () => {
       eventsDays: 7,
       auditDays: 90,
       metricsDays: 30,
+      telemetryDays: 90,
     });
     expect(problemsOf({ VAREON_KEEP_LOGS_DAYS: '0.5', VAREON_KEEP_EVENTS_DAYS: 'never' })).toHaveLength(2);
   });

@@ -30,6 +30,7 @@ import { createRunActivities } from '../activities/platform/neosyntis/runs.ts';
 import { createScriptSource } from '../activities/platform/neosyntis/script-source.ts';
 import { createOpener, createSecretActivities } from '../activities/platform/neosyntis/secrets.ts';
 import { createSourceActivities } from '../activities/platform/neosyntis/sources.ts';
+import { createTelemetryQuery } from '../activities/platform/neosyntis/telemetry-query.ts';
 import { createVerbActivities, type VerbImplementation } from '../activities/platform/neosyntis/verbs.ts';
 import { createMailActivities } from '../activities/platform/system/mail.ts';
 import { createReconcileActivities } from '../activities/platform/system/reconcile.ts';
@@ -50,6 +51,10 @@ import { createRunIntents } from '../db/neosyntis/run-intents.ts';
 import { createRunOwners } from '../db/neosyntis/run-owners.ts';
 import { createScheduledRuns } from '../db/neosyntis/scheduled-runs.ts';
 import { createSecretValues } from '../db/neosyntis/secret-values.ts';
+import { createTelemetryAnswers } from '../db/neosyntis/telemetry-answers.ts';
+import { createTelemetryQueries } from '../db/neosyntis/telemetry-query.ts';
+import { createTelemetryRollups } from '../db/neosyntis/telemetry-rollups.ts';
+import { createTelemetrySeriesRepository } from '../db/neosyntis/telemetry-series.ts';
 import { migrate, openDatabase } from '../db/orm.ts';
 import { createHostGrantRepository } from '../db/system/host-grants.ts';
 import { createHostRepository } from '../db/system/hosts.ts';
@@ -83,6 +88,7 @@ import { startOutboundWorker } from './outbound.ts';
 import { reconcilerSchedule } from './reconciler-schedule.ts';
 import { ensureNamespaceRetention, retentionSchedule } from './retention-schedule.ts';
 import { createStarter } from './starter.ts';
+import { keepRollingUp } from './telemetry-rollups.ts';
 import { connectWorker, installRuntime } from './temporal.ts';
 
 export interface PlatformOptions {
@@ -200,6 +206,13 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
       'run.script.source': createScriptSource(authenticator),
       'notify.webhook': notifyWebhook,
       ...createAgentVerbs({ database, bus, client }),
+      'telemetry.query': createTelemetryQuery({
+        ownerOf,
+        answers: createTelemetryAnswers({
+          series: createTelemetrySeriesRepository(database),
+          queries: createTelemetryQueries(database),
+        }),
+      }),
       ...verbs,
     },
     {
@@ -305,6 +318,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
     { ...verbActivities, ...sourceActivities, notifyByWebhook, notifyTaskByWebhook },
   );
   const collector = await collectFromHosts({ bus, database, hosts, log });
+  const telemetry = keepRollingUp(createTelemetryRollups(database), log);
   await ensureSchedule(client, reconcilerSchedule);
   await ensureSchedule(client, retentionSchedule);
   const hindered = await ensureNamespaceRetention(
@@ -319,6 +333,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
     healthFile: config.VAREON_HEALTH_FILE,
     async close() {
       await collector.close();
+      await telemetry.close();
       worker.shutdown();
       await Promise.all([working, outboundWorker.close()]);
       await Promise.all([bus.close(), guarded.close(), connection.close(), clientConnection.close()]);

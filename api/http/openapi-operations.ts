@@ -112,7 +112,14 @@ function requestBody(route: DocumentedRoute, components: Components): JsonObject
       requestBody: {
         required: true,
         description: `at most ${binaryBody.limitBytes} bytes`,
-        content: { 'application/octet-stream': { schema: { type: 'string' }, example: 'bytes' } },
+        content: binaryBody.types
+          ? Object.fromEntries(
+              Object.entries(binaryBody.types).map(([type, { schema, example }]) => [
+                type,
+                { schema: components.use(schema), example: example as Json }, // written beside the route, as JSON
+              ]),
+            )
+          : { 'application/octet-stream': { schema: { type: 'string' }, example: 'bytes' } },
       },
     };
   if (!body) return {};

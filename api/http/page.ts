@@ -26,6 +26,6 @@ export function pageUpTo(
   if (cursor === undefined || !(isFull || more)) return ok(items);
   const next = new URLSearchParams();
   for (const [name, value] of Object.entries({ ...query, cursor }))
-    if (value !== undefined) next.set(name, String(value));
+    for (const one of [value].flat()) if (one !== undefined) next.append(name, String(one));
   return ok(items, { Link: `<${request.path}?${next}>; rel="next"` });
 }

@@ -67,7 +67,11 @@ export interface RouteDefinition<A extends Access, P, Q, B> {
   /** The most that a body may have; 1 MiB without it. */
   bodyLimitBytes?: number;
   /** Takes bytes of any kind, which the handler reads from `request.stream`, and no `body`. */
-  binaryBody?: { limitBytes: number };
+  binaryBody?: {
+    limitBytes: number;
+    /** What it may be, by media type; otherwise bytes. */
+    types?: Record<string, { schema: TSchema; example: unknown }>;
+  };
   /** A cookie that may hold the bearer token, for a caller that is a web page of another program. */
   tokenCookie?: string;
   /** A body may be left out (or be empty); it is then `{}`. */

@@ -17,6 +17,8 @@ export const permissions = [
   'neosyntis:approvals:answer',
   'neosyntis:secrets:read',
   'neosyntis:secrets:write',
+  'neosyntis:telemetry:read',
+  'neosyntis:telemetry:write',
   'myntrix:jobs:read',
   'myntrix:jobs:write',
   'myntrix:metrics:read',
@@ -53,6 +55,7 @@ const unverified: readonly Permission[] = [
 const viewer: readonly Permission[] = [
   ...unverified,
   'neosyntis:approvals:answer',
+  'neosyntis:telemetry:read',
   'myntrix:agents:read',
   'myntrix:tasks:read',
 ];
@@ -64,6 +67,7 @@ const operator: readonly Permission[] = [
   'neosyntis:workflows:run',
   'neosyntis:secrets:read',
   'neosyntis:secrets:write',
+  'neosyntis:telemetry:write',
   'myntrix:jobs:write',
   'myntrix:agents:write',
   'myntrix:agents:run',

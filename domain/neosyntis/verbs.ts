@@ -9,6 +9,7 @@ import { notifyEmail } from './verbs/notify-email.ts';
 import { notifyWebhook } from './verbs/notify-webhook.ts';
 import { openapi } from './verbs/openapi.ts';
 import { scriptSource } from './verbs/script-source.ts';
+import { telemetryQuery } from './verbs/telemetry-query.ts';
 
 /** Something that `call` can do. Validation, documentation, the step palette and dispatch all come from this. */
 export interface Verb {
@@ -49,7 +50,16 @@ export interface Verb {
 
 export type Verbs = ReadonlyMap<string, Verb>;
 
-const all: Verb[] = [...agentVerbs, approvalWait, http, mcp, notifyEmail, notifyWebhook, openapi];
+const all: Verb[] = [
+  ...agentVerbs,
+  approvalWait,
+  http,
+  mcp,
+  notifyEmail,
+  notifyWebhook,
+  openapi,
+  telemetryQuery,
+];
 
 const byName = (list: Verb[]): Verbs => new Map(list.map((verb): [string, Verb] => [verb.name, verb]));
 

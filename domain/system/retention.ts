@@ -9,6 +9,8 @@ export interface RetentionPolicy {
   auditDays: number;
   /** Hours of the machines' metrics; minutes and samples go sooner. */
   metricsDays: number;
+  /** Telemetry of series that say nothing else. */
+  telemetryDays: number;
 }
 
 /** What is pruned, as metrics and log lines call it. */
@@ -22,7 +24,8 @@ export type Prunable =
   | 'task_runs'
   | 'workflows'
   | 'inbox'
-  | 'metrics';
+  | 'metrics'
+  | 'telemetry';
 
 /** One pass of retention: rows that were deleted, and whether there is more for the next pass. */
 export interface Pruned {

@@ -10,7 +10,19 @@ export const FORMAT = 1;
 
 const Count = Type.Integer({ minimum: 0 });
 
-export const Table = Type.Object({ name: Type.String(), columns: Type.Array(Type.String()), rows: Count });
+export const Table = Type.Object({
+  name: Type.String(),
+  columns: Type.Array(Type.String()),
+  rows: Count,
+  /** For one that no migration makes: what it is a part of, and which. */
+  partition: Type.Optional(
+    Type.Object({
+      of: Type.String(),
+      from: Type.String({ pattern: '^-?[0-9]{1,18}$' }),
+      to: Type.String({ pattern: '^-?[0-9]{1,18}$' }),
+    }),
+  ),
+});
 export type Table = Static<typeof Table>;
 
 export const Sequence = Type.Object({ name: Type.String(), value: Type.String(), called: Type.Boolean() });

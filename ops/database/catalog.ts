@@ -26,12 +26,32 @@ export async function readTables(client: Client): Promise<Omit<Table, 'rows'>[]>
      group by c.relname order by c.relname`,
     [MIGRATIONS],
   );
+  const { rows: partitions } = await client.query<{ name: string; of: string; bounds: string }>(
+    `select c.relname as name, p.relname as of, pg_get_expr(c.relpartbound, c.oid) as bounds
+     from pg_inherits i join pg_class c on c.oid = i.inhrelid join pg_class p on p.oid = i.inhparent
+     where c.relnamespace = 'public'::regnamespace and c.relkind = 'r'`,
+  );
+  const partitionOf = new Map(partitions.map((found) => [found.name, partition(found)]));
   const { rows: references } = await client.query<{ source: string; target: string }>(
     `select s.relname as source, t.relname as target from pg_constraint k
      join pg_class s on s.oid = k.conrelid join pg_class t on t.oid = k.confrelid
      where k.contype = 'f' and k.conrelid <> k.confrelid and s.relnamespace = 'public'::regnamespace`,
   );
-  return inOrder(tables, references);
+  return inOrder(
+    tables.map((table) => {
+      const found = partitionOf.get(table.name);
+      return found ? { ...table, partition: found } : table;
+    }),
+    references,
+  );
+}
+
+/** Partitions are made as the data needs them, by ranges of whole numbers. @throws Problem for others */
+function partition({ name, of, bounds }: { name: string; of: string; bounds: string }): Table['partition'] {
+  const [, from, to] = /^FOR VALUES FROM \('(-?\d+)'\) TO \('(-?\d+)'\)$/.exec(bounds) ?? [];
+  if (from === undefined || to === undefined)
+    throw new Problem(`The table ${name} is a part of ${of} that no backup holds: ${bounds}.`);
+  return { of, from, to };
 }
 
 function inOrder<T extends { name: string }>(tables: T[], references: { source: string; target: string }[]) {

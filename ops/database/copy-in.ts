@@ -18,6 +18,12 @@ export interface Loader {
 export async function createLoader(client: Client, manifest: Manifest): Promise<Loader> {
   const tables = new Map(manifest.tables.map((table) => [table.name, table]));
   await client.query('begin');
+  for (const { name, partition } of manifest.tables)
+    if (partition)
+      await client.query(
+        `create table public.${quoted(name)} partition of public.${quoted(partition.of)}
+         for values from (${partition.from}) to (${partition.to})`,
+      );
   // What the migrations themselves wrote is in the backup too, as it became.
   for (const { name } of manifest.tables.toReversed())
     await client.query(`delete from public.${quoted(name)}`);

@@ -109,6 +109,16 @@ export async function createThings(world: World) {
   const tick = async (): Promise<string> =>
     (await post(`/api/myntrix/tasks/${await task()}/run`, undefined, await tokenOf(people.owner), 202))
       .run_id;
+  const series = async (): Promise<string> => {
+    const token = await tokenOf(people.owner);
+    const metric_name = `f${randomUUID()}`;
+    const reading = { timestamp: new Date().toISOString(), metric_name, value: 1 };
+    await post('/api/neosyntis/telemetry/ingest', [reading], token, 200);
+    const { body } = await api('GET', `/api/neosyntis/telemetry/series?metric_name=${metric_name}`, {
+      token,
+    });
+    return body[0].id;
+  };
 
   /** The kind of id that a path's parameter holds, and how one is made. */
   const makers: [path: RegExp, make: (name: string) => Promise<string>][] = [
@@ -117,6 +127,7 @@ export async function createThings(world: World) {
       async (name) => (name === 'sha256' ? createHash('sha256').update('').digest('hex') : run()),
     ],
     [/^\/api\/neosyntis\/secrets\//, secret],
+    [/^\/api\/neosyntis\/telemetry\/series\//, series],
     [
       /^\/api\/neosyntis\/workflows\//,
       async (name) => (name === 'version' ? '1' : (await tokenOf(people.owner)) && workflow()),

@@ -48,6 +48,9 @@ beforeAll(async () => {
     email: 'ada@example.org',
     password: 'a long walk to the sea',
   });
+  // Of a minute that is not over yet: nothing is made of it meanwhile.
+  const timestamp = new Date(Date.now() + 3_600_000).toISOString();
+  await call(200, 'POST', '/api/neosyntis/telemetry/ingest', [{ timestamp, metric_name: 'kept', value: 1 }]);
   for (const text of ['one', 'two'])
     settled.push(await trigger([{ code: { run: { shell: { command: `echo ${text}` } } } }], '?wait=20'));
 });
@@ -94,6 +97,11 @@ async function answers() {
     workflows: (await call(200, 'GET', '/api/neosyntis/workflows')).map(({ id }: { id: string }) => id),
     runs,
     logs,
+    telemetry: await call(
+      200,
+      'GET',
+      `/api/neosyntis/telemetry?metric_name=kept&to=${new Date(Date.now() + 7_200_000).toISOString()}&from=2026-01-01T00:00:00Z&aggregation=sum&bucket=365d`,
+    ),
   };
 }
 

@@ -9,6 +9,7 @@ import {
   pruneTaskRuns,
   pruneWorkflows,
 } from '../../../db/neosyntis/retention.ts';
+import { pruneTelemetry } from '../../../db/neosyntis/telemetry-retention.ts';
 import type { Database, Sql } from '../../../db/orm.ts';
 import {
   type Piece,
@@ -39,7 +40,7 @@ interface Task {
 
 /** Deletes what the policy does not keep, oldest first, in short transactions. Idempotent. */
 export function createRetentionActivities({ database, policy, removeBlobs, log }: RetentionDeps) {
-  const { runsDays, logsDays, eventsDays, auditDays, metricsDays } = policy;
+  const { runsDays, logsDays, eventsDays, auditDays, metricsDays, telemetryDays } = policy;
   const when = (days: number, ...tasks: Task[]): Task[] => (days > 0 ? tasks : []);
   const tasks: Task[] = [
     { what: 'idempotency_keys', work: pruneIdempotencyKeys },
@@ -47,6 +48,7 @@ export function createRetentionActivities({ database, policy, removeBlobs, log }
     ...metricRetention(metricsDays).map(
       ({ step, days }): Task => ({ what: 'metrics', work: (tx) => pruneMetrics(tx, step, days) }),
     ),
+    { what: 'telemetry', work: (tx) => pruneTelemetry(tx, telemetryDays) },
     ...when(eventsDays, { what: 'events', work: (tx) => pruneEvents(tx, eventsDays) }),
     ...when(auditDays, { what: 'audit', work: (tx) => pruneAudit(tx, auditDays) }),
     ...when(logsDays, { what: 'frames', work: (tx) => pruneFrames(tx, logsDays) }),

@@ -1,6 +1,6 @@
 import { type Program, raise } from './program.ts';
 
-/** What runs inside the workflow alone. */
+/** What runs inside the workflow alone, or asks the platform and nobody else. */
 export const inside: Program[] = [
   {
     name: 'schemas',
@@ -37,6 +37,14 @@ export const inside: Program[] = [
       { two: { call: 'http', with: { method: 'get', endpoint: 'https://example.org/' } } },
     ],
     ends: 'completed',
+  },
+  {
+    name: 'telemetry',
+    steps: [
+      { none: { call: 'telemetry.query', with: { metric_name: 'nobody.sends.it', aggregation: 'avg' } } },
+      { wrong: { call: 'telemetry.query', with: { metric_name: 'a', bucket: '5m' } } },
+    ],
+    ends: 'failed',
   },
   {
     name: 'plain',
