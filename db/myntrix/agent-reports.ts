@@ -60,7 +60,7 @@ export function createAgentReports({ em }: Pick<Database, 'em'>) {
   return {
     /**
      * Notes what a host says of its agents. What is of an older order, or came after something newer, or is of an
-     * agent of another host, changes nothing.
+     * agent of another host, changes nothing; nor what tells the way to an end that its workflow has noted already.
      */
     apply: (host: string, reports: readonly AgentReport[]): Promise<StoredEvent[]> =>
       em.fork().transactional(async (tx) => {
@@ -78,6 +78,7 @@ export function createAgentReports({ em }: Pick<Database, 'em'>) {
              (select id, status, pid from agents where host = ? order by id for update) as b
            where a.id = x.id and b.id = a.id and a.host = ? and a.epoch = x.epoch
              and (x.epoch, x.seq) > (a.reported_epoch, a.reported_seq)
+             and (a.status not in ('stopped', 'error') or x.status in ('stopped', 'error'))
            returning a.id, a.name, a.host, a.status, a.desired, a.pid, a.health, a.restarts, a.epoch,
              b.status as was, b.pid as was_pid`,
           [json(reports), host, host],

@@ -29,6 +29,14 @@ const addJob = (owner: string | null, type: string, status: string) =>
     [randomUUID(), type, owner, status],
   );
 
+const addAgent = (host: string, status: string) =>
+  rows(
+    db.database.em,
+    `insert into agents (id, name, type, host, configuration, desired, status, health_parts, created_at, updated_at)
+     values (?, 'a', 'process', ?, '{}', 'running', ?, '{}', now(), now())`,
+    [randomUUID(), host, status],
+  );
+
 test('the counts are of what the caller may see, and of all for an administrator', async () => {
   const counts = createStatusCounts(db.database);
   const [ada, admin] = [userOf('operator'), userOf('admin')];
@@ -59,12 +67,18 @@ test('the counts are of what the caller may see, and of all for an administrator
     generation: 0,
   });
   await hosts.gone('two', 0);
+  await addAgent('one', 'running');
+  await addAgent('two', 'running'); // whose host nobody sees
+  await addAgent('two', 'error');
 
   const none = { pending: 0, running: 0, waiting: 0, paused: 0, completed: 0, failed: 0, cancelled: 0 };
   expect(await counts.neosyntis(ada)).toEqual({ workflows: 1, runs: { ...none, running: 1, completed: 1 } });
   const all = { ...none, running: 2, completed: 1, failed: 1 };
   expect(await counts.neosyntis(admin)).toEqual({ workflows: 2, runs: all });
   expect(await counts.runs()).toEqual(all);
-  expect(await counts.myntrix(ada)).toEqual({ hosts_online: 1, jobs_open: 2 });
-  expect(await counts.myntrix(admin)).toEqual({ hosts_online: 1, jobs_open: 3 });
+  const agents = { running: 1, unknown: 1, error: 1, starting: 0, stopped: 0, stopping: 0 };
+  expect(await counts.myntrix(ada)).toEqual({ hosts_online: 1, jobs_open: 2, agents });
+  expect(await counts.myntrix(admin)).toEqual({ hosts_online: 1, jobs_open: 3, agents });
+  const unread = { ...ada, permissions: new Set([]) as typeof ada.permissions }; // none at all
+  expect(await counts.myntrix(unread)).toEqual({ hosts_online: 1, jobs_open: 2 });
 });
