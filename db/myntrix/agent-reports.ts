@@ -71,6 +71,7 @@ export function createAgentReports({ em }: Pick<Database, 'em'>) {
              health_parts = x."healthParts", cpu_percent = x."cpuPercent", memory_bytes = x."memoryBytes",
              log_bytes = x."logBytes", last_end = coalesce(x."lastEnd", a.last_end),
              reported_epoch = x.epoch, reported_seq = x.seq,
+             desired = case when x.status = 'stopped' then 'stopped' else a.desired end,
              updated_at = case when a.status <> x.status then now() else a.updated_at end
            from jsonb_to_recordset(?::jsonb) as x(id uuid, epoch bigint, seq bigint, status text, pid integer,
                "startedAt" timestamptz, restarts integer, health integer, "healthParts" jsonb,

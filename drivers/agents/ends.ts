@@ -67,10 +67,10 @@ export function createEnds(state: AgentState, { containers, boot, begin, warn }:
       state.status = 'starting';
       note.restarts.push(now);
       note.restarted += 1;
-      if (verdict.afterMs === 0)
-        begin(); // before anybody is told
-      else state.restarting = setTimeout(begin, verdict.afterMs);
       state.tell(end);
+      if (verdict.afterMs === 0)
+        begin(); // before anybody hears of it
+      else state.restarting = setTimeout(begin, verdict.afterMs);
       if (verdict.afterMs > 0) state.keep();
       state.become(state.status);
     }
