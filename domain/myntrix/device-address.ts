@@ -14,9 +14,22 @@ export type DeviceAddress =
       rtscts: boolean;
     }
   | { transport: 'tcp'; host: string; port: number }
-  | { transport: 'mqtt' | 'modbus-tcp' | 'http'; host: string; port: number; secure: boolean; path: string }
+  | MqttAddress
+  | ModbusAddress
+  | HttpAddress
   | { transport: 'mock'; name: string };
 
+interface AddressOf<T extends string> {
+  transport: T;
+  host: string;
+  port: number;
+  secure: boolean;
+  /** With its query. */
+  path: string;
+}
+export type MqttAddress = AddressOf<'mqtt'>;
+export type ModbusAddress = AddressOf<'modbus-tcp'>;
+export type HttpAddress = AddressOf<'http'>;
 export type SerialAddress = Extract<DeviceAddress, { transport: 'serial' }>;
 export type TcpAddress = Extract<DeviceAddress, { transport: 'tcp' }>;
 export type MockAddress = Extract<DeviceAddress, { transport: 'mock' }>;

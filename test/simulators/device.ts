@@ -50,3 +50,26 @@ export function damaged(faults: Faults, text: string): string {
   const safe = code === 10 || code === 13 ? code ^ 0x40 : code;
   return text.slice(0, at) + String.fromCharCode(safe) + text.slice(at + 1);
 }
+
+/** What becomes of lines on their way to the device. */
+export function createWire(faults: Faults) {
+  let joined = '';
+  return {
+    /** Whether the beginning of a line is on its way, without its end. */
+    isJoining: () => joined !== '',
+    /** What comes of a line; nothing when it is lost, or its end is. */
+    arrived(line: string): string | undefined {
+      if (faults.strikes('lose')) return undefined;
+      if (faults.strikes('join')) {
+        joined += line;
+        return undefined;
+      }
+      const whole = joined + line;
+      joined = '';
+      return faults.strikes('damage') ? damaged(faults, whole) : whole;
+    },
+    clear(): void {
+      joined = '';
+    },
+  };
+}

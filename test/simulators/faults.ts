@@ -19,6 +19,8 @@ export const faultNames = [
   'reset',
   /** The line is cut in the middle of an answer. */
   'disconnect',
+  /** The device says no, and does not do it. */
+  'refuse',
 ] as const;
 export type FaultName = (typeof faultNames)[number];
 

@@ -1,4 +1,4 @@
-import { damaged, noiseOf, type SimulatedDevice, type World } from './device.ts';
+import { createWire, damaged, noiseOf, type SimulatedDevice, type World } from './device.ts';
 import { createGrblLines } from './grbl-lines.ts';
 import { createInput } from './input.ts';
 
@@ -26,12 +26,12 @@ export function createGrbl(world: World): SimulatedDevice {
   const machine: GrblMachine = { state: 'Idle', position: [0, 0, 0], feed: 0, planned: 0 };
   const lines = createGrblLines(machine, world);
   let pausedUntil = 0;
-  let joined = '';
+  const wire = createWire(faults);
   let motion: NodeJS.Timeout | undefined;
 
   function start(): void {
     input.drop();
-    joined = '';
+    wire.clear();
     const wasMoving = machine.state === 'Run' || machine.state === 'Home';
     machine.planned = 0;
     machine.state = options.locked || wasMoving ? 'Alarm' : 'Idle';
@@ -120,17 +120,6 @@ export function createGrbl(world: World): SimulatedDevice {
     }, options.motionMs);
   }
 
-  function arrived(line: string): string | undefined {
-    if (faults.strikes('lose')) return undefined;
-    if (faults.strikes('join')) {
-      joined += line;
-      return undefined;
-    }
-    const whole = joined + line;
-    joined = '';
-    return faults.strikes('damage') ? damaged(faults, whole) : whole;
-  }
-
   function pump(): void {
     while (machine.planned < PLANNER) {
       const wait = pausedUntil - performance.now();
@@ -140,7 +129,7 @@ export function createGrbl(world: World): SimulatedDevice {
       }
       const line = input.line();
       if (line === undefined) break;
-      const whole = arrived(line);
+      const whole = wire.arrived(line);
       if (whole !== undefined) carryOut(whole);
     }
     input.drop(options.rxBuffer);

@@ -1,10 +1,13 @@
 import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { obey } from './control.ts';
-import { type DeviceOptions, noiseOf, type World } from './device.ts';
+import { type DeviceOptions, noiseOf, type SimulatedDevice, type World } from './device.ts';
 import { createFaults, type FaultName, faultNames } from './faults.ts';
 import { createGrbl } from './grbl.ts';
+import { startHttpOven } from './http-oven.ts';
 import { createMarlin } from './marlin.ts';
+import { startModbusOven } from './modbus-oven.ts';
+import { startMqttOven } from './mqtt-oven.ts';
 import { createPtyLink } from './pty-link.ts';
 import { createRecord } from './record.ts';
 import { createTcpLink } from './tcp-link.ts';
@@ -26,18 +29,28 @@ const { values, positionals } = parseArgs({
     'advanced-ok': { type: 'boolean', default: false },
     noise: { type: 'boolean', default: false },
     locked: { type: 'boolean', default: false },
+    broker: { type: 'string' },
+    base: { type: 'string', default: 'lab/oven' },
+    login: { type: 'string' },
     fault: { type: 'string', multiple: true, default: [] },
   },
 });
 const makers = { marlin: createMarlin, grbl: createGrbl };
-const kind = positionals[0];
+const ovens = { mqtt: startMqttOven, modbus: startModbusOven, http: startHttpOven };
+const kind = positionals[0] ?? '';
+const isOven = kind === 'mqtt' || kind === 'modbus' || kind === 'http';
+const isMachine = kind === 'marlin' || kind === 'grbl';
 if (
   positionals.length !== 1 ||
-  (kind !== 'marlin' && kind !== 'grbl') ||
-  (!values.pty && values.tcp === undefined)
+  !(isOven || isMachine) ||
+  (isMachine && !values.pty && values.tcp === undefined)
 ) {
   console.error(
     `usage: npm run simulate -- <${Object.keys(makers).join('|')}> --pty | --tcp <port, 0 for a free one>
+       npm run simulate -- <${Object.keys(ovens).join('|')}> [--tcp <port>]
+  --broker <url>        of another broker than its own (mqtt)
+  --base <topic>        that its topics are below (mqtt: lab/oven)
+  --login <user:password>  that it asks for (http, and the broker of mqtt)
   --baud <rate>         takes and gives bytes no faster
   --motion-ms <n>       each motion takes that long
   --speed <n>           heaters are that many times as fast
@@ -73,27 +86,48 @@ for (const given of values.fault) {
   }
   faults.setRate(name as FaultName, Number(share)); // is one of them: checked above
 }
-const baud = values.baud === undefined ? undefined : number('baud');
-const link = values.pty ? createPtyLink(baud) : await createTcpLink(number('tcp'), baud);
-const world: World = {
-  options,
-  faults,
-  record: createRecord(),
-  say: (text) => link.write(Buffer.from(text, 'latin1')),
-  disconnect: () => link.disconnect(),
-};
-const device = makers[kind](world);
-link.onData((bytes) => device.receive(bytes));
-link.onOpen(() => {
-  if (options.noise) world.say(noiseOf(faults, 300));
-  device.start();
-});
 const commands = createInterface({ input: process.stdin });
-commands.on('line', (line) => console.log(JSON.stringify(obey(line, { world, device }))));
 commands.on('close', () => process.exit(0));
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0));
-console.log(JSON.stringify({ device: kind, address: link.address }));
-if (values.pty) {
-  if (options.noise) world.say(noiseOf(faults, 300));
-  device.start();
+
+if (isOven) {
+  const record = createRecord();
+  const { base, broker, login } = values;
+  const oven = await ovens[kind]({
+    faults,
+    record,
+    port: values.tcp === undefined ? 0 : number('tcp'),
+    base,
+    broker,
+    login,
+    speed: options.speed,
+  });
+  const world: World = { options, faults, record, say: oven.say, disconnect: oven.disconnect };
+  const device = { receive: () => {}, start: () => {}, pause: oven.pause };
+  commands.on('line', (line) => console.log(JSON.stringify(obey(line, { world, device }))));
+  console.log(JSON.stringify({ device: kind, address: oven.address }));
+} else if (isMachine) await simulateMachine(makers[kind]);
+
+async function simulateMachine(make: (world: World) => SimulatedDevice): Promise<void> {
+  const baud = values.baud === undefined ? undefined : number('baud');
+  const link = values.pty ? createPtyLink(baud) : await createTcpLink(number('tcp'), baud);
+  const world: World = {
+    options,
+    faults,
+    record: createRecord(),
+    say: (text) => link.write(Buffer.from(text, 'latin1')),
+    disconnect: () => link.disconnect(),
+  };
+  const device = make(world);
+  link.onData((bytes) => device.receive(bytes));
+  link.onOpen(() => {
+    if (options.noise) world.say(noiseOf(faults, 300));
+    device.start();
+  });
+  commands.on('line', (line) => console.log(JSON.stringify(obey(line, { world, device }))));
+  console.log(JSON.stringify({ device: kind, address: link.address }));
+  if (values.pty) {
+    if (options.noise) world.say(noiseOf(faults, 300));
+    device.start();
+  }
 }

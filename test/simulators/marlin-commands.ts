@@ -45,6 +45,17 @@ export function createMarlinCommands({ options, say }: World) {
     return () => performance.now() >= until;
   };
 
+  /** What M503 tells, in the firmware's own form. */
+  const settings: Record<string, Record<string, number>> = {
+    M92: { X: 80, Y: 80, Z: 400, E: 93 },
+    M203: { X: 300, Y: 300, Z: 5, E: 25 },
+  };
+  const configure = (line: string): true => {
+    const values = settings[/^M\d+/.exec(line)?.[0] ?? ''] ?? {};
+    for (const letter of Object.keys(values)) values[letter] = value(line, letter) ?? values[letter] ?? 0;
+    return true;
+  };
+
   const handlers: Record<string, (line: string) => Outcome> = {
     G0: move,
     G1: move,
@@ -82,10 +93,19 @@ export function createMarlinCommands({ options, say }: World) {
       heat('B', line);
       return () => heaters.isThere('B');
     },
+    M92: configure,
+    M203: configure,
+    M503() {
+      for (const [name, values] of Object.entries(settings)) {
+        const pairs = Object.entries(values).map(([letter, number]) => `${letter}${number.toFixed(2)}`);
+        say(`echo:; what ${name} is:\necho:  ${name} ${pairs.join(' ')}\n`);
+      }
+      return true;
+    },
     M999: () => true,
   };
   const silent =
-    /^(G([2-5]|17|18|19|2[0-1]|29|9[01])|M(17|18|2[0-1]|73|105|8[2-5]|10[67]|11[37]|20[0-5]|22[01]|40[0-9]|500|501|900))$/;
+    /^(G([2-5]|17|18|19|2[0-1]|29|9[01])|M(17|18|2[0-1]|73|105|8[2-5]|10[67]|11[37]|20[0-24-5]|22[01]|40[0-9]|500|501|900))$/;
 
   return {
     /** @returns what it waits for, if it does. Commands that are sent to a file are not carried out. */

@@ -1,4 +1,4 @@
-import { damaged, noiseOf, type SimulatedDevice, type World } from './device.ts';
+import { createWire, damaged, noiseOf, type SimulatedDevice, type World } from './device.ts';
 import { createInput } from './input.ts';
 import { createMarlinCommands } from './marlin-commands.ts';
 
@@ -24,7 +24,7 @@ export function createMarlin(world: World): SimulatedDevice {
   let isKilled = false;
   let isWorking = false;
   let pausedUntil = 0;
-  let joined = '';
+  const wire = createWire(faults);
   let tail = '';
 
   function start(): void {
@@ -53,7 +53,9 @@ export function createMarlin(world: World): SimulatedDevice {
     else if (!line.startsWith('N')) queueUp(line, undefined);
     else {
       lastNumber = Number.parseInt(line.slice(1), 10);
-      queueUp(line.slice(0, line.lastIndexOf('*')).replace(/^N-?\d+\s*/, ''), lastNumber);
+      // Lines that ran into one another may have a checksum that is right: the firmware's parser ends at the first star
+      // (Marlin, gcode/parser.cpp), and asks for the others by their numbers.
+      queueUp(line.slice(0, line.indexOf('*')).replace(/^N-?\d+\s*/, ''), lastNumber);
     }
   }
 
@@ -133,17 +135,6 @@ export function createMarlin(world: World): SimulatedDevice {
     }, 1);
   }
 
-  function damagedOnTheWay(line: string): string | undefined {
-    if (faults.strikes('lose')) return undefined;
-    if (faults.strikes('join')) {
-      joined += line;
-      return undefined;
-    }
-    const whole = joined + line;
-    joined = '';
-    return faults.strikes('damage') ? damaged(faults, whole) : whole;
-  }
-
   function pump(): void {
     while (!isKilled) {
       const wait = pausedUntil - performance.now();
@@ -154,7 +145,7 @@ export function createMarlin(world: World): SimulatedDevice {
       while (queue.length < QUEUE) {
         const line = input.line();
         if (line === undefined) break;
-        const arrived = line === '' && joined === '' ? undefined : damagedOnTheWay(line);
+        const arrived = line === '' && !wire.isJoining() ? undefined : wire.arrived(line);
         if (arrived !== undefined) take(arrived);
       }
       if (isWorking) break;

@@ -4,16 +4,16 @@ import type { GcodeLine } from './port.ts';
 /** The longest line that is read at all, comments included. */
 const LONGEST = 4_096;
 
-/**
- * G-code as lines that can be sent: without comments (`;…` and `(…)`), empty lines and blanks at the ends.
- * @param maxLength of a line as the firmware takes it
- * @throws AppError invalid with the line's number: control characters, too long, or a command that belongs to the
- * connection
- */
-export async function* readGcode(
-  chunks: AsyncIterable<Uint8Array>,
-  { maxLength = 80 }: { maxLength?: number } = {},
-): AsyncGenerator<GcodeLine[]> {
+/** Makes lines of pieces of a file, as they come. */
+export interface GcodeReader {
+  /** @throws AppError as readGcode does */
+  push(chunk: Uint8Array): GcodeLine[];
+  /** What is left when the file is over. @throws AppError as readGcode does */
+  end(): GcodeLine[];
+}
+
+/** @param maxLength of a line as the firmware takes it */
+export function createGcodeReader({ maxLength = 80 }: { maxLength?: number } = {}): GcodeReader {
   let rest = '';
   let sourceLine = 0;
   let endByte = 0;
@@ -23,16 +23,34 @@ export async function* readGcode(
     const text = sendable(raw, sourceLine, maxLength);
     return text === '' ? undefined : { text, sourceLine, endByte };
   };
+  return {
+    push(chunk) {
+      // Latin-1: a character a byte, so that positions are those of the file.
+      const raws = (rest + Buffer.from(chunk).toString('latin1')).split('\n');
+      rest = raws.pop() ?? '';
+      if (rest.length > LONGEST) throw refused(sourceLine + 1, `it is longer than ${LONGEST} characters`);
+      return raws.flatMap((raw) => one(raw, 1) ?? []);
+    },
+    end: () => (rest === '' ? [] : [one(rest, 0) ?? []].flat()),
+  };
+}
+
+/**
+ * G-code as lines that can be sent: without comments (`;…` and `(…)`), empty lines and blanks at the ends.
+ * @throws AppError invalid with the line's number: control characters, too long, or a command that belongs to the
+ * connection
+ */
+export async function* readGcode(
+  chunks: AsyncIterable<Uint8Array>,
+  options: { maxLength?: number } = {},
+): AsyncGenerator<GcodeLine[]> {
+  const reader = createGcodeReader(options);
   for await (const chunk of chunks) {
-    // Latin-1: a character a byte, so that positions are those of the file.
-    const raws = (rest + Buffer.from(chunk).toString('latin1')).split('\n');
-    rest = raws.pop() ?? '';
-    if (rest.length > LONGEST) throw refused(sourceLine + 1, `it is longer than ${LONGEST} characters`);
-    const lines = raws.flatMap((raw) => one(raw, 1) ?? []);
+    const lines = reader.push(chunk);
     if (lines.length > 0) yield lines;
   }
-  const last = rest === '' ? undefined : one(rest, 0);
-  if (last) yield [last];
+  const last = reader.end();
+  if (last.length > 0) yield last;
 }
 
 function sendable(raw: string, sourceLine: number, maxLength: number): string {

@@ -8,6 +8,8 @@ export interface Exchange {
   /** Something that answers the command under way, if there is one. */
   said(line: string, how: { isLast: boolean; isError: boolean }): void;
   emit(event: DeviceEvent): void;
+  /** There will be no answer to the command under way. */
+  unanswered(reason: string): void;
 }
 
 /** After a command without an answer, what comes within so long is taken for its late answer. */
@@ -20,19 +22,22 @@ export function createExchange(
     name,
     bytesOf,
     check,
+    checkText,
     emergencyBytes,
   }: {
     name: ProtocolName;
     bytesOf(text: string): Uint8Array;
     /** What is wrong with a command. */
     check?: (text: string) => string | undefined;
+    /** Instead of one line of printable characters. */
+    checkText?: (text: string) => void;
     emergencyBytes: Uint8Array | undefined;
   },
 ): Exchange {
   let listener = (_: DeviceEvent): void => {};
   let current: { item: Item; isError: boolean; isGivenUp: boolean } | undefined;
   let isStopped = false;
-  const outbox = createOutbox(() => pump());
+  const outbox = createOutbox(() => pump(), checkText);
 
   function pump(): void {
     if (current || isStopped) return;
@@ -87,6 +92,11 @@ export function createExchange(
   return {
     protocol,
     emit: (event) => listener(event),
+    unanswered(reason) {
+      if (!current) return;
+      current.item.settle({ state: 'unknown', reason });
+      next();
+    },
     said(line, { isLast, isError }) {
       if (!current || current.isGivenUp) {
         listener({ kind: 'log', line });

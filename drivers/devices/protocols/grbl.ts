@@ -21,6 +21,8 @@ export interface GrblOptions {
 const RESET = Uint8Array.of(0x18);
 /** An answer that is still on its way comes within so long. */
 const LATE_MS = 300;
+/** A `?` that was not answered is said again. */
+const ASK_AGAIN_MS = 1_000;
 const RESTARTED = 'the device started anew';
 
 /** Characters that act at once, wherever they are. */
@@ -42,6 +44,8 @@ export function createGrbl(
   let version: string | undefined;
   let heardAt = performance.now();
   let idleReports = 0;
+  /** When `?` was said that is not answered yet; 0 when there is none. */
+  let askedAt = 0;
   let lastState = '';
   /** Taken from the outbox, and too long for what is left of the buffer. */
   let held: Item | undefined;
@@ -144,13 +148,18 @@ export function createGrbl(
     if (readings.length > 0) emit({ kind: 'readings', readings });
     // Idle with an empty buffer, and lines without an answer: that answer or that line was lost.
     const isWaitingInVain = state === 'Idle' && buffer?.bytes === bufferBytes && underWay.length > 0;
-    idleReports = isWaitingInVain ? idleReports + 1 : 0;
+    // What was asked before the last answer came may have been answered before the lines were looked at.
+    idleReports = isWaitingInVain && askedAt > 0 ? idleReports + 1 : 0;
+    askedAt = 0;
     if (idleReports >= 4) lose('the device is idle, and its answer was lost');
   }
 
   const polling = setInterval(
     () => {
-      if (statusMs > 0) void transport.write(Buffer.from('?')).catch(() => {}); // `ended` tells
+      if (statusMs > 0 && performance.now() - askedAt > ASK_AGAIN_MS) {
+        askedAt = performance.now();
+        void transport.write(Buffer.from('?')).catch(() => {}); // `ended` tells
+      }
       if (underWay.length > 0 && !lastState.startsWith('Hold') && performance.now() - heardAt > deadMs)
         lose(`the device has answered nothing for ${deadMs} ms`);
     },

@@ -1,7 +1,12 @@
 import type { Transport } from '../port.ts';
 import { createExchange } from './exchange.ts';
 import { createLineSplitter } from './line-splitter.ts';
+import { checkCommand } from './outbox.ts';
 import type { DeviceProtocol, Reading } from './port.ts';
+import { objectIn, saysNo } from './said.ts';
+
+/** Such devices are no small controllers. */
+const LINE_LIMIT = 65_536;
 
 /**
  * A device that speaks JSON objects, one a line. What it says with `ok`, `error` or `result` answers the command under
@@ -14,6 +19,8 @@ export function createJsonLines(
   const exchange = createExchange(transport, {
     name: 'json-lines',
     bytesOf: (text) => Buffer.from(`${text}\n`),
+    // A chunk of a file is one command.
+    checkText: (text) => checkCommand(text, LINE_LIMIT),
     emergencyBytes: options.emergencyBytes,
   });
   transport.onData(
@@ -22,24 +29,12 @@ export function createJsonLines(
       const said = objectIn(line);
       if (!said) return exchange.emit({ kind: 'log', line });
       if ('ok' in said || 'error' in said || 'result' in said)
-        return exchange.said(line, { isLast: true, isError: said.ok === false || 'error' in said });
+        return exchange.said(line, { isLast: true, isError: saysNo(said) });
       const readings = numbersIn(said);
       exchange.emit(readings.length > 0 ? { kind: 'readings', readings } : { kind: 'log', line });
     }),
   );
   return exchange.protocol;
-}
-
-function objectIn(line: string): Record<string, unknown> | undefined {
-  try {
-    const value: unknown = JSON.parse(line);
-    // A map from whatever the device says; each value is looked at before it is used.
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : undefined;
-  } catch {
-    return undefined; // noise, or half a line: not an answer
-  }
 }
 
 const numbersIn = (said: Record<string, unknown>): Reading[] =>

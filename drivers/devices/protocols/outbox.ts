@@ -9,7 +9,8 @@ export interface Item {
   text: string;
   /** Nothing else is under way with it, so that what the device says belongs to it. */
   alone: boolean;
-  sent(): void;
+  /** @param giveUp called when its time is over and no answer came */
+  sent(giveUp?: () => void): void;
   /** Said by the device while it is under way alone. */
   said(line: string): void;
   settle(outcome: Outcome): void;
@@ -37,8 +38,11 @@ export interface Outbox {
 
 const LINE_LIMIT = 250;
 
-/** @param wake called when there is something new to send */
-export function createOutbox(wake: () => void): Outbox {
+/**
+ * @param wake called when there is something new to send
+ * @param check throws AppError invalid for a text that cannot be one command
+ */
+export function createOutbox(wake: () => void, check: (text: string) => void = checkCommand): Outbox {
   let commands: (Item & { refuse(error: Error): void })[] = [];
   let program: Program | undefined;
   let closed: string | undefined;
@@ -46,11 +50,12 @@ export function createOutbox(wake: () => void): Outbox {
     take: () => commands.shift() ?? program?.next(),
     nextIsAlone: () => commands.length > 0,
     command(text, timeoutMs) {
-      checkCommand(text);
+      check(text);
       if (closed !== undefined) return Promise.reject(new AppError('unavailable', closed));
       return new Promise((resolve, reject) => {
         const lines: string[] = [];
         let sentAt: Date | undefined;
+        let giveUp = (): void => {};
         let isOver = false;
         const finish = (answer: Pick<Answer, 'state' | 'answeredAt'> & { reason?: string }): void => {
           if (isOver) return;
@@ -61,8 +66,9 @@ export function createOutbox(wake: () => void): Outbox {
         const item = {
           text,
           alone: true,
-          sent: () => {
+          sent: (whenLate = () => {}) => {
             sentAt ??= new Date();
+            giveUp = whenLate;
           },
           said: (line: string) => void (isOver || lines.push(line)),
           settle: (outcome: Outcome) =>
@@ -75,10 +81,16 @@ export function createOutbox(wake: () => void): Outbox {
         const timer = setTimeout(() => {
           if (sentAt) {
             finish({ state: 'unknown', reason: `no answer within ${timeoutMs} ms`, answeredAt: null });
+            giveUp();
             return;
           }
           commands = commands.filter((each) => each !== item);
-          reject(new AppError('timeout', `${text} was not sent within ${timeoutMs} ms: the device was busy`));
+          reject(
+            new AppError(
+              'timeout',
+              `${text.slice(0, LINE_LIMIT)} was not sent within ${timeoutMs} ms: the device was busy`,
+            ),
+          );
         }, timeoutMs);
         commands.push(item);
         wake();
@@ -102,7 +114,7 @@ export function createOutbox(wake: () => void): Outbox {
 }
 
 /** One line and nothing that would end it or act at once. @throws AppError invalid */
-export function checkCommand(text: string): void {
+export function checkCommand(text: string, limit = LINE_LIMIT): void {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   const odd = /[\u0000-\u001f\u007f-\u00a0]|[^\u0000-\u00ff]/.exec(text);
   if (odd)
@@ -110,6 +122,25 @@ export function checkCommand(text: string): void {
       'invalid',
       `the command holds the character U+${odd[0].charCodeAt(0).toString(16).padStart(4, '0')}: a command is one line of printable Latin-1 characters`,
     );
-  if (text.trim() === '' || text.length > LINE_LIMIT)
-    throw new AppError('invalid', `the command has ${text.length} characters: 1 to ${LINE_LIMIT} are right`);
+  if (text.trim() === '' || text.length > limit)
+    throw new AppError('invalid', `the command has ${text.length} characters: 1 to ${limit} are right`);
+}
+
+/** What a message may hold; devices behind brokers and web servers are no small controllers. */
+const MESSAGE_LIMIT = 65_536;
+
+/** Any text that is not empty, but for control characters other than those of indented JSON. @throws AppError invalid */
+export function checkMessage(text: string): void {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  const odd = /[\u0000-\u0008\u000b-\u001f\u007f]/.exec(text);
+  if (odd)
+    throw new AppError(
+      'invalid',
+      `the command holds the character U+${odd[0].charCodeAt(0).toString(16).padStart(4, '0')}: messages are text`,
+    );
+  if (text.trim() === '' || Buffer.byteLength(text) > MESSAGE_LIMIT)
+    throw new AppError(
+      'invalid',
+      `the command has ${Buffer.byteLength(text)} bytes: 1 to ${MESSAGE_LIMIT} are right`,
+    );
 }

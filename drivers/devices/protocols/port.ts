@@ -1,6 +1,10 @@
 import type { GcodeRun, GcodeSource, RunOptions } from '../gcode/port.ts';
 
-export const protocolNames = ['lines', 'json-lines', 'raw', 'marlin', 'grbl'] as const;
+/** Those of connections that carry bytes. */
+export const byteProtocolNames = ['lines', 'json-lines', 'raw', 'marlin', 'grbl'] as const;
+/** Those that are one with their transport. */
+export const messageProtocolNames = ['mqtt', 'modbus', 'http'] as const;
+export const protocolNames = [...byteProtocolNames, ...messageProtocolNames] as const;
 export type ProtocolName = (typeof protocolNames)[number];
 
 /**
@@ -51,6 +55,8 @@ export interface DeviceProtocol {
    * will be
    */
   command(text: string, options: { timeoutMs: number }): Promise<Answer>;
+  /** Characters that act at once, wherever they are, where the protocol has them. */
+  realtime?(character: string): Promise<void>;
   /** Stops the device, before everything that waits; what was under way becomes `unknown`. */
   emergencyStop(): Promise<void>;
   /** Streams a program, where the protocol has programs; one at a time. */

@@ -1,17 +1,16 @@
 import { SerialPort } from 'serialport';
 import { AppError } from '../../../domain/errors.ts';
 import type { SerialPortInfo } from '../port.ts';
+import { listSysPorts } from './sys-ports.ts';
 
 /**
  * The serial ports of this machine.
- * @throws AppError unavailable where the system cannot list them (Linux without udev)
+ * @throws AppError unavailable where the system cannot list them
  */
 export async function listSerialPorts(): Promise<SerialPortInfo[]> {
   const ports = await SerialPort.list().catch((error: Error) => {
-    throw new AppError(
-      'unavailable',
-      `the serial ports of this host cannot be listed: ${/udevadm ENOENT/.test(error.message) ? 'udevadm, of udev, is not installed' : error.message}`,
-    );
+    if (/udevadm ENOENT/.test(error.message)) return listSysPorts();
+    throw new AppError('unavailable', `the serial ports of this host cannot be listed: ${error.message}`);
   });
   return ports.map(({ path, manufacturer, serialNumber, vendorId, productId }) => ({
     path,

@@ -1,0 +1,167 @@
+import { randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from '@jest/globals';
+import { DEVICE_QUEUE, type DeviceOrder, type DeviceReport } from '../../domain/myntrix/devices.ts';
+import type { Transport } from '../../drivers/devices/port.ts';
+import { createDeviceSessions } from '../../drivers/devices/sessions/sessions.ts';
+import { openMock } from '../../drivers/devices/transports/mock.ts';
+import { StaleOrder } from '../../drivers/workflows/stale-order.ts';
+import { means } from './protocol-cases.ts';
+
+/** The host's registry alone, on transports that answer `ok`, or never. */
+const folder = mkdtempSync(join(tmpdir(), 'vareon-sessions-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const opened: { written: string[]; isOpen: boolean }[] = [];
+/** Keeps what was written, and says nothing on `silent`. */
+function open(name: string): Transport {
+  const transport = openMock({ transport: 'mock', name });
+  const record = { written: [] as string[], isOpen: true };
+  opened.push(record);
+  const write = async (bytes: Uint8Array): Promise<void> => {
+    record.written.push(Buffer.from(bytes).toString());
+    if (name !== 'silent') await transport.write(bytes);
+  };
+  return {
+    ...transport,
+    write,
+    overtake: write,
+    async close() {
+      record.isOpen = false;
+      await transport.close();
+    },
+  };
+}
+const quiet = { readings() {}, log() {}, state() {} };
+const sessions = createDeviceSessions({
+  folder,
+  open: async (address) => open(address.transport === 'mock' ? address.name : ''),
+  means,
+  reporter: quiet,
+});
+afterAll(() => sessions.close());
+
+const never = new AbortController().signal;
+const order = (id: string, epoch: number, name = 'fine'): DeviceOrder => ({
+  ...{ id, epoch, name, type: 'lines', connectionString: `mock://${name}` },
+  configuration: { emergencyBytes: '1821', reconnect: { initialMs: 10 } },
+});
+const told: DeviceReport[] = [];
+sessions.onChange((report) => told.push(report));
+
+/** Until a report says so, of those to come too. */
+const untilTold = (done: (report: DeviceReport) => boolean): Promise<DeviceReport> =>
+  new Promise((resolve) => {
+    const past = told.find(done);
+    if (past) return resolve(past);
+    const forget = sessions.onChange((report) => {
+      if (!done(report)) return;
+      forget();
+      resolve(report);
+    });
+  });
+const isConnected = (id: string, epoch: number) =>
+  untilTold((report) => report.id === id && report.epoch === epoch && report.status === 'connected');
+const request = (deviceId: string, more: object = {}) => ({
+  ...{ id: randomUUID(), deviceId, kind: 'command' as const, command: 'hi', timeoutMs: 60_000 },
+  ...{ notAfter: Number.MAX_SAFE_INTEGER, ...more },
+});
+
+test('A host follows the newest order: one connection at a time, and older orders are refused', async () => {
+  const id = randomUUID();
+  const first = sessions.hold(order(id, 1), never);
+  await isConnected(id, 1);
+  const looking = new AbortController();
+  const second = sessions.hold(order(id, 1), looking.signal); // looks on
+  looking.abort(new Error('looked away'));
+  await expect(second).rejects.toThrow('looked away');
+  expect(sessions.of(id)).toBeDefined();
+  const before = opened.length;
+  void sessions.hold(order(id, 3), never);
+  expect(await first).toEqual({ kind: 'disconnected' });
+  await isConnected(id, 3);
+  expect(opened.slice(before).map(({ isOpen }) => isOpen)).toEqual([true]);
+  expect(opened[before - 1]?.isOpen).toBe(false);
+  await expect(sessions.hold(order(id, 2), never)).rejects.toThrow(StaleOrder);
+  await expect(sessions.release({ id, epoch: 2 })).rejects.toThrow(StaleOrder);
+  await sessions.release({ id, epoch: 4 });
+  expect([sessions.of(id), opened.at(-1)?.isOpen]).toEqual([undefined, false]);
+  expect(await sessions.hold({ ...order(id, 5), connectionString: 'modem://x' }, never)).toMatchObject({
+    kind: 'error',
+    reason: expect.stringContaining('modem://'),
+  });
+});
+
+test('What is asked is carried out once, in time or not at all, and a full queue takes no more', async () => {
+  const id = randomUUID();
+  void sessions.hold(order(id, 1), never);
+  await isConnected(id, 1);
+  const one = request(id);
+  expect(await sessions.carryOut(one)).toMatchObject({ state: 'acknowledged', isSent: true, response: 'ok' });
+  expect(await sessions.carryOut(one)).toMatchObject({ state: 'acknowledged' });
+  expect(opened.at(-1)?.written).toEqual(['hi\n']);
+  expect(sessions.unrecorded()).toMatchObject([{ id: one.id, isAgain: true }]);
+  sessions.recorded([one.id]);
+  expect(sessions.unrecorded()).toEqual([]);
+  await sessions.carryOut(one);
+  const late = { state: 'failed', isSent: false, sentAt: null };
+  expect(await sessions.carryOut(request(id, { notAfter: sessions.clock() - 1 }))).toMatchObject(late);
+  expect(await sessions.carryOut(request(randomUUID()))).toMatchObject({
+    ...late,
+    reason: 'The device is not connected.',
+  });
+  expect(opened.at(-1)?.written).toEqual(['hi\n']);
+
+  const silent = randomUUID();
+  void sessions.hold(order(silent, 1, 'silent'), never);
+  await isConnected(silent, 1);
+  const all = Array.from({ length: DEVICE_QUEUE }, () => sessions.carryOut(request(silent)));
+  expect(await sessions.carryOut(request(silent))).toMatchObject({
+    ...late,
+    reason: expect.stringContaining('200'),
+  });
+  const stop = await sessions.carryOut(request(silent, { kind: 'emergency_stop' }));
+  expect(stop).toMatchObject({ isSent: true, state: 'unknown' });
+  const [sent, ...waiting] = await Promise.all(all);
+  expect(sent).toMatchObject({
+    state: 'unknown',
+    isSent: true,
+    reason: expect.stringContaining('emergency'),
+  });
+  expect(new Set(waiting.map(({ state, isSent }) => `${state} ${isSent}`))).toEqual(
+    new Set(['failed false']),
+  );
+  const after = await untilTold((report) => report.id === silent && report.emergencyNote !== null);
+  expect(after).toMatchObject({ status: 'connecting', emergencyNote: expect.stringContaining('was sent') });
+});
+
+test('Who has a device for themselves has it alone, and a port that is lent is free meanwhile', async () => {
+  const id = randomUUID();
+  void sessions.hold(order(id, 1), never);
+  await isConnected(id, 1);
+  const live = sessions.of(id);
+  if (!live) throw new Error('it is connected');
+  const done = Promise.withResolvers<void>();
+  const held = live.hold('an upload', () => done.promise, { commands: 'refused' });
+  await expect(live.hold('another', async () => {})).rejects.toThrow('busy with an upload');
+  await expect(sessions.lend(id, 'a flasher', async () => {})).rejects.toThrow('busy with an upload');
+  expect(await sessions.carryOut(request(id))).toMatchObject({
+    isSent: false,
+    reason: 'The device is busy with an upload.',
+  });
+  done.resolve();
+  await held;
+  const port = opened.at(-1);
+  await sessions.lend(id, 'a flasher', async (address) => {
+    expect([address, port?.isOpen]).toEqual([live.address, false]);
+    expect(await live.ended).toMatchObject({ kind: 'lost', reason: expect.stringContaining('a flasher') });
+    expect(await sessions.carryOut(request(id, { kind: 'emergency_stop' }))).toMatchObject({
+      ...{ isSent: false, state: 'failed', reason: expect.stringContaining('a flasher') },
+    });
+    told.length = 0;
+  });
+  await isConnected(id, 1);
+  expect(sessions.of(id)?.connection).not.toBe(live.connection);
+});
