@@ -4,10 +4,17 @@ import { RefreshTokenEntity, SessionEntity } from './auth/sessions.ts';
 import { UserEntity } from './auth/users.ts';
 import { WsTicketEntity } from './auth/ws-tickets.ts';
 import { AgentEntity } from './myntrix/agents.ts';
+import { DeviceCommandEntity } from './myntrix/device-commands.ts';
+import { DeviceJobEntity } from './myntrix/device-jobs.ts';
+import { DeviceSettingsEntity } from './myntrix/device-settings.ts';
+import { DeviceLatestEntity } from './myntrix/device-telemetry.ts';
+import { DeviceUploadEntity } from './myntrix/device-uploads.ts';
+import { DeviceEntity } from './myntrix/devices.ts';
 import { JobEntity } from './myntrix/jobs.ts';
 import { JobLogEntity, LogStreamEntity } from './myntrix/logs.ts';
+import { StateChangeEntity, StateSubjectEntity } from './myntrix/states.ts';
 import { SystemMetricPointEntity, SystemMetricsEntity } from './myntrix/system-metrics.ts';
-import { TaskEntity, TaskRunEntity } from './myntrix/task-rows.ts';
+import { TaskEntity, TaskRunEntity } from './myntrix/task-entities.ts';
 import { ApprovalEntity } from './neosyntis/approvals.ts';
 import { EventSetEntity, EventStartDueEntity, EventStartEntity } from './neosyntis/event-starts.ts';
 import { EventSubscriptionEntity } from './neosyntis/event-subscriptions.ts';
@@ -73,10 +80,18 @@ export const entities = [
   SystemMetricsEntity,
   SystemMetricPointEntity,
   AgentEntity,
+  DeviceEntity,
+  DeviceCommandEntity,
+  DeviceSettingsEntity,
+  DeviceUploadEntity,
+  DeviceJobEntity,
   TaskEntity,
   TaskRunEntity,
   TelemetrySeriesEntity,
   TelemetryReadingEntity,
   TelemetryRollupEntity,
   TelemetryDirtyEntity,
+  DeviceLatestEntity,
+  StateSubjectEntity,
+  StateChangeEntity,
 ] as const;

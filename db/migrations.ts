@@ -16,6 +16,11 @@ import { SystemMetrics } from './migrations/0015-system-metrics.ts';
 import { Agents } from './migrations/0016-agents.ts';
 import { Tasks } from './migrations/0017-tasks.ts';
 import { Telemetry } from './migrations/0018-telemetry.ts';
+import { Devices } from './migrations/0019-devices.ts';
+import { DeviceJobs } from './migrations/0020-device-jobs.ts';
+import { DeviceTelemetry } from './migrations/0021-device-telemetry.ts';
+import { DeviceSettingsTable } from './migrations/0022-device-settings.ts';
+import { TasksAgain } from './migrations/0023-tasks-again.ts';
 
 /** Every migration in order. One that has been released is never changed; a new one follows it. */
 export const migrations = [
@@ -37,4 +42,9 @@ export const migrations = [
   { name: '0016-agents', class: Agents },
   { name: '0017-tasks', class: Tasks },
   { name: '0018-telemetry', class: Telemetry },
+  { name: '0019-devices', class: Devices },
+  { name: '0020-device-jobs', class: DeviceJobs },
+  { name: '0021-device-telemetry', class: DeviceTelemetry },
+  { name: '0022-device-settings', class: DeviceSettingsTable },
+  { name: '0023-tasks-again', class: TasksAgain },
 ] as const;

@@ -3,6 +3,8 @@ import type { InputProblem } from '../errors.ts';
 import type { Json } from '../wire.ts';
 import { agentVerbs } from './verbs/agents.ts';
 import { approvalWait } from './verbs/approval-wait.ts';
+import { deviceJobVerbs } from './verbs/device-jobs.ts';
+import { deviceVerbs } from './verbs/devices.ts';
 import { http } from './verbs/http.ts';
 import { mcp } from './verbs/mcp.ts';
 import { notifyEmail } from './verbs/notify-email.ts';
@@ -10,6 +12,7 @@ import { notifyWebhook } from './verbs/notify-webhook.ts';
 import { openapi } from './verbs/openapi.ts';
 import { scriptSource } from './verbs/script-source.ts';
 import { telemetryQuery } from './verbs/telemetry-query.ts';
+import { telemetryWait } from './verbs/telemetry-wait.ts';
 
 /** Something that `call` can do. Validation, documentation, the step palette and dispatch all come from this. */
 export interface Verb {
@@ -42,10 +45,17 @@ export interface Verb {
   secretsIn?: readonly string[];
   /** Where the arguments say who asks, for `$authorization`: an expression on it is evaluated once that is known. */
   policyIn?: readonly string[];
+  /** Of one attempt, unless the step says otherwise; 30 s when absent. */
+  timeoutMs?: number;
   /** Over in milliseconds and idempotent: the run does it within its own turn, without a trip to the server. */
   brief?: true;
-  /** Where its activity runs. What waits for others is `outbound`, so that it never keeps the platform waiting. */
-  queue: 'platform' | 'outbound';
+  /**
+   * Where its activity runs. What waits for others is `outbound`, so that it never keeps the platform waiting; what
+   * waits for hours and does little meanwhile is `waits`, so that it takes nobody's place.
+   */
+  queue: 'platform' | 'outbound' | 'waits';
+  /** It only waits, for as long as it says itself: Temporal tries it again until then. */
+  waits?: true;
 }
 
 export type Verbs = ReadonlyMap<string, Verb>;
@@ -53,12 +63,15 @@ export type Verbs = ReadonlyMap<string, Verb>;
 const all: Verb[] = [
   ...agentVerbs,
   approvalWait,
+  ...deviceVerbs,
+  ...deviceJobVerbs,
   http,
   mcp,
   notifyEmail,
   notifyWebhook,
   openapi,
   telemetryQuery,
+  telemetryWait,
 ];
 
 const byName = (list: Verb[]): Verbs => new Map(list.map((verb): [string, Verb] => [verb.name, verb]));
