@@ -6,6 +6,9 @@ export const PLATFORM_QUEUE = 'platform';
 /** Requests to other servers that are made for users: they may take long, and wait for nobody but each other. */
 export const OUTBOUND_QUEUE = 'outbound';
 
+/** Steps that wait for hours, and do little meanwhile. */
+export const WAITS_QUEUE = 'waits';
+
 /** Hardware-side activities of one worker host. */
 export const hostQueue = (name: string): string => `host-${name}`;
 
@@ -18,6 +21,22 @@ export const agentWorkflowId = (agentId: string): string => `agent-${agentId}`;
 /** Updates of an agent's workflow. */
 export const agentUpdates = { start: 'start', stop: 'stop', restart: 'restart' } as const;
 export type AgentAction = keyof typeof agentUpdates;
+
+/** Where one worker host holds its devices. */
+export const devicesQueue = (host: string): string => `devices-${host}`;
+
+/** One workflow a device, for as long as there is the device. */
+export const deviceWorkflowId = (deviceId: string): string => `device-${deviceId}`;
+
+/** Updates of a device's workflow. */
+export const deviceUpdates = { connect: 'connect', disconnect: 'disconnect' } as const;
+export type DeviceAction = keyof typeof deviceUpdates;
+
+/** Carries a device's jobs out, one after the other, while there are some. */
+export const deviceJobsWorkflowId = (deviceId: string): string => `device-jobs-${deviceId}`;
+
+/** The file of an upload; also where a worker host asks the API for it. */
+export const uploadBlobKey = (uploadId: string): string => `uploads/${uploadId}`;
 
 /** A run's Temporal workflow has the id of its row. */
 export const workflowTypes = {
@@ -32,6 +51,8 @@ export const workflowTypes = {
   cancelRuns: 'cancelRuns',
   readSource: 'readSource',
   agent: 'agentLifecycle',
+  device: 'deviceSession',
+  deviceJobs: 'deviceJobs',
   taskTick: 'taskTick',
   taskRun: 'taskRun',
   notifyOfTask: 'notifyOfTask',
@@ -40,7 +61,7 @@ export const workflowTypes = {
 /** Signals that a run takes. */
 export const runSignals = { events: 'events' } as const;
 
-/** That more events have come, for who holds them against a `schedule.on`. */
+/** That there is something new, for who looks for it in rows: events held against a `schedule.on`, a device's jobs. */
 export const wakeSignal = 'wake';
 
 /** Updates of a run's workflow. */
@@ -51,6 +72,12 @@ export const refusals = { already: 'already', ending: 'ending' } as const;
 
 export const notificationWorkflowId = (runId: string, kind: string): string =>
   `notification-${kind}-${runId}`;
+
+/** What begins the attempts of a task's tick; a later one of a tick that was a run has one of its own. */
+export const taskRunId = (tickId: string, attempt: number): string =>
+  attempt <= 1 ? tickId : `${tickId}-attempt-${attempt}`;
+
+export const tickOfTaskRun = (workflowId: string): string => workflowId.replace(/-attempt-\d+$/, '');
 
 export const mailWorkflowId = (mailId: string): string => `mail-${mailId}`;
 
@@ -97,10 +124,29 @@ export const topics = {
   /** What a host says of its agents. */
   hostAgents: (host: string) => `vareon/hosts/${host}/agents`,
   anyHostAgents: 'vareon/hosts/+/agents',
+  /** Readings, logs and states of a host's devices, in batches. */
+  hostTelemetry: (host: string) => `vareon/hosts/${host}/telemetry`,
+  anyHostTelemetry: 'vareon/hosts/+/telemetry',
   /** Pieces of agents' output that somebody wants to read, and what the host answers. */
   hostAgentLogRequests: (host: string) => `vareon/hosts/${host}/agent-log-requests`,
   hostAgentLogs: (host: string) => `vareon/hosts/${host}/agent-logs`,
   anyHostAgentLogs: 'vareon/hosts/+/agent-logs',
+  /** Which serial ports a host has, asked and answered. */
+  hostPortRequests: (host: string) => `vareon/hosts/${host}/port-requests`,
+  hostPorts: (host: string) => `vareon/hosts/${host}/ports`,
+  anyHostPorts: 'vareon/hosts/+/ports',
+  /** What a host says of its devices. */
+  hostDevices: (host: string) => `vareon/hosts/${host}/devices`,
+  anyHostDevices: 'vareon/hosts/+/devices',
+  /** Commands and emergency stops that the platform asks a host for, and what becomes of them. */
+  hostDeviceRequests: (host: string) => `vareon/hosts/${host}/device-requests`,
+  hostDeviceAnswers: (host: string) => `vareon/hosts/${host}/device-answers`,
+  anyHostDeviceAnswers: 'vareon/hosts/+/device-answers',
+  /** Answers that are recorded: the host need not say them again. */
+  hostDeviceReceipts: (host: string) => `vareon/hosts/${host}/device-receipts`,
+  /** How far the jobs of a host's devices are. */
+  hostDeviceJobs: (host: string) => `vareon/hosts/${host}/device-jobs`,
+  anyHostDeviceJobs: 'vareon/hosts/+/device-jobs',
   /** Retained: a host's state, by itself or by its last will. */
   hostStatus: (host: string) => `vareon/hosts/${host}/status`,
   anyHostStatus: 'vareon/hosts/+/status',

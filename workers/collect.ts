@@ -2,11 +2,16 @@ import { Value } from 'typebox/value';
 import { createLogRequests } from '../activities/platform/neosyntis/log-requests.ts';
 import { publishHostChange } from '../activities/platform/system/host-events.ts';
 import { createAgentReports } from '../db/myntrix/agent-reports.ts';
+import { createDeviceCommandStore } from '../db/myntrix/device-commands.ts';
+import { createDeviceJobReports } from '../db/myntrix/device-job-reports.ts';
+import { createDeviceReports } from '../db/myntrix/device-reports.ts';
 import { appendLog } from '../db/myntrix/logs.ts';
 import { createSystemMetricsRepository } from '../db/myntrix/system-metrics.ts';
 import type { Database } from '../db/orm.ts';
 import type { HostRepository } from '../db/system/hosts.ts';
-import { AgentReports } from '../domain/myntrix/agents.ts';
+import { AgentReports } from '../domain/myntrix/agent-reports.ts';
+import { DeviceJobReports } from '../domain/myntrix/device-jobs.ts';
+import { DeviceAnswer, DeviceReports } from '../domain/myntrix/devices.ts';
 import { SampleMessage } from '../domain/myntrix/system-metrics.ts';
 import { topics } from '../domain/names.ts';
 import type { LogChunk } from '../domain/neosyntis/code.ts';
@@ -64,6 +69,9 @@ export async function collectFromHosts({
   const news = createNews(bus);
   const metrics = createSystemMetricsRepository(database);
   const agents = createAgentReports(database);
+  const devices = createDeviceReports(database);
+  const deviceJobs = createDeviceJobReports(database);
+  const commands = createDeviceCommandStore(database);
 
   async function store(host: string, chunk: LogChunk): Promise<void> {
     const { frame, missing } = await appendLog(database, host, chunk);
@@ -102,6 +110,30 @@ export async function collectFromHosts({
       if (!Value.Check(AgentReports, message)) return log.warn({ topic }, 'not a report on agents');
       const host = hostOf(topic);
       enqueue(host, `agents of ${host}`, async () => news.events(await agents.apply(host, message.reports)));
+    }),
+    await bus.subscribe(topics.anyHostDevices, (message, topic) => {
+      if (!Value.Check(DeviceReports, message)) return log.warn({ topic }, 'not a report on devices');
+      if (message.reports.length === 0) return;
+      const host = hostOf(topic);
+      enqueue(host, `devices of ${host}`, async () => news.events(await devices.apply(host, message)));
+    }),
+    await bus.subscribe(topics.anyHostDeviceJobs, (message, topic) => {
+      if (!Value.Check(DeviceJobReports, message))
+        return log.warn({ topic }, 'not a report on jobs of devices');
+      const host = hostOf(topic);
+      enqueue(host, `device jobs of ${host}`, async () =>
+        news.events(await deviceJobs.apply(host, message.reports)),
+      );
+    }),
+    // Whoever asked records the answer; what is said again has lost who asked for it.
+    await bus.subscribe(topics.anyHostDeviceAnswers, (message, topic) => {
+      if (!Value.Check(DeviceAnswer, message)) return log.warn({ topic }, 'not an answer of a device');
+      if (!message.isAgain) return;
+      const host = hostOf(topic);
+      enqueue(host, `device ${message.deviceId}`, async () => {
+        await commands.settle(message);
+        bus.publish(topics.hostDeviceReceipts(host), { ids: [message.id] });
+      });
     }),
     await bus.subscribe(topics.anyHostStatus, (message, topic) => {
       if (!Value.Check(HostMessage, message)) return log.warn({ topic }, 'not a host status');

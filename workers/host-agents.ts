@@ -4,7 +4,7 @@ import {
   type AgentLogRequest,
   type AgentReport,
   MESSAGE_AGENTS,
-} from '../domain/myntrix/agents.ts';
+} from '../domain/myntrix/agent-reports.ts';
 import { topics } from '../domain/names.ts';
 import type { Agents } from '../drivers/agents/port.ts';
 import type { Bus } from '../drivers/bus/port.ts';

@@ -91,7 +91,7 @@ export async function prepareProcesses(
 }
 
 /** npm puts the project's own tools first; steps get the machine's. */
-const searchPath = (path: string | undefined): string =>
+export const searchPath = (path: string | undefined): string =>
   (path ?? '/usr/local/bin:/usr/bin:/bin')
     .split(delimiter)
     .filter((folder) => !folder.includes('node_modules'))

@@ -2,19 +2,25 @@ import { mkdirSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createStepOpener } from '../activities/host/neosyntis/sealed-step.ts';
-import { readConfig } from '../config.ts';
+import { list, readConfig } from '../config.ts';
+import { createDeviceJobs } from '../drivers/devices/jobs/jobs.ts';
+import { createDeviceReporter } from '../drivers/devices/reporter.ts';
 import { createGuardedEvaluator } from '../drivers/expressions/guarded.ts';
-import { createHostSecrets } from '../drivers/platform-api/secrets.ts';
+import { createOutboundClient } from '../drivers/outbound/client.ts';
+import { createSettingsSource } from '../drivers/platform-api/device-settings.ts';
+import { createDeviceSecrets, createHostSecrets } from '../drivers/platform-api/secrets.ts';
 import { createKnownSecrets } from '../drivers/secrets/known.ts';
 import { createLogger } from '../logs.ts';
 import { runProcess } from '../process.ts';
+import { VERSION } from '../version.ts';
 import { establishIdentity } from './host/identity.ts';
 import { holdLease } from './host/lease.ts';
 import { lockCredential } from './host/lock.ts';
 import { type HostOptions, readHostOptions, UsageError } from './host/options.ts';
 import { type Session, startSession, withEnvironment } from './host/session.ts';
+import { createHostDevices } from './host-devices.ts';
 import { createHostMetrics } from './host-metrics.ts';
-import { prepareProcesses, SPOOL_KEPT_MS } from './host-processes.ts';
+import { prepareProcesses, SPOOL_KEPT_MS, searchPath } from './host-processes.ts';
 import { installRuntime } from './temporal.ts';
 
 const PRUNE_EVERY_MS = 3_600_000;
@@ -58,7 +64,25 @@ await runProcess(log, async (end) => {
     process.env,
     log,
   );
-  const { metrics } = createHostMetrics(config, log);
+  const { access, metrics } = createHostMetrics(config, log);
+  const reporter = createDeviceReporter();
+  const means = {
+    secrets: createDeviceSecrets(api),
+    settings: createSettingsSource(api),
+    createOutbound: () =>
+      createOutboundClient({
+        allow: list(config.VAREON_OUTBOUND_ALLOW),
+        userAgent: `Vareon/${VERSION}`,
+      }),
+  };
+  const devices = await createHostDevices({ dataDir, config, access, means, reporter });
+  const deviceJobs = createDeviceJobs({
+    dataDir,
+    sessions: devices,
+    processes,
+    blobs: identity.blobs,
+    PATH: searchPath(process.env.PATH),
+  });
   const stopping = new AbortController();
   const stop = (reason: string) => {
     if (!stopping.signal.aborted) end(new Error(`the host "${name}" stops: ${reason}`));
@@ -78,6 +102,9 @@ await runProcess(log, async (end) => {
       processes,
       agents,
       containers,
+      devices,
+      deviceJobs,
+      reporter,
       open,
       blobs: identity.blobs,
       capabilities: { ...capabilities, cpus: cpus().length, memory_bytes: totalmem(), ...given.labels },
@@ -135,6 +162,9 @@ await runProcess(log, async (end) => {
       clearInterval(pruning);
       containers?.close();
       await session?.close();
+      // Whoever holds one has looked away: this is no end of what was ordered, and the next life connects again.
+      await devices.close();
+      reporter.close();
       await kept;
       await lease.release();
       const going = agents.reports().filter(({ pid }) => pid !== null).length;

@@ -2,9 +2,16 @@ import { Client, Connection } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
 import { createAgentVerbs } from '../activities/platform/myntrix/agent-verbs.ts';
 import { createAgentActivities, createAgentReconciler } from '../activities/platform/myntrix/agents.ts';
+import { createDeviceJobVerbs } from '../activities/platform/myntrix/device-job-verbs.ts';
+import {
+  createDeviceJobActivities,
+  createDeviceJobReconciler,
+} from '../activities/platform/myntrix/device-jobs.ts';
+import { createDeviceVerbs } from '../activities/platform/myntrix/device-verbs.ts';
+import { createDeviceActivities, createDeviceReconciler } from '../activities/platform/myntrix/devices.ts';
 import { createTaskNotifications } from '../activities/platform/myntrix/task-notifications.ts';
 import { createTaskReconciler } from '../activities/platform/myntrix/task-reconcile.ts';
-import { createTaskActivities } from '../activities/platform/myntrix/tasks.ts';
+import { attemptId, createTaskActivities } from '../activities/platform/myntrix/tasks.ts';
 import { createApprovalActivities } from '../activities/platform/neosyntis/approvals.ts';
 import { createBulkActivities } from '../activities/platform/neosyntis/bulk.ts';
 import { createChildActivities } from '../activities/platform/neosyntis/children.ts';
@@ -31,13 +38,17 @@ import { createScriptSource } from '../activities/platform/neosyntis/script-sour
 import { createOpener, createSecretActivities } from '../activities/platform/neosyntis/secrets.ts';
 import { createSourceActivities } from '../activities/platform/neosyntis/sources.ts';
 import { createTelemetryQuery } from '../activities/platform/neosyntis/telemetry-query.ts';
+import { createTelemetryWait } from '../activities/platform/neosyntis/telemetry-wait.ts';
 import { createVerbActivities, type VerbImplementation } from '../activities/platform/neosyntis/verbs.ts';
 import { createMailActivities } from '../activities/platform/system/mail.ts';
 import { createReconcileActivities } from '../activities/platform/system/reconcile.ts';
 import { createRetentionActivities } from '../activities/platform/system/retention.ts';
 import { createScheduleActivities } from '../activities/platform/system/schedules.ts';
 import { type Config, list, retentionPolicy } from '../config.ts';
+import { createDeviceWaits } from '../db/myntrix/device-waits.ts';
 import { createTaskAttempts } from '../db/myntrix/task-attempts.ts';
+import { createTaskEnds } from '../db/myntrix/task-ends.ts';
+import { createTaskOrders } from '../db/myntrix/task-orders.ts';
 import { createTaskReconciliation } from '../db/myntrix/task-reconcile.ts';
 import { createTaskTicks } from '../db/myntrix/task-ticks.ts';
 import { createChildRuns } from '../db/neosyntis/child-runs.ts';
@@ -60,7 +71,7 @@ import { createHostGrantRepository } from '../db/system/host-grants.ts';
 import { createHostRepository } from '../db/system/hosts.ts';
 import { createOutbox } from '../db/system/outbox.ts';
 import { createWantedSchedules } from '../db/system/schedules.ts';
-import { PLATFORM_QUEUE, runBlobPrefix } from '../domain/names.ts';
+import { PLATFORM_QUEUE, runBlobPrefix, uploadBlobKey } from '../domain/names.ts';
 import { busClientId } from '../drivers/bus/credentials.ts';
 import { connectBus } from '../drivers/bus/mqtt.ts';
 import { createNews } from '../drivers/bus/news.ts';
@@ -83,6 +94,7 @@ import type { Logger } from '../logs.ts';
 import { VERSION } from '../version.ts';
 import { bundleWorkflows } from './bundle.ts';
 import { collectFromHosts } from './collect.ts';
+import { storeDeviceTelemetry } from './device-telemetry.ts';
 import { ensureSchedule } from './ensure-schedule.ts';
 import { startOutboundWorker } from './outbound.ts';
 import { reconcilerSchedule } from './reconciler-schedule.ts';
@@ -90,6 +102,7 @@ import { ensureNamespaceRetention, retentionSchedule } from './retention-schedul
 import { createStarter } from './starter.ts';
 import { keepRollingUp } from './telemetry-rollups.ts';
 import { connectWorker, installRuntime } from './temporal.ts';
+import { startWaitsWorker } from './waits.ts';
 
 export interface PlatformOptions {
   config: Config;
@@ -149,6 +162,21 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
   const wake = createWorkerWake({ client, log });
   const starts = createEventStartQueue(database);
   const sendLifecycle = createLifecycle({ lifecycle, deliver, wake, bus, log });
+  const publish = createNews(bus).events;
+  const carrier = createTemporalCarrier(client);
+  const schedules = createWantedSchedules(database);
+  const ticking = { database, clock: taskClock, idOf: tickIdOf };
+  const tasks = createTaskActivities({
+    client,
+    ticks: createTaskTicks({ ...ticking, firstRun: (tickId) => attemptId(tickId, 1) }),
+    orders: createTaskOrders(database),
+    attempts: createTaskAttempts(database),
+    ends: createTaskEnds(database),
+    schedules,
+    carrier,
+    startRun: starter.startRun,
+    publish,
+  });
   const runActivities = createRunActivities({
     database,
     bus,
@@ -158,6 +186,8 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
     defaultHost: config.VAREON_HOST_NAME,
     keep,
     sendLifecycle,
+    taskRunEnded: tasks.runEnded,
+    log,
   });
   const scheduledRuns = createScheduledRuns(database);
   const outbound = createOutboundClient({
@@ -174,20 +204,6 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
     notifyWebhook,
     startMail: starter.startMail,
     startWebhook: starter.startWebhook,
-  });
-  const carrier = createTemporalCarrier(client);
-  const schedules = createWantedSchedules(database);
-  const publish = createNews(bus).events;
-  const ticking = { database, clock: taskClock, idOf: tickIdOf };
-  const attempts = createTaskAttempts(database);
-  const tasks = createTaskActivities({
-    client,
-    ticks: createTaskTicks(ticking),
-    attempts,
-    intents: createRunIntents(database),
-    schedules,
-    carrier,
-    publish,
   });
   const { sendTaskNotifications, notifyTaskByWebhook } = createTaskNotifications({
     database,
@@ -206,6 +222,8 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
       'run.script.source': createScriptSource(authenticator),
       'notify.webhook': notifyWebhook,
       ...createAgentVerbs({ database, bus, client }),
+      ...createDeviceVerbs({ database, bus, client }),
+      ...createDeviceJobVerbs({ database, bus, client, blobs }),
       'telemetry.query': createTelemetryQuery({
         ownerOf,
         answers: createTelemetryAnswers({
@@ -213,6 +231,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
           queries: createTelemetryQueries(database),
         }),
       }),
+      'telemetry.wait_for': createTelemetryWait({ waits: createDeviceWaits(database), log }),
       ...verbs,
     },
     {
@@ -231,7 +250,7 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
     dataConverter,
     workflowBundle: config.VAREON_WORKFLOW_BUNDLE
       ? { codePath: config.VAREON_WORKFLOW_BUNDLE }
-      : { code: await bundleWorkflows({ sealsFailures: seals }) },
+      : { code: (await bundleWorkflows())[seals ? 'sealed' : 'plain'] },
     activities: {
       ...runActivities,
       ...verbActivities,
@@ -269,11 +288,12 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
           await sendTaskNotifications();
         },
         reconcileAgents: createAgentReconciler({ database, client }),
+        reconcileDevices: createDeviceReconciler({ database, client }),
+        reconcileDeviceJobs: createDeviceJobReconciler({ database, client }),
         reconcileTasks: createTaskReconciler({
           client,
           rows: createTaskReconciliation(ticking),
-          attempts,
-          publish,
+          tasks,
           log,
         }),
         reconcileEvents: createEventReconciler({ store, starts, lifecycle, deliver, wake, sendLifecycle }),
@@ -298,11 +318,14 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
       }),
       ...createBulkActivities({ database, bus, client }),
       ...createAgentActivities({ database, bus }),
+      ...createDeviceActivities({ database, bus }),
+      ...createDeviceJobActivities({ database, bus }),
       ...tasks.activities,
       ...createRetentionActivities({
         database,
         policy: retentionPolicy(config),
         removeBlobs: async (runId) => void (await deleteBlobs(blobs, runBlobPrefix(runId))),
+        removeUpload: (uploadId) => blobs.delete(uploadBlobKey(uploadId)),
         log,
       }),
     },
@@ -317,7 +340,12 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
     { connection, namespace: config.TEMPORAL_NAMESPACE, dataConverter },
     { ...verbActivities, ...sourceActivities, notifyByWebhook, notifyTaskByWebhook },
   );
+  const waitsWorker = await startWaitsWorker(
+    { connection, namespace: config.TEMPORAL_NAMESPACE, dataConverter },
+    verbActivities,
+  );
   const collector = await collectFromHosts({ bus, database, hosts, log });
+  const deviceTelemetry = await storeDeviceTelemetry({ bus, database, log });
   const telemetry = keepRollingUp(createTelemetryRollups(database), log);
   await ensureSchedule(client, reconcilerSchedule);
   await ensureSchedule(client, retentionSchedule);
@@ -329,13 +357,13 @@ export async function startPlatform({ config, keys, known, verbs = {}, log }: Pl
   if (hindered) log.warn({ err: hindered }, 'the retention of the Temporal namespace stays as it is');
   return {
     // A process with one of them broken would take runs and leave their requests to nobody.
-    ended: Promise.race([working, outboundWorker.ended]),
+    ended: Promise.race([working, outboundWorker.ended, waitsWorker.ended]),
     healthFile: config.VAREON_HEALTH_FILE,
     async close() {
-      await collector.close();
+      await Promise.all([collector.close(), deviceTelemetry.close()]);
       await telemetry.close();
       worker.shutdown();
-      await Promise.all([working, outboundWorker.close()]);
+      await Promise.all([working, outboundWorker.close(), waitsWorker.close()]);
       await Promise.all([bus.close(), guarded.close(), connection.close(), clientConnection.close()]);
       await database.close();
       blobs.close();

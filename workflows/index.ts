@@ -1,5 +1,7 @@
 /** Every workflow type, for the bundle. */
 export { agentLifecycle } from './myntrix/agents.ts';
+export { deviceJobs } from './myntrix/device-jobs.ts';
+export { deviceSession } from './myntrix/devices.ts';
 export { notifyOfTask, taskRun } from './myntrix/tasks.ts';
 export { cancelRuns } from './neosyntis/bulk.ts';
 export { startByEvents } from './neosyntis/event-starts.ts';

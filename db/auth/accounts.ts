@@ -1,6 +1,6 @@
 import type { Permission } from '../../domain/auth/permissions.ts';
 import type { User } from '../../domain/auth/users.ts';
-import type { Database } from '../orm.ts';
+import type { Database, Sql } from '../orm.ts';
 import { prepared, rows } from '../sql.ts';
 import { hasHostGrant } from '../system/host-grants.ts';
 import { liveSession } from './sessions.ts';
@@ -46,11 +46,9 @@ export function createAccountReader(database: Database) {
         )
       )[0],
     /** Of somebody in whose name the platform itself does something. */
-    byUser: async (userId: string): Promise<Account | undefined> =>
+    byUser: async (userId: string, sql: Sql = database.em): Promise<Account | undefined> =>
       (
-        await rows<Account>(database.em, `select ${columns} from users u where u.id = ? and u.is_active`, [
-          userId,
-        ])
+        await rows<Account>(sql, `select ${columns} from users u where u.id = ? and u.is_active`, [userId])
       )[0],
     noteUse: async (tokenId: string): Promise<void> => {
       await rows(

@@ -1,5 +1,6 @@
 import type { StoredEvent } from '../../domain/events.ts';
-import type { Agent, AgentOrder, AgentReport, LastEnd } from '../../domain/myntrix/agents.ts';
+import type { AgentOrder, AgentReport, LastEnd } from '../../domain/myntrix/agent-reports.ts';
+import type { Agent } from '../../domain/myntrix/agents.ts';
 import type { Database, Sql } from '../orm.ts';
 import { json, rows } from '../sql.ts';
 import { appendEvents } from '../system/events.ts';
@@ -108,7 +109,7 @@ export function createAgentReports({ em }: Pick<Database, 'em'>) {
       );
     },
 
-    /** How an order ended, as its workflow knows it: what the host said of it may have been lost. */
+    /** How an order ended, as its workflow knows it: what the host said of it may have been lost, or be on its way. */
     settle: (
       id: string,
       epoch: number,
@@ -119,14 +120,15 @@ export function createAgentReports({ em }: Pick<Database, 'em'>) {
         const changed = await rows<Told>(
           tx,
           `update agents a set status = ?::text, pid = null, started_at = null, health = 0, cpu_percent = 0, memory_bytes = 0,
-             last_end = coalesce(case when a.reported_epoch = a.epoch then a.last_end end, ?::jsonb, a.last_end),
+             last_end = case when a.last_end is null or a.reported_epoch <> a.epoch or x.last_end->>'at' > a.last_end->>'at'
+               then coalesce(x.last_end, a.last_end) else a.last_end end,
              desired = case when ?::text = 'stopped' then 'stopped' else a.desired end,
              updated_at = case when a.status <> ?::text then now() else a.updated_at end
-           from (select id, status, pid from agents where id = ? for update) as b
+           from (select id, status, pid from agents where id = ? for update) as b, (select ?::jsonb as last_end) as x
            where a.id = b.id and a.epoch = ?
            returning a.id, a.name, a.host, a.status, a.desired, a.pid, a.health, a.restarts, a.epoch,
              b.status as was, b.pid as was_pid`,
-          [status, end.kind === 'error' && end.lastEnd ? json(end.lastEnd) : null, status, status, id, epoch],
+          [status, status, status, id, end.kind === 'error' && end.lastEnd ? json(end.lastEnd) : null, epoch],
         );
         return tellAll(tx, changed, new Map(end.kind === 'error' ? [[id, end.reason]] : []));
       }),

@@ -1,5 +1,6 @@
-import { type Permission, permissionsOf, type Role } from '../../domain/auth/permissions.ts';
+import { permissionsOf } from '../../domain/auth/permissions.ts';
 import type { RunStatus } from '../../domain/neosyntis/runs.ts';
+import { createAccountReader } from '../auth/accounts.ts';
 import type { Database } from '../orm.ts';
 import { rows } from '../sql.ts';
 
@@ -24,7 +25,9 @@ export interface OrderedAgent {
 }
 
 /** What steps of runs know of agents. */
-export function createAgentSteps({ em }: Database) {
+export function createAgentSteps(database: Database) {
+  const { em } = database;
+  const accounts = createAccountReader(database);
   return {
     /** By id, or else by name; more than one when the name does not tell. */
     async find(agent: string): Promise<FoundAgent[]> {
@@ -38,17 +41,10 @@ export function createAgentSteps({ em }: Database) {
     },
 
     async orderer(runId: string): Promise<Orderer | undefined> {
-      const [owner] = await rows<{
-        id: string;
-        role: Role;
-        is_verified: boolean;
-        granted_permissions: Permission[];
-      }>(
-        em,
-        `select u.id, u.role, u.is_verified, u.granted_permissions
-         from jobs j join users u on u.id = j.owner_id where j.id = ? and u.is_active`,
-        [runId],
-      );
+      const [job] = await rows<{ owner_id: string | null }>(em, 'select owner_id from jobs where id = ?', [
+        runId,
+      ]);
+      const owner = job?.owner_id == null ? undefined : await accounts.byUser(job.owner_id);
       return owner && { userId: owner.id, mayOrder: permissionsOf(owner).has('myntrix:agents:run') };
     },
 

@@ -4,18 +4,15 @@ import { type Permission, permissionsOf, type Role } from '../../domain/auth/per
 import type { Principal } from '../../domain/auth/principal.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { StoredEvent } from '../../domain/events.ts';
-import type {
-  Agent,
-  AgentConfiguration,
-  HealthParts,
-  HostAgentStatus,
-  LastEnd,
-} from '../../domain/myntrix/agents.ts';
+import type { AgentConfiguration } from '../../domain/myntrix/agent-configuration.ts';
+import type { HealthParts, LastEnd } from '../../domain/myntrix/agent-reports.ts';
+import type { Agent, HostAgentStatus } from '../../domain/myntrix/agents.ts';
 import type { AgentAction } from '../../domain/names.ts';
 import type { Database, Sql } from '../orm.ts';
 import { iso, json, type Page, pageClause, rows } from '../sql.ts';
 import { appendEvents } from '../system/events.ts';
 import { agentEvent, jobEvent } from './agent-events.ts';
+import type { BesideAgent, WrittenTasks } from './agent-schedules.ts';
 
 export const AgentEntity = defineEntity({
   name: 'Agent',
@@ -69,6 +66,14 @@ export interface AgentFilter extends Page {
   host?: string;
 }
 
+/** An agent that was written, with the tasks that its configuration asks for. */
+export interface SavedAgent {
+  agent: Agent;
+  /** Of which Temporal is to follow. */
+  tasks: string[];
+  events: StoredEvent[];
+}
+
 export type AgentRepository = ReturnType<typeof createAgentRepository>;
 
 /** Agents belong to the installation: who may read agents reads all of them. */
@@ -93,6 +98,12 @@ export function createAgentRepository({ em }: Database) {
     return { ...(await get(id, tx)), epoch: Number(row?.epoch) };
   }
 
+  const saved = async (tx: Sql, id: string, { tasks, told }: WrittenTasks): Promise<SavedAgent> => ({
+    agent: await get(id, tx),
+    tasks,
+    events: await appendEvents(tx, told),
+  });
+
   return {
     get: (id: string): Promise<Agent> => get(id),
 
@@ -113,14 +124,17 @@ export function createAgentRepository({ em }: Database) {
     async create(
       user: Principal,
       agent: { name: string; type: string; host: string; configuration: AgentConfiguration },
-    ): Promise<Agent> {
+      beside: BesideAgent,
+    ): Promise<SavedAgent> {
       const id = uuidv7();
-      await em.execute(
-        `insert into agents (id, name, type, owner_id, host, configuration, desired, status, health_parts, created_at, updated_at)
+      return em.fork().transactional(async (tx) => {
+        await tx.execute(
+          `insert into agents (id, name, type, owner_id, host, configuration, desired, status, health_parts, created_at, updated_at)
          values (?, ?, ?, ?, ?, ?::json, 'stopped', 'stopped', ?::jsonb, now(), now())`,
-        [id, agent.name, agent.type, user.userId, agent.host, json(agent.configuration), json(NO_HEALTH)],
-      );
-      return get(id);
+          [id, agent.name, agent.type, user.userId, agent.host, json(agent.configuration), json(NO_HEALTH)],
+        );
+        return saved(tx, id, await beside(tx, { id, name: agent.name }));
+      });
     },
 
     /** @throws AppError `not_found`, and what `change` does */
@@ -132,7 +146,8 @@ export function createAgentRepository({ em }: Database) {
         host: string;
         configuration: AgentConfiguration;
       },
-    ): Promise<Agent> =>
+      beside: BesideAgent,
+    ): Promise<SavedAgent> =>
       em.fork().transactional(async (tx) => {
         const current = await locked(tx, id);
         const { name, type, host, configuration } = change(current);
@@ -140,7 +155,7 @@ export function createAgentRepository({ em }: Database) {
           'update agents set name = ?, type = ?, host = ?, configuration = ?::json, updated_at = now() where id = ?',
           [name, type, host, json(configuration), id],
         );
-        return get(id, tx);
+        return saved(tx, id, await beside(tx, { id, name }));
       }),
 
     /**
@@ -200,7 +215,10 @@ export function createAgentRepository({ em }: Database) {
       }),
 
     /** From now on nobody finds it; its workflow stops it and deletes the row. @throws AppError `not_found` */
-    remove: (id: string): Promise<{ epoch: number; events: StoredEvent[] }> =>
+    remove: (
+      id: string,
+      beside: BesideAgent,
+    ): Promise<{ epoch: number; events: StoredEvent[]; tasks: string[] }> =>
       em.fork().transactional(async (tx) => {
         const agent = await locked(tx, id);
         const epoch = agent.epoch + 1;
@@ -208,10 +226,9 @@ export function createAgentRepository({ em }: Database) {
           "update agents set removed = true, desired = 'stopped', epoch = ?, updated_at = now() where id = ?",
           [epoch, id],
         );
-        return {
-          epoch,
-          events: await appendEvents(tx, [agentEvent({ ...agent, desired: 'stopped' }, 'deleted')]),
-        };
+        const { tasks, told } = await beside(tx, agent);
+        const deleted = agentEvent({ ...agent, desired: 'stopped' }, 'deleted');
+        return { epoch, events: await appendEvents(tx, [...told, deleted]), tasks };
       }),
 
     /** Whether somebody may run code on a host, as it is now and not as their token says. */

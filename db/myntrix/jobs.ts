@@ -1,6 +1,7 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
 import type { Principal } from '../../domain/auth/principal.ts';
 import { AppError } from '../../domain/errors.ts';
+import { deviceJobTypes } from '../../domain/myntrix/device-jobs.ts';
 import type { Job, JobType } from '../../domain/myntrix/jobs.ts';
 import type { RunStatus } from '../../domain/neosyntis/runs.ts';
 import type { Json } from '../../domain/wire.ts';
@@ -55,21 +56,31 @@ export interface LogPage {
   complete: boolean;
 }
 
+const ofDevices = `j.type in (${deviceJobTypes.map((type) => `'${type}'`).join()})`;
+
 const conditions = {
   status: 'j.status = ?',
   type: 'j.type = ?',
-  host: "(j.id in (select s.run_id from run_steps s where s.host = ?) or (j.type in ('agent_start', 'agent_stop', 'agent_restart') and j.details->>'host' = ?))",
+  host: `(j.id in (select s.run_id from run_steps s where s.host = ?) or ((j.type in ('agent_start', 'agent_stop', 'agent_restart') or ${ofDevices}) and j.details->>'host' = ?))`,
 };
 
 const LOG_PAGE_BYTES = 256 * 1024;
 
+/** Jobs of devices are the installation's, as devices are; all others belong to somebody. */
+function foundBy(user: Principal): { where: string; params: unknown[] } {
+  const owned = ownedBy(user, 'j.owner_id');
+  return user.permissions.has('myntrix:devices:read')
+    ? { where: `(${owned.where} or ${ofDevices})`, params: owned.params }
+    : owned;
+}
+
 export type JobRepository = ReturnType<typeof createJobRepository>;
 
-/** Jobs belong to the owner of what they are about; administrators find all. */
+/** Jobs belong to the owner of what they are about, or to the installation; administrators find all. */
 export function createJobRepository({ em }: Database) {
   const repository = {
     async list(user: Principal, filter: JobFilter): Promise<Job[]> {
-      const owned = ownedBy(user, 'j.owner_id');
+      const owned = foundBy(user);
       const page = pageClause(filter, 'j.id');
       const filters = (['status', 'type', 'host'] as const).flatMap((name) =>
         filter[name] === undefined
@@ -94,7 +105,7 @@ export function createJobRepository({ em }: Database) {
 
     /** @throws AppError `not_found` */
     async get(user: Principal, id: string): Promise<Job> {
-      const owned = ownedBy(user, 'j.owner_id');
+      const owned = foundBy(user);
       const [job] = await rows<Job>(
         em,
         `select ${columns(tail(4096))} from jobs j where j.id = ? and ${owned.where}`,

@@ -63,6 +63,8 @@ export async function placeTick(
     case 'buffer_all':
       return waits;
     case 'cancel_other': {
+      const ids = overlapped.map(({ id }) => id);
+      await tx.execute('update task_runs set cancel_asked = true where id in (?)', [ids]);
       const told = await endTicks(tx, task, waiting, 'A later tick took its place.');
       return { ...waits, told };
     }

@@ -2,12 +2,17 @@ import type { TaskClock } from '../../domain/myntrix/task-clock.ts';
 import { latestMs, type Recurring } from '../../domain/system/schedules.ts';
 import type { Database } from '../orm.ts';
 import { rows } from '../sql.ts';
+import { missedUntil, noteMissed } from './task-missed.ts';
+import type { TickParts } from './task-orders.ts';
 import { releaseNext } from './task-overlap.ts';
-import { lockTask, missedUntil, noteMissed } from './task-rows.ts';
+import { lockTask } from './task-rows.ts';
 
-export interface OpenTick {
-  id: string;
+/** A tick that is open, as the reconciler looks at it. */
+export interface LookedAt extends TickParts {
   status: 'pending' | 'running';
+  /** Its newest attempt is a run: whether that goes on. */
+  run: 'open' | 'ended' | null;
+  cancelAsked: boolean;
 }
 
 /** Ticks of tasks as the reconciler sees them. */
@@ -22,24 +27,29 @@ export function createTaskReconciliation({
 }) {
   return {
     /** Ticks that are to begin, or began, and were written some time ago. */
-    open: (olderThanMs: number): Promise<OpenTick[]> =>
+    open: (olderThanMs: number): Promise<LookedAt[]> =>
       rows(
         em,
-        `select id, status from task_runs where status in ('pending', 'running') and not buffered
-           and created_at < now() - make_interval(secs => ?) order by id limit 10000`,
+        `select r.id, r.status, r.attempt, r.run_id as "runId", r.cancel_asked as "cancelAsked",
+           case when r.run_id is null or t.action->>'type' = 'agent' then null
+             when j.status is null or j.status in ('completed', 'failed', 'cancelled') then 'ended' else 'open' end as run
+         from task_runs r join tasks t on t.id = r.task_id left join jobs j on j.id = r.run_id
+         where r.status in ('pending', 'running') and not r.buffered
+           and r.created_at < now() - make_interval(secs => ?) order by r.id limit 10000`,
         [olderThanMs / 1_000],
       ),
 
-    /** Of these those that ended some time ago. */
-    async endedAmong(ids: string[], olderThanMs: number): Promise<string[]> {
-      const found = await rows<{ id: string }>(
+    /** Ticks that ended a while ago and of which something goes on in Temporal, or a run of which is open. */
+    leftOver: (ids: string[], olderThanMs: number): Promise<TickParts[]> =>
+      rows(
         em,
-        `select id from task_runs where id = any(?::uuid[]) and status not in ('pending', 'running')
-           and end_time < now() - make_interval(secs => ?)`,
-        [`{${ids.join()}}`, olderThanMs / 1_000],
-      );
-      return found.map(({ id }) => id);
-    },
+        `select r.id, r.attempt, r.run_id as "runId" from task_runs r left join jobs j on j.id = r.run_id
+         where r.status not in ('pending', 'running') and r.end_time < now() - make_interval(secs => ?)
+           and (r.id = any(?::uuid[]) or (r.end_time > now() - interval '1 day' and r.status = 'cancelled'
+             and j.status not in ('completed', 'failed', 'cancelled')))
+         limit 1000`,
+        [olderThanMs / 1_000, `{${ids.join()}}`],
+      ),
 
     /** Lets ticks begin that wait for nobody any more. @returns their ids */
     async release(): Promise<string[]> {

@@ -1,74 +1,12 @@
-import { defineEntity, p } from '@mikro-orm/postgresql';
 import type { TaskAction } from '../../domain/myntrix/task-actions.ts';
-import type { TaskClock } from '../../domain/myntrix/task-clock.ts';
-import type { TaskRunStatus, TaskTrigger } from '../../domain/myntrix/task-runs.ts';
+import type { TaskTrigger } from '../../domain/myntrix/task-runs.ts';
 import type { OverlapPolicy, ToldKind } from '../../domain/myntrix/tasks.ts';
-import { latestMs, type Recurring } from '../../domain/system/schedules.ts';
+import type { Recurring } from '../../domain/system/schedules.ts';
 import type { Sql } from '../orm.ts';
 import { json, rows } from '../sql.ts';
 import type { NewEvent } from '../system/events.ts';
 import { jobEvent } from './agent-events.ts';
 import { tickEvent } from './task-events.ts';
-
-export const TaskEntity = defineEntity({
-  name: 'Task',
-  tableName: 'tasks',
-  properties: {
-    id: p.uuid().primary(),
-    owner_id: p.uuid(),
-    name: p.text(),
-    description: p.text(),
-    schedule: p.text(),
-    timezone: p.text(),
-    timing: p.json().$type<Recurring>(),
-    action: p.json().$type<TaskAction>().columnType('json'),
-    enabled: p.boolean(),
-    overlap: p.text().$type<OverlapPolicy>(),
-    jitter_seconds: p.integer(),
-    catch_up_seconds: p.integer(),
-    start_at: p.datetime(3).nullable(),
-    end_at: p.datetime(3).nullable(),
-    pause_on_failure: p.boolean(),
-    paused_reason: p.text().nullable(),
-    told: p.array().$type<ToldKind[]>().columnType('text[]'),
-    email: p.array().$type<string[]>().columnType('text[]'),
-    webhook_url: p.text().nullable(),
-    sealed: p.blob().nullable(),
-    key_id: p.text().nullable().generated("encode(substring(sealed from 2 for 8), 'hex') stored"),
-    /** What its steps are saved as, when it runs some. */
-    workflow_id: p.uuid().nullable(),
-    /** The first nominal time that has no row yet. */
-    next_at: p.datetime(3).nullable(),
-    removed: p.boolean().default(false),
-    created_at: p.datetime(3),
-    updated_at: p.datetime(3),
-  },
-});
-
-export const TaskRunEntity = defineEntity({
-  name: 'TaskRun',
-  tableName: 'task_runs',
-  properties: {
-    id: p.uuid().primary(),
-    task_id: p.uuid(),
-    trigger: p.text().$type<TaskTrigger>(),
-    scheduled_at: p.datetime(3),
-    status: p.text().$type<TaskRunStatus>(),
-    /** It waits for the end of one before. */
-    buffered: p.boolean().default(false),
-    start_time: p.datetime(3).nullable(),
-    end_time: p.datetime(3).nullable(),
-    attempt: p.integer().default(0),
-    overran: p.boolean().default(false),
-    reason: p.text().nullable(),
-    run_id: p.uuid().nullable(),
-    has_job: p.boolean(),
-    rerun_of: p.uuid().nullable(),
-    /** Somebody is to be told of it; null when nobody is, or was. */
-    notify_at: p.datetime(3).nullable(),
-    created_at: p.datetime(3),
-  },
-});
 
 /** A task as its ticks need it. */
 export interface TaskRow {
@@ -98,6 +36,45 @@ export async function lockTask(tx: Sql, id: string): Promise<TaskRow | undefined
     id,
   ]);
   return task;
+}
+
+/** A tick that goes on, or is to begin. */
+export interface OpenTick {
+  id: string;
+  at: Date;
+  trigger: TaskTrigger;
+  status: 'pending' | 'running';
+  /** The newest one that began; 0 before. */
+  attempt: number;
+  /** Of that attempt, or of one before it that was a run. */
+  runId: string | null;
+  /** Somebody wants it to end. */
+  cancelAsked: boolean;
+}
+
+/** A tick that is open and waits for no other one, with its task, which is locked if you wish so. */
+export async function openTick(
+  sql: Sql,
+  id: string,
+  lock?: 'lock',
+): Promise<{ task: TaskRow; tick: OpenTick } | undefined> {
+  // First the one, then the other: what the lock waited for is seen.
+  const [task] = await rows<TaskRow>(
+    sql,
+    `select ${taskColumns} from tasks t where t.id = (select task_id from task_runs where id = ?)
+     ${lock ? 'for update' : ''}`,
+    [id],
+  );
+  const [found] = await rows<Omit<OpenTick, 'at'> & { at_ms: number }>(
+    sql,
+    `select id, (extract(epoch from scheduled_at) * 1000)::float8 as at_ms, trigger, status, attempt,
+       run_id as "runId", cancel_asked as "cancelAsked"
+     from task_runs where id = ? and status in ('pending', 'running') and not buffered`,
+    [id],
+  );
+  if (!task || !found) return undefined;
+  const { at_ms, ...tick } = found;
+  return { task, tick: { ...tick, at: new Date(at_ms) } };
 }
 
 export interface NewTick {
@@ -147,48 +124,7 @@ export async function insertJobs(tx: Sql, task: TaskRow, ticks: { id: string; at
   );
 }
 
-/** Rows of one look back; of what is older than these it is said how many they are. */
-export const MISSED_LIMIT = 1_000;
-
-/** A tick that the server has may be on its way for so long. */
-const ON_ITS_WAY_MS = 30_000;
-
-/**
- * Notes what should have come and did not: each nominal time from the first that has no row up to `to`.
- * @param idOf the id of the row of a nominal time
- * @returns how many were noted
- */
-export async function noteMissed(
-  tx: Sql,
-  task: TaskRow,
-  to: Date,
-  { clock, idOf, reason }: { clock: TaskClock; idOf(taskId: string, at: Date): string; reason: string },
-): Promise<number> {
-  if (task.next_ms === null || task.next_ms > +to) return 0;
-  const times = clock.between(task.timing, new Date(task.next_ms), to, MISSED_LIMIT);
-  const found = await rows<{ id: string }>(
-    tx,
-    `insert into task_runs (id, task_id, trigger, scheduled_at, status, end_time, reason, has_job, notify_at, created_at)
-     select x.id, ?, 'schedule', x.at, 'missed', now(), ?, false, case when ? and x.last then now() end, now()
-     from jsonb_to_recordset(?::jsonb) as x(id uuid, at timestamptz, last boolean)
-     on conflict (task_id, scheduled_at) where trigger in ('schedule', 'backfill') do nothing returning id`,
-    [
-      task.id,
-      reason,
-      task.told.includes('missed'),
-      // Of many at once people are told once.
-      json(times.map((at, n) => ({ id: idOf(task.id, at), at, last: n === times.length - 1 }))),
-    ],
-  );
-  await setNext(tx, task, clock.next(task.timing, to));
-  return found.length;
-}
-
 export async function setNext(tx: Sql, task: TaskRow, next: Date | undefined): Promise<void> {
   await tx.execute('update tasks set next_at = ? where id = ?', [next ?? null, task.id]);
   task.next_ms = next ? +next : null;
 }
-
-/** Up to when every tick that did not come is missed. */
-export const missedUntil = (timing: Recurring, now = Date.now()): Date =>
-  new Date(now - latestMs(timing) - ON_ITS_WAY_MS);

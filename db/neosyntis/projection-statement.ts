@@ -14,6 +14,8 @@ export interface Projected {
   events: StoredEvent[];
   /** Somebody waits for lifecycle events of it: what they are to be made of is noted. */
   lifecycle?: true;
+  /** It has ended, and was an attempt of this tick of a task. */
+  tick?: string;
   /** The row tells of another execution of the run: nothing was applied. */
   isOther?: true;
 }
@@ -55,10 +57,11 @@ export async function applyNext(
     owner_id: string | null;
     last_event: string | null;
     lifecycle: boolean;
+    tick: string | null;
   }>(
     em,
     `with row as (
-       select r.id, j.seq, j.progress, j.owner_id, ?::real as reached, ?::text as execution
+       select r.id, j.seq, j.progress, j.owner_id, r.trigger, ?::real as reached, ?::text as execution
        from runs r join jobs j on j.id = r.id
        where r.id = ?::uuid and r.projected = ?::bigint and j.progress <= ?::real and j.status = any(?::text[])
          and (r.execution is null or ?::text is null or r.execution in (?::text, ?::text))
@@ -119,7 +122,8 @@ export async function applyNext(
          output = ?::json, error = ?::jsonb, execution = coalesce(row.execution, runs.execution)
        from row where runs.id = row.id
      ), ${noteLifecycle}, ${news.queries}
-     select row.seq as before, row.owner_id, counter.seq as last_event, exists (select from due) as lifecycle from row left join counter on true`,
+     select row.seq as before, row.owner_id, counter.seq as last_event, exists (select from due) as lifecycle,
+       row.trigger->>'task_run_id' as tick from row left join counter on true`,
     [
       ...[progress, execution],
       ...[runId, from - 1, progress, last ? OPEN : `{${status}}`],
@@ -142,5 +146,6 @@ export async function applyNext(
     frames: frames.map((one, index) => ({ ...one, seq: before + index + 1 }) as Frame),
     events: applied.last_event === null ? [] : news.stored(Number(applied.last_event), applied.owner_id),
     ...(applied.lifecycle ? { lifecycle: true } : {}),
+    ...(ended && applied.tick !== null ? { tick: applied.tick } : {}),
   };
 }

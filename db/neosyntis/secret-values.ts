@@ -55,6 +55,18 @@ export function createSecretValues({ em }: Database, envelope: Envelope) {
       return opened(found);
     },
 
+    /** Those that administrators share: what is nobody's own, such as a device, has no others. */
+    async resolveShared(names: readonly string[]): Promise<Record<string, Json>> {
+      if (names.length === 0) return {};
+      const found = await rows<{ id: string; name: string; sealed: Buffer }>(
+        em,
+        `select distinct on (name) id, name, sealed from secrets
+         where shared and name in (${names.map(() => '?').join(', ')}) order by name, created_at`,
+        [...names],
+      );
+      return opened(found);
+    },
+
     /** The names that a user's runs can use. */
     async names(ownerId: string): Promise<Set<string>> {
       const found = await rows<{ name: string }>(

@@ -4,7 +4,11 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Principal } from '../../domain/auth/principal.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { Reading, SeriesFilter, TelemetrySeries } from '../../domain/neosyntis/telemetry.ts';
-import { SERIES_OF_USER } from '../../domain/neosyntis/telemetry-limits.ts';
+import {
+  INSTALLATION_OWNER,
+  SERIES_OF_DEVICES,
+  SERIES_OF_USER,
+} from '../../domain/neosyntis/telemetry-limits.ts';
 import type { Database, Sql } from '../orm.ts';
 import { ownedBy } from '../owned.ts';
 import { iso, json, type Page, pageClause, rows } from '../sql.ts';
@@ -53,13 +57,19 @@ const hashOf = (key: string): string => createHash('sha256').update(key).digest(
 
 const shown = 'metric_name, workflow_id, dataset_id, device_id, tags';
 
-const columns = `id, ${shown}, owner_id, retention_days, ${iso('created_at')}`;
+/** Their own, and those that belong to the installation. */
+const readableBy = (user: SeriesReader): ReturnType<typeof ownedBy> => {
+  const owned = ownedBy(user, 'owner_id');
+  return { where: `(${owned.where} or owner_id = ?)`, params: [...owned.params, INSTALLATION_OWNER] };
+};
+
+const columns = `id, ${shown}, nullif(owner_id, '${INSTALLATION_OWNER}') as owner_id, retention_days, ${iso('created_at')}`;
 
 /** The condition under which a series is meant, and may be seen. */
 function matching(user: SeriesReader, filter: SeriesFilter): { where: string; params: unknown[] } {
-  const owned = ownedBy(user, 'owner_id');
-  const parts = [owned.where];
-  const params = [...owned.params];
+  const readable = readableBy(user);
+  const parts = [readable.where];
+  const params = [...readable.params];
   for (const name of ['metric_name', 'workflow_id', 'dataset_id', 'device_id'] as const)
     if (filter[name] !== undefined) {
       parts.push(`${name} = ?`);
@@ -98,7 +108,8 @@ export function createTelemetrySeriesRepository(database: Database) {
         'select count(*)::int as n from telemetry_series where owner_id = ?',
         [ownerId],
       );
-      const room = Math.max(0, SERIES_OF_USER - (count?.n ?? 0));
+      const most = ownerId === INSTALLATION_OWNER ? SERIES_OF_DEVICES : SERIES_OF_USER;
+      const room = Math.max(0, most - (count?.n ?? 0));
       const made = absent.slice(0, room).map(([hash, key]) => ({ id: uuidv7(), hash, ...wanted.get(key) }));
       await em.execute(
         `insert into telemetry_series (id, owner_id, key, ${shown}, created_at)

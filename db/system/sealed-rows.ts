@@ -1,6 +1,6 @@
 import type { Envelope } from '../../domain/system/envelope.ts';
 import { locks } from '../locks.ts';
-import { taskPlace } from '../myntrix/tasks.ts';
+import { taskPlace } from '../myntrix/task-write.ts';
 import { notificationsPlace } from '../neosyntis/notifications.ts';
 import { secretPlace } from '../neosyntis/secrets.ts';
 import type { Database } from '../orm.ts';

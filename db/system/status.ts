@@ -1,7 +1,9 @@
 import type { Principal } from '../../domain/auth/principal.ts';
 import { type AgentStatus, agentStatuses } from '../../domain/myntrix/agents.ts';
+import { type DeviceStatus, deviceStatuses } from '../../domain/myntrix/devices.ts';
 import { type RunStatus, runStatuses } from '../../domain/neosyntis/runs.ts';
 import { shownStatus } from '../myntrix/agents.ts';
+import { shownDeviceStatus } from '../myntrix/devices.ts';
 import type { Database, Sql } from '../orm.ts';
 import { ownedBy } from '../owned.ts';
 import { rows } from '../sql.ts';
@@ -41,34 +43,50 @@ export function createStatusCounts({ em }: Database) {
       return { workflows, runs: byStatus };
     },
 
-    /** Hosts that are online, open jobs that somebody may see, and agents for who may see them. */
-    async myntrix(
-      user: Principal,
-    ): Promise<{ hosts_online: number; jobs_open: number; agents?: Record<AgentStatus, number> }> {
+    /** Hosts that are online, open jobs that somebody may see, agents and devices for who may see them. */
+    async myntrix(user: Principal): Promise<{
+      hosts_online: number;
+      jobs_open: number;
+      agents?: Record<AgentStatus, number>;
+      devices?: Record<DeviceStatus, number>;
+    }> {
       const { where, params } = ownedBy(user, 'owner_id');
-      const [hostsOnline, jobsOpen, agents] = await Promise.all([
+      const [hostsOnline, jobsOpen, agents, devices] = await Promise.all([
         one('select count(*) as count from hosts where online'),
         one(
           `select count(*) as count from jobs
            where status not in ('completed', 'failed', 'cancelled') and (owner_id is null or ${where})`,
           params,
         ),
-        user.permissions.has('myntrix:agents:read') ? countAgents(em) : undefined,
+        user.permissions.has('myntrix:agents:read')
+          ? countByStatus(em, agentStatuses, shownStatus, 'agents a where not removed')
+          : undefined,
+        user.permissions.has('myntrix:devices:read')
+          ? countByStatus(em, deviceStatuses, shownDeviceStatus, 'devices d where removed_at is null')
+          : undefined,
       ]);
-      return { hosts_online: hostsOnline, jobs_open: jobsOpen, ...(agents ? { agents } : {}) };
+      return {
+        hosts_online: hostsOnline,
+        jobs_open: jobsOpen,
+        ...(agents ? { agents } : {}),
+        ...(devices ? { devices } : {}),
+      };
     },
   };
 }
 
-async function countAgents(sql: Sql): Promise<Record<AgentStatus, number>> {
-  const found = await rows<{ status: AgentStatus; count: number }>(
+/** @param status an expression, and what it is of: constants of this program */
+async function countByStatus<S extends string>(
+  sql: Sql,
+  statuses: readonly S[],
+  status: string,
+  of: string,
+): Promise<Record<S, number>> {
+  const found = await rows<{ status: S; count: number }>(
     sql,
-    `select ${shownStatus} as status, count(*)::int as count from agents a where not removed group by 1`,
+    `select ${status} as status, count(*)::int as count from ${of} group by 1`,
   );
-  const counts = new Map(found.map(({ status, count }) => [status, count]));
-  // agentStatuses are all the keys
-  return Object.fromEntries(agentStatuses.map((status) => [status, counts.get(status) ?? 0])) as Record<
-    AgentStatus,
-    number
-  >;
+  const counts = new Map(found.map((one) => [one.status, one.count]));
+  // `statuses` are all the keys
+  return Object.fromEntries(statuses.map((one) => [one, counts.get(one) ?? 0])) as Record<S, number>;
 }

@@ -28,6 +28,10 @@ export const permissions = [
   'myntrix:tasks:read',
   'myntrix:tasks:write',
   'myntrix:tasks:run',
+  'myntrix:devices:read',
+  'myntrix:devices:write',
+  'myntrix:devices:execute',
+  'myntrix:telemetry:write',
 ] as const;
 
 export type Permission = (typeof permissions)[number];
@@ -58,6 +62,7 @@ const viewer: readonly Permission[] = [
   'neosyntis:telemetry:read',
   'myntrix:agents:read',
   'myntrix:tasks:read',
+  'myntrix:devices:read',
 ];
 
 const operator: readonly Permission[] = [
@@ -73,6 +78,9 @@ const operator: readonly Permission[] = [
   'myntrix:agents:run',
   'myntrix:tasks:write',
   'myntrix:tasks:run',
+  'myntrix:devices:write',
+  'myntrix:devices:execute',
+  'myntrix:telemetry:write',
 ];
 
 const byRole: Record<Role, readonly Permission[]> = { viewer, operator, admin: permissions };

@@ -1,4 +1,4 @@
-import type { HealthParts } from './agents.ts';
+import type { HealthParts } from './agent-reports.ts';
 
 export interface HealthFacts {
   /** `up` since its last start, or on its way there, or not wanted or not able to run. */

@@ -1,4 +1,5 @@
-import type { LastEnd, Settled } from './agents.ts';
+import type { Settled } from './agent-configuration.ts';
+import type { LastEnd } from './agent-reports.ts';
 
 export type Verdict =
   | { kind: 'restart'; afterMs: number }

@@ -2,10 +2,11 @@ import { type Static, Type } from 'typebox';
 import { BULK_JOB } from '../neosyntis/bulk.ts';
 import { runStatuses } from '../neosyntis/runs.ts';
 import { AnyJson, Id, literals, Time } from '../wire.ts';
+import { deviceJobTypes } from './device-jobs.ts';
 
 export const jobStatuses = runStatuses;
 
-/** What a job is: a run of a workflow, the cancelling of many, the start of an agent, a tick of a scheduled task. */
+/** What a job is: a run of a workflow, the cancelling of many, the start of an agent, a tick of a scheduled task, a file for a device. */
 export const jobTypes = [
   'workflow_run',
   BULK_JOB,
@@ -13,6 +14,7 @@ export const jobTypes = [
   'agent_stop',
   'agent_restart',
   'task_run',
+  ...deviceJobTypes,
 ] as const;
 export type JobType = (typeof jobTypes)[number];
 
@@ -32,3 +34,5 @@ export const Job = Type.Object(
   { $id: 'Job' },
 );
 export type Job = Static<typeof Job>;
+
+export const JobStarted = Type.Object({ job_id: Id, status: literals(jobStatuses) }, { $id: 'JobStarted' });

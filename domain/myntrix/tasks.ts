@@ -19,6 +19,9 @@ export type OverlapPolicy = (typeof overlapPolicies)[number];
 export const toldKinds = ['failed', 'skipped', 'missed'] as const;
 export type ToldKind = (typeof toldKinds)[number];
 
+/** A tick that is later is missed, unless its task says otherwise. */
+export const USUAL_CATCH_UP_S = 3_600;
+
 const closed = { additionalProperties: false } as const;
 const name = Type.String({ minLength: 1, maxLength: 200, pattern: '^[^\\u0000]*$' });
 const description = Type.String({ maxLength: 10_000, pattern: '^[^\\u0000]*$' });
@@ -101,6 +104,9 @@ export const Task = Type.Object(
     id: Id,
     owner_id: Id,
     ...saved,
+    agentId: nullable(
+      Type.String({ format: 'uuid', description: 'the agent whose `configuration.schedule` it is' }),
+    ),
     pausedReason: nullable(Type.String({ description: 'why it was paused, when nobody did' })),
     problem: nullable(Type.String({ description: 'why its ticks do not come, until they do again' })),
     nextRuns: Type.Array(Time, { description: 'up to five; none while it is paused' }),
@@ -159,7 +165,7 @@ export const TaskUpdate = Type.Object(
     owner_id: Type.Optional(Id),
     createdAt: Type.Optional(Time),
     ...Object.fromEntries(
-      ['pausedReason', 'problem', 'nextRuns', 'lastRun', 'updatedAt'].map((key) => [
+      ['agentId', 'pausedReason', 'problem', 'nextRuns', 'lastRun', 'updatedAt'].map((key) => [
         key,
         Type.Optional({
           ...AnyJson,

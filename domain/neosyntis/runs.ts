@@ -85,6 +85,10 @@ export const RunTrigger = Type.Object(
     kind: literals(['manual', 'schedule', 'event']),
     at: Time,
     schedule_id: Type.Optional(Type.String()),
+    task_run_id: Type.Optional(
+      Type.String({ format: 'uuid', description: 'the tick of a scheduled task, of which it is an attempt' }),
+    ),
+    time_limit_seconds: Type.Optional(Type.Number({ description: 'how long it may take' })),
     events: Type.Optional(
       Type.Array(Type.Object({ source: Type.String(), id: Type.String(), type: Type.String() }), {
         description: 'the events that began it, in their order',

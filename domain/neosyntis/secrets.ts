@@ -60,6 +60,18 @@ export const HostSecretsRequest = Type.Object(
   },
 );
 
+/** What a worker host asks for to connect to a device that it holds. */
+export const DeviceSecretsRequest = Type.Object(
+  {
+    device_id: Type.String({ format: 'uuid' }),
+    names: Type.Array(SecretName, { minItems: 1, maxItems: 20 }),
+  },
+  {
+    additionalProperties: false,
+    examples: [{ device_id: '019a9b4c-5d6e-7f80-8a1b-2c3d4e5f6072', names: ['broker_password'] }],
+  },
+);
+
 /** Names that the run's owner has no secret for are left out. */
 export const HostSecrets = Type.Object(
   { secrets: Type.Record(Type.String(), SecretValue) },

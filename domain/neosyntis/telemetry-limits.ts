@@ -8,6 +8,12 @@ export const NAMED_ROWS = 100;
 /** Different names, ids and tags that one user sends. */
 export const SERIES_OF_USER = 10_000;
 
+/** Of the installation's devices, all together. */
+export const SERIES_OF_DEVICES = 100_000;
+
+/** Who has the series of devices: nobody. Whoever may read telemetry reads them. */
+export const INSTALLATION_OWNER = '00000000-0000-0000-0000-000000000000';
+
 /** How old, and how far ahead of the clock, a reading may be. */
 export const OLDEST_DAYS = 400;
 export const AHEAD_DAYS = 1;

@@ -190,7 +190,7 @@ export const TelemetrySeries = Type.Object(
   {
     id: Id,
     ...seriesFields,
-    owner_id: Id,
+    owner_id: Type.Union([Id, Type.Null()], { description: 'null: a device’s, which is the installation’s' }),
     retention_days: RetentionDays,
     created_at: Time,
   },

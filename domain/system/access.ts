@@ -2,7 +2,13 @@ import { type Static, Type } from 'typebox';
 import { literals, nullable, Time } from '../wire.ts';
 
 /** Parts of the machine that the product reads or uses; each has a flag, `VAREON_MOCK_<NAME>`. */
-export const systemFunctions = ['system_metrics', 'file_system', 'network_interfaces', 'processes'] as const;
+export const systemFunctions = [
+  'system_metrics',
+  'file_system',
+  'network_interfaces',
+  'processes',
+  'serial',
+] as const;
 export type SystemFunction = (typeof systemFunctions)[number];
 
 /** As the environment spells it. */

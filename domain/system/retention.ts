@@ -6,11 +6,14 @@ export interface RetentionPolicy {
   logsDays: number;
   /** What `/ws/events` can go back to. */
   eventsDays: number;
+  /** The audit log, and what was sent to devices. */
   auditDays: number;
   /** Hours of the machines' metrics; minutes and samples go sooner. */
   metricsDays: number;
   /** Telemetry of series that say nothing else. */
   telemetryDays: number;
+  /** How agents, devices and hosts were, for the past of the 3D view. */
+  statesDays: number;
 }
 
 /** What is pruned, as metrics and log lines call it. */
@@ -22,10 +25,13 @@ export type Prunable =
   | 'runs'
   | 'jobs'
   | 'task_runs'
+  | 'device_commands'
   | 'workflows'
   | 'inbox'
   | 'metrics'
-  | 'telemetry';
+  | 'telemetry'
+  | 'states'
+  | 'uploads';
 
 /** One pass of retention: rows that were deleted, and whether there is more for the next pass. */
 export interface Pruned {

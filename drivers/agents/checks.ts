@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { stat } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { resolve } from 'node:path';
-import { type HealthCheck, settledCheck } from '../../domain/myntrix/agents.ts';
+import { type HealthCheck, settledCheck } from '../../domain/myntrix/agent-configuration.ts';
 import { sendSignal } from '../processes/proc.ts';
 import type { RunAs } from '../processes/run-as.ts';
 

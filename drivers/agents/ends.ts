@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { LastEnd } from '../../domain/myntrix/agent-reports.ts';
 import { inWindow, verdictOn } from '../../domain/myntrix/agent-restarts.ts';
-import type { LastEnd } from '../../domain/myntrix/agents.ts';
 import type { AgentContainers } from './containers.ts';
 import type { Started } from './files.ts';
 import type { End } from './report.ts';

@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import type { AgentOrder, LastEnd } from '../../domain/myntrix/agents.ts';
+import type { AgentOrder, LastEnd } from '../../domain/myntrix/agent-reports.ts';
 import { errorCode } from '../processes/error-code.ts';
 import type { AgentEnd } from './port.ts';
 

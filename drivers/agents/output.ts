@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import type { Settled } from '../../domain/myntrix/agents.ts';
+import type { Settled } from '../../domain/myntrix/agent-configuration.ts';
 import { wholeCharacters } from '../processes/text.ts';
 import type { AgentLog } from './port.ts';
 

@@ -1,5 +1,5 @@
-import type { AgentOrder, AgentReport, LastEnd } from '../../domain/myntrix/agents.ts';
-import type { Attempts } from './attempts.ts';
+import type { AgentOrder, AgentReport, LastEnd } from '../../domain/myntrix/agent-reports.ts';
+import type { Attempts } from '../workflows/attempts.ts';
 
 /** A piece of what an agent printed. Offsets count the bytes that it wrote, since its first start on the host. */
 export interface AgentLog {
@@ -42,12 +42,4 @@ export interface Agents {
   attempts: Attempts;
   /** Lets go of them all: they go on. */
   close(): void;
-}
-
-/** A later order for the same agent came before. */
-export class StaleOrder extends Error {
-  constructor(id: string, epoch: number, known: number) {
-    super(`order ${epoch} for agent ${id} is older than order ${known}`);
-    this.name = 'StaleOrder';
-  }
 }

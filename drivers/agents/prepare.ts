@@ -1,6 +1,7 @@
 import { chown, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type AgentOrder, type Settled, settled } from '../../domain/myntrix/agents.ts';
+import { type Settled, settled } from '../../domain/myntrix/agent-configuration.ts';
+import type { AgentOrder } from '../../domain/myntrix/agent-reports.ts';
 import { buildEnvironment, checkEnvironment, type HostEnvironment } from '../processes/environment.ts';
 import { findProgram, lendNode } from '../processes/programs.ts';
 import type { RunAs } from '../processes/run-as.ts';

@@ -1,12 +1,8 @@
+import { settled, settledCheck } from '../../domain/myntrix/agent-configuration.ts';
 import { healthOf } from '../../domain/myntrix/agent-health.ts';
+import type { AgentReport, LastEnd } from '../../domain/myntrix/agent-reports.ts';
 import { inWindow } from '../../domain/myntrix/agent-restarts.ts';
-import {
-  type AgentReport,
-  type HostAgentStatus,
-  type LastEnd,
-  settled,
-  settledCheck,
-} from '../../domain/myntrix/agents.ts';
+import type { HostAgentStatus } from '../../domain/myntrix/agents.ts';
 import type { Note, Started } from './files.ts';
 import { readStatus } from './files.ts';
 import type { Usage } from './usage.ts';

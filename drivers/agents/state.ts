@@ -1,9 +1,6 @@
-import {
-  type AgentReport,
-  type HostAgentStatus,
-  type LastEnd,
-  settled,
-} from '../../domain/myntrix/agents.ts';
+import { settled } from '../../domain/myntrix/agent-configuration.ts';
+import type { AgentReport, LastEnd } from '../../domain/myntrix/agent-reports.ts';
+import type { HostAgentStatus } from '../../domain/myntrix/agents.ts';
 import type { Checking } from './checks.ts';
 import type { ExitWatch } from './exit-watch.ts';
 import { type Note, paths, writeNote } from './files.ts';

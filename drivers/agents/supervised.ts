@@ -1,11 +1,11 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { AgentOrder } from '../../domain/myntrix/agents.ts';
+import type { AgentOrder } from '../../domain/myntrix/agent-reports.ts';
 import { bears } from '../processes/containment/marks.ts';
 import { procEntry } from '../processes/proc.ts';
+import { StaleOrder } from '../workflows/stale-order.ts';
 import { createEnds } from './ends.ts';
 import { type Note, readStatus } from './files.ts';
-import { StaleOrder } from './port.ts';
 import { exitOf } from './report.ts';
 import { createStarts, type StartsDeps } from './starts.ts';
 import { createState, type StateDeps } from './state.ts';

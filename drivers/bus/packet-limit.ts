@@ -17,8 +17,11 @@ export function limitPackets(socket: Socket, limitBytes: () => number): void {
   };
 }
 
-/** Follows the fixed headers of MQTT 3.1.1 (2.2): a byte of type, then the length of the rest, 7 bits a byte. */
-function createPacketMeter(limitBytes: () => number): (chunk: Buffer) => boolean {
+/**
+ * Follows the fixed headers of MQTT 3.1.1 (2.2): a byte of type, then the length of the rest, 7 bits a byte.
+ * @returns whether no packet over the limit was announced up to the end of this chunk
+ */
+export function createPacketMeter(limitBytes: () => number): (chunk: Buffer) => boolean {
   let rest = 0;
   /** Bytes of the fixed header that were seen, with the length so far. */
   let header = 0;

@@ -1,4 +1,6 @@
+import { AppError } from '../../domain/errors.ts';
 import { HostSecrets } from '../../domain/neosyntis/secrets.ts';
+import type { Json } from '../../domain/wire.ts';
 import type { SecretSource } from '../secrets/port.ts';
 import { ApiRefusal, type PlatformApi } from './client.ts';
 
@@ -23,3 +25,19 @@ export const createHostSecrets = (api: PlatformApi): SecretSource => ({
     }
   },
 });
+
+/**
+ * Asks the platform for the secrets that a device's configuration names.
+ * @throws AppError unavailable: connecting is tried again
+ */
+export const createDeviceSecrets =
+  (api: PlatformApi) =>
+  async (deviceId: string, names: readonly string[]): Promise<Record<string, Json>> => {
+    try {
+      const body = { device_id: deviceId, names };
+      return (await api.ask('POST', '/api/host/device-secrets', HostSecrets, body)).secrets;
+    } catch (error) {
+      const why = error instanceof ApiRefusal ? `: ${error.message}` : ' now';
+      throw new AppError('unavailable', `the platform gives no secrets for the device${why}`);
+    }
+  };

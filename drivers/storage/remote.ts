@@ -15,7 +15,7 @@ export interface RemoteOptions {
   certificate?: string | undefined;
 }
 
-/** One request; 16 MiB take 20 s at 7 Mbit/s. */
+/** One request until it is answered; 16 MiB take 20 s at 7 Mbit/s. What is answered may take longer, if it does not stand still. */
 const REQUEST_MS = 30_000;
 /** An API that restarts is back within this time. */
 const RETRY_WITHIN_MS = 20_000;
@@ -23,7 +23,10 @@ const RETRY_EVERY_MS = 250;
 
 /** Blobs by way of the API, for hosts that reach no storage of their own. */
 export function createRemoteBlobs({ apiUrl, credential, certificate }: RemoteOptions): BlobExchange {
-  const dispatcher = new Agent(certificate ? { connect: trusting(certificate) } : {});
+  const dispatcher = new Agent({
+    bodyTimeout: REQUEST_MS,
+    ...(certificate ? { connect: trusting(certificate) } : {}),
+  });
 
   async function request(
     method: string,
@@ -34,7 +37,9 @@ export function createRemoteBlobs({ apiUrl, credential, certificate }: RemoteOpt
     const url = `${apiUrl}/api/host/blobs/${requireKey(key)}`;
     const endsAt = Date.now() + RETRY_WITHIN_MS;
     for (;;) {
-      const limits = [AbortSignal.timeout(REQUEST_MS), ...(signal ? [signal] : [])];
+      const late = new AbortController();
+      const timer = setTimeout(() => late.abort(new Error(`no answer within ${REQUEST_MS} ms`)), REQUEST_MS);
+      const limits = [late.signal, ...(signal ? [signal] : [])];
       const answer = await fetch(url, {
         method,
         headers: {
@@ -49,6 +54,7 @@ export function createRemoteBlobs({ apiUrl, credential, certificate }: RemoteOpt
         signal?.throwIfAborted();
         return error instanceof Error ? error : new Error(String(error));
       });
+      clearTimeout(timer);
       if (answer instanceof Response && answer.status < 500) return answer;
       if (Date.now() > endsAt) throw await described(method, key, answer);
       if (answer instanceof Response) await answer.body?.cancel();

@@ -1,29 +1,39 @@
 import { Client } from '@temporalio/client';
 import { Worker } from '@temporalio/worker';
-import { createAgentHostActivities, giveBack } from '../../activities/host/myntrix/agents.ts';
+import { giveBack } from '../../activities/host/held.ts';
+import { createAgentHostActivities } from '../../activities/host/myntrix/agents.ts';
+import { createDeviceJobHostActivities } from '../../activities/host/myntrix/device-jobs.ts';
+import { createDeviceHostActivities } from '../../activities/host/myntrix/devices.ts';
 import { createCodeActivities } from '../../activities/host/neosyntis/code.ts';
 import type { StepOpener } from '../../activities/host/neosyntis/sealed-step.ts';
 import type { Config } from '../../config.ts';
-import { agentsQueue, hostQueue, topics } from '../../domain/names.ts';
+import { agentsQueue, devicesQueue, hostQueue, topics } from '../../domain/names.ts';
 import type { HostSettings } from '../../domain/system/host-access.ts';
 import type { Capabilities } from '../../domain/system/hosts.ts';
 import type { Agents } from '../../drivers/agents/port.ts';
 import { busClientId } from '../../drivers/bus/credentials.ts';
 import { connectBus } from '../../drivers/bus/mqtt.ts';
 import type { Containers } from '../../drivers/containers/containers.ts';
+import type { DeviceJobs } from '../../drivers/devices/jobs/port.ts';
+import type { ConnectedReporter } from '../../drivers/devices/reporter.ts';
+import type { DeviceSessions } from '../../drivers/devices/sessions/port.ts';
 import { createPayloads } from '../../drivers/payloads/converter.ts';
 import type { Processes } from '../../drivers/processes/port.ts';
 import type { BlobExchange } from '../../drivers/storage/port.ts';
 import type { SystemMetricsSampler } from '../../drivers/system/metrics.ts';
 import type { Logger } from '../../logs.ts';
 import { reportAgents, serveAgentLogs } from '../host-agents.ts';
+import { reportDeviceJobs } from '../host-device-jobs.ts';
+import { reportDevices, serveDevices } from '../host-devices.ts';
 import { sendMetrics } from '../host-metrics.ts';
+import { servePortRequests } from '../host-ports.ts';
 import { announceHost } from '../host-status.ts';
 import { serveLogRequests } from '../log-requests.ts';
 import { answers, connectWorker } from '../temporal.ts';
 
 /** Agents of one host, and what is being done to them. */
 const AGENTS_AT_ONCE = 2_000;
+const DEVICES_AT_ONCE = 2_000;
 
 export interface SessionOptions {
   settings: HostSettings;
@@ -31,7 +41,11 @@ export interface SessionOptions {
   generation: number;
   processes: Processes;
   agents: Agents;
+  devices: DeviceSessions;
+  deviceJobs: DeviceJobs;
   containers: Containers | undefined;
+  /** What devices say. */
+  reporter: Pick<ConnectedReporter, 'connect'>;
   /** Puts secrets into a step. */
   open: StepOpener;
   /** Where large values are. */
@@ -108,29 +122,48 @@ export async function startSession(options: SessionOptions): Promise<Session> {
     });
     await serveLogRequests(bus, name, code, log);
     await serveAgentLogs(bus, name, options.agents, log);
+    await servePortRequests(bus, name);
     const client = new Client({
       connection,
       namespace: settings.temporal.namespace,
       dataConverter: payloads.dataConverter,
     });
     // Without it they are missed later.
-    await giveBack(options.agents, client).catch((error: unknown) =>
-      log.warn({ err: error }, 'agents of an earlier life are looked at later'),
-    );
+    for (const held of [options.agents, options.devices, options.deviceJobs])
+      await giveBack(held, client).catch((error: unknown) =>
+        log.warn({ err: error }, 'what an earlier life held is looked at later'),
+      );
+    const hostDevices = { bus, name, generation, devices: options.devices };
+    const serving = await serveDevices(hostDevices);
+    opened.push({ close: async () => serving.stop() });
     // The last things that can fail: a worker keeps its connection open.
-    // A queue of its own: what holds an agent holds a place for as long as the agent runs.
-    const agentWorker = await Worker.create({
-      connection,
-      namespace: settings.temporal.namespace,
-      taskQueue: agentsQueue(name),
-      dataConverter: payloads.dataConverter,
-      activities: createAgentHostActivities(options.agents),
-      maxConcurrentActivityTaskExecutions: AGENTS_AT_ONCE,
-      maxHeartbeatThrottleInterval: '8s',
-      defaultHeartbeatThrottleInterval: '8s',
-      shutdownGraceTime: '10ms',
-      shutdownForceTime: '4s',
-    });
+    // Queues of their own: what holds an agent or a device holds a place for as long as that goes on.
+    const holder = (taskQueue: string, activities: object, atOnce: number) =>
+      Worker.create({
+        connection,
+        namespace: settings.temporal.namespace,
+        taskQueue,
+        dataConverter: payloads.dataConverter,
+        activities,
+        maxConcurrentActivityTaskExecutions: atOnce,
+        maxHeartbeatThrottleInterval: '8s',
+        defaultHeartbeatThrottleInterval: '8s',
+        shutdownGraceTime: '10ms',
+        shutdownForceTime: '4s',
+      });
+    const agentWorker = await holder(
+      agentsQueue(name),
+      createAgentHostActivities(options.agents),
+      AGENTS_AT_ONCE,
+    );
+    const deviceWorker = await holder(
+      devicesQueue(name),
+      {
+        ...createDeviceHostActivities(options.devices),
+        ...createDeviceJobHostActivities(options.deviceJobs),
+      },
+      DEVICES_AT_ONCE,
+    );
     const worker = await Worker.create({
       connection,
       namespace: settings.temporal.namespace,
@@ -145,20 +178,27 @@ export async function startSession(options: SessionOptions): Promise<Session> {
       shutdownGraceTime: '100ms',
       shutdownForceTime: '4s',
     });
-    const workers = [worker, agentWorker];
+    const workers = [worker, agentWorker, deviceWorker];
     const working = Promise.all(workers.map((one) => one.run())).then(() => {});
     working.catch(() => {}); // whoever has the session awaits it
     const reporting = reportAgents(bus, name, options.agents);
+    const reportingDevices = reportDevices(hostDevices);
+    const reportingJobs = reportDeviceJobs(bus, name, options.deviceJobs);
     const status = announceHost(bus, name, () => ({
       generation,
       capabilities: options.capabilities,
       sessions: code.held(),
     }));
     const sending = sendMetrics({ bus, name, generation }, options.metrics, log);
+    const disconnect = options.reporter.connect({ bus, host: name, generation });
     const close = async () => {
       status.stop();
       sending.stop();
+      disconnect();
       reporting.stop();
+      reportingDevices.stop();
+      reportingJobs.stop();
+      serving.stop();
       for (const one of workers) if (one.getState() === 'RUNNING') one.shutdown();
       await working.catch((error: unknown) => log.warn({ err: error }, 'the worker ended'));
       await status.offline();

@@ -1,7 +1,5 @@
 import {
   ActivityCancellationType,
-  ActivityFailure,
-  ApplicationFailure,
   allHandlersFinished,
   CancellationScope,
   condition,
@@ -15,6 +13,7 @@ import {
 import type { AgentHostActivities } from '../../activities/host/myntrix/agents.ts';
 import type { AgentActivities } from '../../activities/platform/myntrix/agents.ts';
 import { agentsQueue, agentUpdates } from '../../domain/names.ts';
+import { isStale } from './holding.ts';
 
 /** Cheap and idempotent, tried until the database is back. */
 const { takeAgent, settleAgent, forgetAgentRow } = proxyActivities<AgentActivities>({
@@ -131,8 +130,3 @@ function onHost({ host, killTimeoutMs }: Wanted) {
   });
   return { superviseAgent, stopAgent, forgetAgent };
 }
-
-const isStale = (error: unknown): boolean =>
-  error instanceof ActivityFailure &&
-  error.cause instanceof ApplicationFailure &&
-  error.cause.type === 'StaleOrder';

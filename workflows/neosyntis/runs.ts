@@ -41,6 +41,7 @@ import { createSchemaChecker } from './engine/schemas.ts';
 import type { RunContext } from './engine/scope.ts';
 import { createStanding } from './engine/standing.ts';
 import { runTask } from './engine/task.ts';
+import { timeoutMs } from './engine/timeout.ts';
 import { createTurns, type InTurn } from './engine/turns.ts';
 import { createVerbCaller } from './engine/verbs.ts';
 
@@ -113,7 +114,7 @@ export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundle
   const evaluateGuarded = inTurn(local.evaluateGuarded);
   const guarded = ({ source, input, variables }: GuardedExpression) =>
     evaluateGuarded(source, input, variables);
-  const written = asItRuns(document);
+  const written = limited(asItRuns(document), trigger);
   const approvals = {
     askPeople: inTurn(local.askPeople),
     noteAnswer: inTurn(local.noteAnswer),
@@ -206,6 +207,14 @@ export async function neosyntisRun(about: RunInput, carried?: Carried, ...bundle
 /** A document as people sent it. A document is JSON. */
 const asSent = ({ sources: _read, loose: _texts, ...document }: Document): Json =>
   document as unknown as Json;
+
+/** With the time limit of what began it, unless the document's own is shorter. */
+function limited(document: Document, trigger: RunTrigger | undefined): Document {
+  const { time_limit_seconds: seconds } = trigger ?? {};
+  if (seconds === undefined || seconds * 1_000 >= (timeoutMs(document) ?? Number.POSITIVE_INFINITY))
+    return document;
+  return { ...document, timeout: { after: { seconds } } };
+}
 
 /** What a run can read of the schedule that began it, by a tick or by events. */
 const scheduled = (trigger: RunTrigger | undefined) =>

@@ -1,11 +1,12 @@
-import { type Client, WorkflowNotFoundError } from '@temporalio/client';
+import type { Client } from '@temporalio/client';
 import { createAgentReports, type WantedAgent } from '../../../db/myntrix/agent-reports.ts';
 import type { Database } from '../../../db/orm.ts';
-import type { LastEnd } from '../../../domain/myntrix/agents.ts';
+import type { LastEnd } from '../../../domain/myntrix/agent-reports.ts';
 import { type AgentAction, agentWorkflowId, workflowTypes } from '../../../domain/names.ts';
 import { tellAgent } from '../../../drivers/agents/tell.ts';
 import { createNews } from '../../../drivers/bus/news.ts';
 import type { Bus } from '../../../drivers/bus/port.ts';
+import { runningExecutions, statusOf } from '../../../drivers/workflows/executions.ts';
 
 /** An order whose word to the workflow was lost is said again after this long. */
 const UNTAKEN_AFTER_MS = 3_000;
@@ -31,26 +32,12 @@ export const createAgentReconciler = ({ database, client }: { database: Database
   const store = createAgentReports(database);
   const action: AgentAction = 'start'; // the row says what is wanted; the word only says that something is
 
-  /** Visibility may not list yet, or any more, what there is. */
-  const isRunning = async (id: string): Promise<boolean> => {
-    const found = await client.workflow
-      .getHandle(agentWorkflowId(id))
-      .describe()
-      .catch((error: unknown) => {
-        if (error instanceof WorkflowNotFoundError) return undefined;
-        throw error;
-      });
-    return found?.status.name === 'RUNNING';
-  };
-
   async function beginAgain(): Promise<void> {
     const held = await store.held(UNTAKEN_AFTER_MS);
     if (held.length === 0) return;
-    const running = new Set<string>();
-    const query = `WorkflowType = '${workflowTypes.agent}' and ExecutionStatus = 'Running'`;
-    for await (const { workflowId } of client.workflow.list({ query })) running.add(workflowId);
+    const running = await runningExecutions(client, workflowTypes.agent);
     for (const { id, epoch } of held)
-      if (!running.has(agentWorkflowId(id)) && !(await isRunning(id)))
+      if (!running.has(agentWorkflowId(id)) && (await statusOf(client, agentWorkflowId(id))) !== 'RUNNING')
         await tellAgent(client, id, action, epoch, `-${Date.now()}`);
   }
 

@@ -1,41 +1,31 @@
 import { type NotifiedTick, notifiedTick, takeToldTicks } from '../../../db/myntrix/task-notifications.ts';
-import { taskPlace } from '../../../db/myntrix/tasks.ts';
+import { taskPlace } from '../../../db/myntrix/task-write.ts';
 import type { Database } from '../../../db/orm.ts';
-import type { Outbox, QueuedMail } from '../../../db/system/outbox.ts';
-import type { Envelope } from '../../../domain/system/envelope.ts';
+import type { QueuedMail } from '../../../db/system/outbox.ts';
 import type { Json } from '../../../domain/wire.ts';
-import { derivedId } from '../neosyntis/derived-id.ts';
-import type { VerbImplementation } from '../neosyntis/verbs.ts';
+import { createTelling, type TellDeps, TOLD_AT_ONCE } from '../system/tell.ts';
 
-export interface TaskNotificationDeps {
+export interface TaskNotificationDeps extends TellDeps {
   database: Database;
-  outbox: Pick<Outbox, 'put'>;
-  envelope: Envelope;
-  /** `notify.webhook`. */
-  notifyWebhook: VerbImplementation;
   startMail(mail: QueuedMail): Promise<void>;
   /** Starts the workflow that tells the webhook of a tick; starting it twice is starting it once. */
   startWebhook(tickId: string): Promise<void>;
 }
 
-const KEPT_DAYS = 3;
-/** One pass; the next one goes on. */
-const AT_ONCE = 500;
-const TIMEOUT_MS = 30_000;
-
 /** Tells people of ticks that failed, were skipped or were missed, as their task says. */
-export function createTaskNotifications(deps: TaskNotificationDeps) {
-  const { database, outbox, envelope, notifyWebhook, startMail, startWebhook } = deps;
+export function createTaskNotifications({
+  database,
+  startMail,
+  startWebhook,
+  ...deps
+}: TaskNotificationDeps) {
+  const telling = createTelling(deps);
   return {
     async sendTaskNotifications(): Promise<void> {
       const queued: QueuedMail[] = [];
-      await takeToldTicks(database, AT_ONCE, async (tx, tick) => {
+      await takeToldTicks(database, TOLD_AT_ONCE, async (tx, tick) => {
         if (tick.webhook_url !== null) await startWebhook(tick.id);
-        const expiresAt = new Date(Date.now() + KEPT_DAYS * 86_400_000);
-        for (const to of tick.email) {
-          const id = derivedId(tick.id, `notification ${tick.status} ${to}`);
-          queued.push(await outbox.put(tx, { id, kind: 'notification', to, ...mailOf(tick), expiresAt }));
-        }
+        queued.push(...(await telling.mails(tx, subjectOf(tick), tick.email, mailOf(tick))));
       });
       for (const mail of queued) await startMail(mail);
     },
@@ -45,13 +35,12 @@ export function createTaskNotifications(deps: TaskNotificationDeps) {
       const tick = await notifiedTick(database.em, tickId);
       if (tick?.webhook_url == null) return;
       const { webhook_url: url, sealed, task_id } = tick;
-      const secret = sealed && envelope.open(sealed, taskPlace(task_id));
-      const args = { url, body: bodyOf(tick), ...(secret ? { secret } : {}) };
-      const place = { runId: tickId, path: `notification ${tick.status}`, iteration: [], attempt: 1 };
-      await notifyWebhook({ ...place, timeoutMs: TIMEOUT_MS, verb: 'notify.webhook', args });
+      await telling.webhook(subjectOf(tick), { url, sealed, place: taskPlace(task_id) }, bodyOf(tick));
     },
   };
 }
+
+const subjectOf = ({ id, status }: NotifiedTick) => ({ id, kind: status });
 
 const happened = { failed: 'failed', skipped: 'was skipped', missed: 'was missed' } as const;
 

@@ -1,64 +1,54 @@
 import type { Client } from '@temporalio/client';
-import type { Begun, TaskAttempts } from '../../../db/myntrix/task-attempts.ts';
+import type { TaskAttempts } from '../../../db/myntrix/task-attempts.ts';
+import type { Ended, EndedAttempt, Retry, TaskEnds } from '../../../db/myntrix/task-ends.ts';
+import type { TaskOrders } from '../../../db/myntrix/task-orders.ts';
 import type { TaskTicks } from '../../../db/myntrix/task-ticks.ts';
-import type { RunIntents } from '../../../db/neosyntis/run-intents.ts';
 import type { WantedSchedules } from '../../../db/system/schedules.ts';
 import type { StoredEvent } from '../../../domain/events.ts';
-import type { Attempts } from '../../../domain/myntrix/task-actions.ts';
 import type { TaskRunEnd } from '../../../domain/myntrix/task-runs.ts';
-import type { RunIntent } from '../../../domain/neosyntis/start.ts';
 import { tellAgent } from '../../../drivers/agents/tell.ts';
 import type { ScheduleCarrier } from '../../../drivers/schedules/port.ts';
 import { settle } from '../../../drivers/schedules/settle.ts';
-import { followTick, startTaskRun } from '../../../drivers/schedules/task-runs.ts';
+import { cancelTaskRun, startTaskRun } from '../../../drivers/schedules/task-runs.ts';
 import { derivedId } from '../neosyntis/derived-id.ts';
 
 export interface TaskActivityDeps {
   client: Client;
   ticks: TaskTicks;
+  orders: TaskOrders;
   attempts: TaskAttempts;
-  intents: Pick<RunIntents, 'intent'>;
+  ends: TaskEnds;
   schedules: WantedSchedules;
   carrier: ScheduleCarrier;
+  startRun(runId: string): Promise<void>;
   publish(events: readonly StoredEvent[]): void;
 }
 
-/** What an attempt waits for: a run that its workflow starts, or a job. */
-export type BegunAttempt =
-  | { kind: 'run'; id: string; intent: RunIntent }
-  | { kind: 'job'; id: string }
-  | { kind: 'refused'; reason: string };
+/** The id of the run or job that an attempt of a tick is. */
+export const attemptId = (tickId: string, attempt: number): string => derivedId(tickId, `attempt ${attempt}`);
 
 /** What ticks of tasks ask of the platform. All are idempotent. */
 export function createTaskActivities(deps: TaskActivityDeps) {
-  const { client, ticks, attempts, intents, schedules, carrier, publish } = deps;
+  const { client, ticks, orders, attempts, ends, schedules, carrier, startRun, publish } = deps;
 
-  async function carriedOut(tickId: string, id: string, begun: Begun | undefined): Promise<BegunAttempt> {
-    if (!begun) return { kind: 'refused', reason: 'It has ended.' };
-    if (begun.kind === 'refused') return begun;
-    publish(begun.events);
-    if (begun.kind === 'agent') {
-      const { order } = begun;
-      // A word that is lost is said again by the reconciler.
-      if (order) await tellAgent(client, order.agentId, order.command, order.epoch);
-      return { kind: 'job', id };
-    }
-    const intent = await intents.intent(id);
-    if (!intent) throw new Error(`run ${id} of tick ${tickId} was written and is not there`);
-    return { kind: 'run', id, intent };
-  }
-
-  async function beginTaskAttempt(tickId: string, attempt: number): Promise<BegunAttempt> {
-    const id = derivedId(tickId, `attempt ${attempt}`);
-    return carriedOut(tickId, id, await attempts.attempt(tickId, attempt, id));
-  }
-
-  async function endTask(id: string, status: TaskRunEnd, reason?: string): Promise<void> {
-    const { begin, events, paused } = await attempts.end(id, status, reason);
+  /** Should this be lost, the reconciler does it. */
+  async function follow({ begin, events, paused }: Ended): Promise<void> {
     publish(events);
-    // Should this be lost, the reconciler does both.
     for (const next of begin) await startTaskRun(client, next);
     if (paused !== undefined) await settle(paused, schedules, carrier);
+  }
+
+  const endTask = async (id: string, status: TaskRunEnd, reason: string): Promise<void> =>
+    follow(await ends.end(id, status, reason));
+
+  /** What an end of an attempt means. @returns nothing while it goes on */
+  async function attemptEnded(id: string, ended: EndedAttempt): Promise<{ retry?: Retry } | undefined> {
+    const meant = await ends.attemptEnded(id, ended);
+    if (meant && !('retry' in meant)) {
+      await follow(meant);
+      return {};
+    }
+    return meant;
   }
 
   return {
@@ -66,46 +56,59 @@ export function createTaskActivities(deps: TaskActivityDeps) {
     handler: {
       tick: ticks.tick,
       due: async () => undefined, // none counts from an end
-      begin: async (id: string): Promise<void> => followTick(client, id, await ticks.todo(id)),
+      async begin(id: string): Promise<void> {
+        const { cancel, begins, run } = await orders.todo(id);
+        for (const other of cancel) await cancelTaskRun(client, other);
+        if (begins) await startTaskRun(client, id);
+        if (run !== null) await startRun(run);
+      },
+    },
+
+    /** What the end of a run means for the tick that it was an attempt of. */
+    async runEnded(tickId: string, runId: string): Promise<void> {
+      const { retry } = (await attemptEnded(tickId, { runId })) ?? {};
+      if (retry) await startTaskRun(client, tickId, retry);
     },
 
     activities: {
-      /** Says that a tick goes on, and begins its first attempt. @returns nothing when it is over, or waits */
-      async beginTask(id: string): Promise<{ plan: Attempts; first: BegunAttempt } | undefined> {
-        const { plan, events } = await attempts.begin(id);
-        publish(events);
-        return plan && { plan, first: await beginTaskAttempt(id, 1) };
+      /**
+       * Begins an attempt of a tick.
+       * @returns a job whose end somebody has to look for; nothing for a run, which says so itself, and for what is over
+       */
+      async beginTask(
+        tickId: string,
+        attempt: number,
+      ): Promise<{ jobId: string; timeoutMs: number } | undefined> {
+        const begun = await attempts.begin(tickId, attempt, attemptId(tickId, attempt));
+        if (!begun) return undefined;
+        if (begun.kind === 'cancelled') {
+          await endTask(tickId, 'cancelled', begun.reason);
+          return undefined;
+        }
+        publish(begun.events);
+        if (begun.kind === 'refused') {
+          await endTask(tickId, 'failed', begun.reason);
+          return undefined;
+        }
+        if (begun.kind === 'run') {
+          await startRun(begun.id);
+          return undefined;
+        }
+        const { id: jobId, order, timeoutMs } = begun;
+        // A word that is lost is said again by the reconciler.
+        if (order) await tellAgent(client, order.agentId, order.command, order.epoch);
+        return { jobId, timeoutMs };
       },
 
-      beginTaskAttempt,
-
-      /** How an attempt has ended, and with it the tick when it is the last one; nothing while it goes on. */
-      async endTaskAttempt({ tickId, attempt, id, isTimeUp, isLast }: AttemptOf): Promise<Ended | undefined> {
-        const ended = await attempts.outcome(tickId, attempt, id, isTimeUp);
-        if (!ended) return undefined;
-        const isOver = ended.isSuccess || isLast;
-        if (isOver) await endTask(tickId, ended.isSuccess ? 'success' : 'failed', ended.reason);
-        return { isOver };
-      },
+      /** How an order to an agent has ended; nothing while it goes on. */
+      endTaskAttempt: (
+        tickId: string,
+        ended: Extract<EndedAttempt, { jobId: string }>,
+      ): Promise<{ retry?: Retry } | undefined> => attemptEnded(tickId, ended),
 
       endTask,
     },
   };
-}
-
-/** An attempt of a tick, and what it began. */
-export interface AttemptOf {
-  tickId: string;
-  attempt: number;
-  id: string;
-  isTimeUp: boolean;
-  /** There is no other one after it. */
-  isLast: boolean;
-}
-
-interface Ended {
-  /** The tick has ended. */
-  isOver: boolean;
 }
 
 export type TaskActivities = ReturnType<typeof createTaskActivities>['activities'] & {

@@ -5,31 +5,25 @@ import {
   takeDue,
 } from '../../../db/neosyntis/notifications.ts';
 import type { Database } from '../../../db/orm.ts';
-import type { Outbox, QueuedMail } from '../../../db/system/outbox.ts';
+import type { QueuedMail } from '../../../db/system/outbox.ts';
 import type { DueNotification, NotificationKind } from '../../../domain/neosyntis/notifications.ts';
-import type { Envelope } from '../../../domain/system/envelope.ts';
 import type { Json } from '../../../domain/wire.ts';
-import { derivedId } from './derived-id.ts';
-import type { VerbImplementation } from './verbs.ts';
+import { createTelling, type TellDeps, TOLD_AT_ONCE } from '../system/tell.ts';
 
-export interface NotificationDeps {
+export interface NotificationDeps extends TellDeps {
   database: Database;
-  outbox: Pick<Outbox, 'put'>;
-  envelope: Envelope;
-  /** `notify.webhook`. */
-  notifyWebhook: VerbImplementation;
   startMail(mail: QueuedMail): Promise<void>;
   startWebhook(due: DueNotification): Promise<void>;
 }
 
-const KEPT_DAYS = 3;
-/** One pass; the next one goes on. */
-const AT_ONCE = 500;
-const TIMEOUT_MS = 30_000;
-
 /** Tells people of runs, as their workflow's settings say. */
-export function createNotificationActivities(deps: NotificationDeps) {
-  const { database, outbox, envelope, notifyWebhook, startMail, startWebhook } = deps;
+export function createNotificationActivities({
+  database,
+  startMail,
+  startWebhook,
+  ...deps
+}: NotificationDeps) {
+  const telling = createTelling(deps);
   return {
     /**
      * Sends what is due: mails into the outbox in the transaction that marks it as sent, webhooks by a workflow that has
@@ -37,32 +31,25 @@ export function createNotificationActivities(deps: NotificationDeps) {
      */
     async sendNotifications(): Promise<void> {
       const queued: QueuedMail[] = [];
-      await takeDue(database, AT_ONCE, async (tx, run, due) => {
+      await takeDue(database, TOLD_AT_ONCE, async (tx, run, due) => {
         if (run.webhook_url !== null) await startWebhook(due);
-        const expiresAt = new Date(Date.now() + KEPT_DAYS * 86_400_000);
-        for (const to of run.email) {
-          const id = derivedId(due.runId, `notification ${due.kind} ${to}`);
-          queued.push(
-            await outbox.put(tx, { id, kind: 'notification', to, ...mailOf(run, due.kind), expiresAt }),
-          );
-        }
+        queued.push(...(await telling.mails(tx, subjectOf(due), run.email, mailOf(run, due.kind))));
       });
       for (const mail of queued) await startMail(mail);
     },
 
     /** One attempt of a webhook, by the settings of now. */
-    async notifyByWebhook({ runId, kind }: DueNotification): Promise<void> {
-      const run = await notifiedRun(database.em, runId);
+    async notifyByWebhook(due: DueNotification): Promise<void> {
+      const run = await notifiedRun(database.em, due.runId);
       if (run?.webhook_url == null) return;
-      const { webhook_url: url, sealed } = run;
-      const secret = sealed && envelope.open(sealed, notificationsPlace(run.workflow_id));
-      const args = { url, body: bodyOf(run, kind), ...(secret ? { secret } : {}) };
-      const path = `notification ${kind}`;
-      const place = { runId, path, iteration: [], attempt: 1, timeoutMs: TIMEOUT_MS };
-      await notifyWebhook({ ...place, verb: 'notify.webhook', args });
+      const { webhook_url: url, sealed, workflow_id } = run;
+      const place = notificationsPlace(workflow_id);
+      await telling.webhook(subjectOf(due), { url, sealed, place }, bodyOf(run, due.kind));
     },
   };
 }
+
+const subjectOf = ({ runId, kind }: DueNotification) => ({ id: runId, kind });
 
 export type NotificationActivities = ReturnType<typeof createNotificationActivities>;
 

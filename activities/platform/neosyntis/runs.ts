@@ -12,6 +12,7 @@ import { createNews } from '../../../drivers/bus/news.ts';
 import type { Bus } from '../../../drivers/bus/port.ts';
 import type { GuardedEvaluator } from '../../../drivers/expressions/guarded.ts';
 import type { Payloads } from '../../../drivers/payloads/converter.ts';
+import type { Logger } from '../../../logs.ts';
 import { waitUntil } from '../../wait-until.ts';
 import { createLogRequests } from './log-requests.ts';
 import { createPlace } from './place.ts';
@@ -28,6 +29,9 @@ export interface RunActivityDeps {
   keep: Payloads['keep'];
   /** Sends the lifecycle events of a run that are due. */
   sendLifecycle(runId: string): Promise<void>;
+  /** Does what the end of a run means for the tick of a task that it was an attempt of. */
+  taskRunEnded(tickId: string, runId: string): Promise<void>;
+  log: Logger;
 }
 
 /** How long a run's end waits for the last lines of its steps. */
@@ -49,6 +53,13 @@ export function createRunActivities(deps: RunActivityDeps) {
   function publish(runId: string, made: Projected): void {
     news.run(runId, made);
     if (made.lifecycle) void deps.sendLifecycle(runId);
+    if (made.tick !== undefined)
+      // What is lost here is done by the reconciler.
+      deps
+        .taskRunEnded(made.tick, runId)
+        .catch((error: unknown) =>
+          deps.log.warn({ err: error, runId }, 'the end of a task’s run is followed later'),
+        );
   }
   const place = createPlace({ hostGrants, defaultHost });
 

@@ -6,11 +6,12 @@ import { applyWhole } from '../../../db/neosyntis/projection.ts';
 import { createRunIntents, type OpenRun } from '../../../db/neosyntis/run-intents.ts';
 import type { Database } from '../../../db/orm.ts';
 import type { HostRepository } from '../../../db/system/hosts.ts';
-import { runUpdates } from '../../../domain/names.ts';
+import { runUpdates, workflowTypes } from '../../../domain/names.ts';
 import { standardProblem } from '../../../domain/neosyntis/problems.ts';
 import type { RunChange } from '../../../domain/neosyntis/projection.ts';
 import { createNews } from '../../../drivers/bus/news.ts';
 import type { Bus } from '../../../drivers/bus/port.ts';
+import { runningExecutions } from '../../../drivers/workflows/executions.ts';
 import type { Logger } from '../../../logs.ts';
 import { waitUntil } from '../../wait-until.ts';
 import { createLogRequests } from '../neosyntis/log-requests.ts';
@@ -30,6 +31,10 @@ export interface ReconcileDeps {
   reconcileEvents(): Promise<void>;
   /** Tells agents' workflows of orders that they were never told of. */
   reconcileAgents(): Promise<void>;
+  /** The same for devices. */
+  reconcileDevices(): Promise<void>;
+  /** Tells workflows of devices’ jobs that there is something to do. */
+  reconcileDeviceJobs(): Promise<void>;
   /** Sets ticks of scheduled tasks right. */
   reconcileTasks(): Promise<void>;
   /** Tells people of runs, and of ticks. */
@@ -134,7 +139,7 @@ export function createReconcileActivities(deps: ReconcileDeps) {
       for (const jobId of await unstartedBulks(database, NEVER_STARTED_AFTER_MS))
         await separately(jobId, () => deps.startCancels(jobId));
       const open = await intents.open(NEVER_STARTED_AFTER_MS);
-      const running = await runningExecutions(client);
+      const running = await runningExecutions(client, workflowTypes.run);
       for (const run of open) {
         const execution = running.get(run.id);
         if (execution === undefined) await separately(run.id, () => reconcileOpen(run));
@@ -147,6 +152,8 @@ export function createReconcileActivities(deps: ReconcileDeps) {
       // Those that were started just now are sent what waited for them.
       await deps.reconcileEvents();
       await deps.reconcileAgents();
+      await deps.reconcileDevices();
+      await deps.reconcileDeviceJobs();
       await deps.reconcileTasks();
     }),
 
@@ -193,21 +200,6 @@ const isUnsteered = ({ status, pauseWanted }: OpenRun) =>
 
 const isReset = (run: OpenRun, found: Execution | undefined): found is Execution =>
   found !== undefined && run.execution !== null && run.execution !== found.id;
-
-/**
- * The executions of runs that go on, by the run's id. Visibility lags behind, so a run is asked about by itself before
- * anything is done.
- */
-async function runningExecutions(client: Client): Promise<Map<string, string>> {
-  const executions = new Map<string, string>();
-  for await (const { workflowId, runId } of client.workflow.list({
-    query: "WorkflowType = 'neosyntisRun' AND ExecutionStatus = 'Running'",
-    pageSize: 1000,
-  })) {
-    executions.set(workflowId, runId);
-  }
-  return executions;
-}
 
 /** What a run's row becomes when Temporal says this of its workflow; nothing while it runs. */
 async function endOf(

@@ -1,4 +1,7 @@
 import { Context } from '@temporalio/activity';
+import { pruneDeviceCommands } from '../../../db/myntrix/device-commands.ts';
+import { pruneDeviceUploads } from '../../../db/myntrix/device-uploads.ts';
+import { pruneStates } from '../../../db/myntrix/states.ts';
 import { pruneMetrics } from '../../../db/myntrix/system-metrics.ts';
 import {
   pruneFrames,
@@ -27,6 +30,8 @@ export interface RetentionDeps {
   policy: RetentionPolicy;
   /** Removes what a run kept outside of the database; called again when it failed. */
   removeBlobs?: (runId: string) => Promise<void>;
+  /** The same, of an upload. */
+  removeUpload?: (uploadId: string) => Promise<void>;
   log: Logger;
 }
 
@@ -39,18 +44,30 @@ interface Task {
 }
 
 /** Deletes what the policy does not keep, oldest first, in short transactions. Idempotent. */
-export function createRetentionActivities({ database, policy, removeBlobs, log }: RetentionDeps) {
-  const { runsDays, logsDays, eventsDays, auditDays, metricsDays, telemetryDays } = policy;
+export function createRetentionActivities({
+  database,
+  policy,
+  removeBlobs,
+  removeUpload,
+  log,
+}: RetentionDeps) {
+  const { runsDays, logsDays, eventsDays, auditDays, metricsDays, telemetryDays, statesDays } = policy;
   const when = (days: number, ...tasks: Task[]): Task[] => (days > 0 ? tasks : []);
   const tasks: Task[] = [
     { what: 'idempotency_keys', work: pruneIdempotencyKeys },
     { what: 'inbox', work: pruneInbox },
+    { what: 'uploads', work: (tx) => pruneDeviceUploads(tx, runsDays, removeUpload ?? (async () => {})) },
     ...metricRetention(metricsDays).map(
       ({ step, days }): Task => ({ what: 'metrics', work: (tx) => pruneMetrics(tx, step, days) }),
     ),
     { what: 'telemetry', work: (tx) => pruneTelemetry(tx, telemetryDays) },
+    ...when(statesDays, { what: 'states', work: (tx) => pruneStates(tx, statesDays) }),
     ...when(eventsDays, { what: 'events', work: (tx) => pruneEvents(tx, eventsDays) }),
-    ...when(auditDays, { what: 'audit', work: (tx) => pruneAudit(tx, auditDays) }),
+    ...when(
+      auditDays,
+      { what: 'audit', work: (tx) => pruneAudit(tx, auditDays) },
+      { what: 'device_commands', work: (tx) => pruneDeviceCommands(tx, auditDays) },
+    ),
     ...when(logsDays, { what: 'frames', work: (tx) => pruneFrames(tx, logsDays) }),
     ...when(
       runsDays,

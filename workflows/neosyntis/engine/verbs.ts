@@ -1,6 +1,6 @@
 import { ActivityCancellationType, proxyActivities, proxyLocalActivities, sleep } from '@temporalio/workflow';
 import type { VerbActivities, VerbCall, VerbResult } from '../../../activities/platform/neosyntis/verbs.ts';
-import { OUTBOUND_QUEUE, PLATFORM_QUEUE } from '../../../domain/names.ts';
+import { OUTBOUND_QUEUE, PLATFORM_QUEUE, WAITS_QUEUE } from '../../../domain/names.ts';
 import type { RunProblem } from '../../../domain/neosyntis/runs.ts';
 import type { Sealed } from '../../../domain/neosyntis/sealed.ts';
 import { activityVerbs, type Verb } from '../../../domain/neosyntis/verbs.ts';
@@ -30,10 +30,11 @@ const DEFAULT_TIMEOUT_MS = 30_000;
 /** Calls a verb of the registry by its activity; one that is idempotent is tried again, others never are. */
 export function createVerbCaller(runId: string, recorder: Recorder, inTurn: InTurn): VerbCaller {
   const callBriefly = inTurn(brief.callVerb);
-  return async (name, args, { timeoutMs = DEFAULT_TIMEOUT_MS, attempts, ...step }) => {
+  return async (name, args, { timeoutMs: given, attempts, ...step }) => {
     const verb = activityVerbs.get(name);
     // Temporal would look for an activity that nobody has for ever.
     if (!verb) throw failure('configuration', `There is no verb "${name}" in this version.`);
+    const timeoutMs = given ?? verb.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     // Each attempt has the same place, so that what a repeated one does can be told from what another step does.
     const call = { runId, ...step, verb: name, args, timeoutMs };
     const prepared = verb.prepares
@@ -67,10 +68,9 @@ export function createVerbCaller(runId: string, recorder: Recorder, inTurn: InTu
   /** The first one of a brief verb is made within the run's own turn; after that something is slow, or away. */
   async function attempt(verb: Verb, call: TimedCall, tries: number): Promise<VerbResult> {
     if (verb.brief && tries === 1) return callBriefly(call);
-    const { callVerb } = proxyActivities<VerbActivities>({
-      ...placeOf(verb, call.timeoutMs),
-      retry: { maximumAttempts: 1 },
-    });
+    const { callVerb } = proxyActivities<VerbActivities>(
+      verb.waits ? waiting : { ...placeOf(verb, call.timeoutMs), retry: { maximumAttempts: 1 } },
+    );
     const news = recorder.news();
     return callVerb(news ? { ...call, news } : call);
   }
@@ -84,11 +84,20 @@ const brief = proxyLocalActivities<VerbActivities>({
   retry: { maximumAttempts: 1 },
 });
 
+/** It says itself when it is too late. Attempts are Temporal's: each goes on with what the one before has told. */
+const waiting = {
+  taskQueue: WAITS_QUEUE,
+  scheduleToCloseTimeout: '366 days',
+  // A worker that dies is noticed within this time.
+  heartbeatTimeout: '10 seconds',
+  retry: { initialInterval: '500 ms', backoffCoefficient: 1.5, maximumInterval: '10 seconds' },
+} as const;
+
 const placeOf = (verb: Verb, timeoutMs: number) =>
   verb.queue === 'platform'
     ? { taskQueue: PLATFORM_QUEUE, startToCloseTimeout: '1 minute' as const }
     : {
-        taskQueue: OUTBOUND_QUEUE,
+        taskQueue: verb.queue === 'waits' ? WAITS_QUEUE : OUTBOUND_QUEUE,
         // The request has its own limit; this one is for a worker that forgot to enforce it.
         startToCloseTimeout: timeoutMs + 10_000,
         // A worker that dies is noticed within this time.
@@ -104,7 +113,7 @@ const LONGEST_PAUSE_MS = 60_000;
 
 const retryOf = ({
   queue,
-  retry = queue === 'platform' ? patient : { attempts: 5, firstPauseMs: 200 },
+  retry = queue === 'outbound' ? { attempts: 5, firstPauseMs: 200 } : patient,
 }: Verb) => retry;
 
 const pauseAfter = (verb: Verb, tries: number): number =>

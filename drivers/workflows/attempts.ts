@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Who holds an agent, in words that a later life of the host can give back: it need not wait until they are missed. */
+/** Who holds an agent or a device, in words that a later life of the host can give back: it need not wait until they are missed. */
 export interface Attempts {
   save(id: string, token: string): void;
   /** Unless another one holds it by now. */
@@ -10,7 +10,7 @@ export interface Attempts {
   takeAll(): string[];
 }
 
-/** @param root of the host's agents, a folder each */
+/** @param root of the host's agents, or devices: a folder each */
 export function createAttempts(root: string): Attempts {
   const file = (id: string) => join(root, id, 'attempt');
   const read = (id: string): string | undefined => {
@@ -29,6 +29,7 @@ export function createAttempts(root: string): Attempts {
       if (read(id) === token) rmSync(file(id), { force: true });
     },
     takeAll() {
+      mkdirSync(root, { recursive: true, mode: 0o700 });
       return readdirSync(root).flatMap((id) => {
         const token = read(id);
         rmSync(file(id), { force: true });
