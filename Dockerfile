@@ -13,7 +13,7 @@ RUN npm ci --omit=dev && \
          ! -name "$(uname -m)-unknown-linux-gnu" -exec rm -rf {} +
 COPY . .
 # Once here, rather than at each start of a worker.
-RUN node local/build-bundle.ts /app/workflows.js sealed
+RUN node local/build-bundle.ts /app/workflows.js
 
 FROM node:24.21.0-bookworm-slim
 # tini: reaps what a host's steps leave. python3: for steps in Python. util-linux (unshare, setpriv) is in the base.

@@ -29,6 +29,7 @@ const mockFlags = {
   VAREON_MOCK_FILE_SYSTEM: flag,
   VAREON_MOCK_NETWORK_INTERFACES: flag,
   VAREON_MOCK_PROCESSES: flag,
+  VAREON_MOCK_SERIAL: flag,
 } satisfies Record<ReturnType<typeof mockFlag>, typeof flag>;
 
 const Settings = Type.Object(
@@ -78,6 +79,7 @@ const Settings = Type.Object(
     VAREON_KEEP_AUDIT_DAYS: days(365),
     VAREON_KEEP_METRICS_DAYS: days(30),
     VAREON_KEEP_TELEMETRY_DAYS: days(90),
+    VAREON_KEEP_STATES_DAYS: days(30),
     /** Of the Temporal namespace; 0 leaves it as it is. */
     VAREON_KEEP_HISTORY_DAYS: days(7),
     LOG_LEVEL: Type.Enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { default: 'info' }),
@@ -99,6 +101,8 @@ const Settings = Type.Object(
     VAREON_CACHED_WORKFLOWS: Type.Integer({ minimum: 0, maximum: 100_000, default: 1_000 }),
     /** After so many tasks and rounds a run goes on in another of Temporal's executions; fewer are for tests. */
     VAREON_LEG_TASKS: Type.Integer({ minimum: 1, maximum: 10_000, default: 1_000 }),
+    /** Of one file for a device. */
+    VAREON_MAX_UPLOAD_BYTES: Type.Integer({ minimum: 1_024, maximum: 2 ** 40, default: 2 ** 30 }),
     VAREON_STORAGE: Type.Optional(text()),
     AWS_ACCESS_KEY_ID: Type.Optional(Type.String({ minLength: 1, ...secret })),
     AWS_SECRET_ACCESS_KEY: Type.Optional(Type.String({ minLength: 1, ...secret })),
@@ -176,6 +180,7 @@ export const retentionPolicy = (config: Config): RetentionPolicy => ({
   auditDays: config.VAREON_KEEP_AUDIT_DAYS,
   metricsDays: config.VAREON_KEEP_METRICS_DAYS,
   telemetryDays: config.VAREON_KEEP_TELEMETRY_DAYS,
+  statesDays: config.VAREON_KEEP_STATES_DAYS,
 });
 
 const describe = (name: string, value: string | undefined) =>

@@ -1,5 +1,8 @@
 import type { AddressInfo } from 'node:net';
 import { type Config, list } from '../config.ts';
+import { createDeviceTelemetryStore } from '../db/myntrix/device-telemetry.ts';
+import { createDeviceRepository } from '../db/myntrix/devices.ts';
+import { createSceneRepository } from '../db/myntrix/visualization.ts';
 import { migrate, openDatabase } from '../db/orm.ts';
 import { createHostCredentials } from '../db/system/host-credentials.ts';
 import { startBroker } from '../drivers/bus/broker.ts';
@@ -16,9 +19,11 @@ import { createApp, createServer } from './http/app.ts';
 import { affordable, limitConnections } from './http/connections.ts';
 import { attachSockets } from './http/sockets.ts';
 import { withTarget } from './http/target.ts';
+import { createDeviceStreams } from './live/devices/streams.ts';
 import { createEventStream } from './live/events.ts';
 import { createRunEnds } from './live/run-ends.ts';
 import { createRunStreams } from './live/runs.ts';
+import { createSceneStream } from './live/scenes.ts';
 import { createSurface } from './surface.ts';
 import { createHostAuthenticator } from './system/host-authenticator.ts';
 import { connectTemporal } from './temporal/client.ts';
@@ -74,6 +79,13 @@ export async function startApi({ config, keys, tls, log }: ApiOptions) {
     runs: createRunStreams({ bus, database, log }),
     events: createEventStream({ bus, database, log }),
     ends: createRunEnds({ bus, database, log }),
+    scenes: createSceneStream({ scenes: createSceneRepository(database), log }),
+    devices: createDeviceStreams({
+      bus,
+      devices: createDeviceRepository(database),
+      telemetry: createDeviceTelemetryStore(database),
+      log,
+    }),
   };
   const surface = createSurface({
     config,
@@ -121,6 +133,8 @@ export async function startApi({ config, keys, tls, log }: ApiOptions) {
       streams.runs.close();
       streams.events.close();
       streams.ends.close();
+      streams.devices.close();
+      streams.scenes.close();
       const closed = new Promise((resolve) => server.close(resolve));
       setTimeout(() => server.closeAllConnections(), 2_000).unref();
       server.closeIdleConnections();

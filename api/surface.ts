@@ -1,10 +1,20 @@
 import type { Config } from '../config.ts';
+import { createAgentSchedules } from '../db/myntrix/agent-schedules.ts';
 import { createAgentRepository } from '../db/myntrix/agents.ts';
+import { createDeviceCommandStore } from '../db/myntrix/device-commands.ts';
+import { createDeviceJobs } from '../db/myntrix/device-jobs.ts';
+import { createDeviceSettingsRepository } from '../db/myntrix/device-settings.ts';
+import { createDeviceTelemetryStore } from '../db/myntrix/device-telemetry.ts';
+import { createDeviceUploads } from '../db/myntrix/device-uploads.ts';
+import { createDeviceRepository } from '../db/myntrix/devices.ts';
 import { createJobRepository } from '../db/myntrix/jobs.ts';
 import { createSystemMetricsRepository } from '../db/myntrix/system-metrics.ts';
+import { createTasksByHand } from '../db/myntrix/task-by-hand.ts';
 import { createTaskHistory } from '../db/myntrix/task-history.ts';
-import { createTaskTicks } from '../db/myntrix/task-ticks.ts';
+import { createTaskOrders } from '../db/myntrix/task-orders.ts';
+import { createTaskWriter } from '../db/myntrix/task-write.ts';
 import { createTaskRepository } from '../db/myntrix/tasks.ts';
+import { createSceneRepository } from '../db/myntrix/visualization.ts';
 import { createApprovalRepository } from '../db/neosyntis/approvals.ts';
 import { createBulkRepository } from '../db/neosyntis/bulk.ts';
 import { createEventStore } from '../db/neosyntis/events.ts';
@@ -39,6 +49,8 @@ import { mailWorkflowId, PLATFORM_QUEUE, workflowTypes } from '../domain/names.t
 import type { CheckExpressions } from '../domain/neosyntis/definition.ts';
 import { createNews } from '../drivers/bus/news.ts';
 import type { Bus } from '../drivers/bus/port.ts';
+import { createHostAsker } from '../drivers/devices/ask-hosts.ts';
+import { createCommandGiver } from '../drivers/devices/give-command.ts';
 import { createGuardedEvaluator } from '../drivers/expressions/guarded.ts';
 import { createPayloadCodec } from '../drivers/payloads/codec.ts';
 import { createPayloadDecoder } from '../drivers/payloads/decoder.ts';
@@ -54,26 +66,44 @@ import { createAuthenticator } from './auth/authenticator.ts';
 import { createAuthRoutes } from './auth/routes.ts';
 import type { DatabaseWatch } from './database-watch.ts';
 import { createHostBlobRoutes, createOpenSteps } from './host/blobs.ts';
+import { createDeviceSecretRoutes } from './host/device-secrets.ts';
+import { createHostDeviceSettingsRoutes } from './host/device-settings.ts';
 import { createHostSecretRoutes } from './host/secrets.ts';
+import { createHostUploadRoutes } from './host/uploads.ts';
 import { createOpenApi } from './http/openapi.ts';
+import type { DeviceStreams } from './live/devices/streams.ts';
 import type { createEventStream } from './live/events.ts';
 import type { RunEnds } from './live/run-ends.ts';
 import type { createRunStreams } from './live/runs.ts';
+import type { SceneStream } from './live/scenes.ts';
 import { createAgentLogs } from './myntrix/agent-logs.ts';
+import { createAgentOrderRoutes } from './myntrix/agent-order-routes.ts';
 import { createAgentOrders } from './myntrix/agent-orders.ts';
 import { createAgentRoutes } from './myntrix/agents.ts';
 import { createAgentSocket } from './myntrix/agents-socket.ts';
+import { createDeviceCommandRoutes } from './myntrix/device-commands.ts';
+import { createDeviceGateway } from './myntrix/device-gateway.ts';
+import { createDeviceJobTeller } from './myntrix/device-job-teller.ts';
+import { createDeviceJobCancel, createDeviceJobRoutes } from './myntrix/device-jobs.ts';
+import { createDeviceOrders } from './myntrix/device-orders.ts';
+import { createDeviceStop } from './myntrix/device-stop.ts';
+import { createDeviceTelemetrySocket } from './myntrix/device-telemetry-socket.ts';
+import { createDeviceUploadRoutes } from './myntrix/device-uploads.ts';
+import { createDeviceRoutes } from './myntrix/devices.ts';
+import { createHardwareRoutes } from './myntrix/hardware.ts';
 import { createJobRoutes } from './myntrix/jobs.ts';
 import { createSystemMetricsRoutes } from './myntrix/system-metrics.ts';
 import { createTaskCancel, createTaskRunRoutes } from './myntrix/task-runs.ts';
 import { createTaskSettings } from './myntrix/task-settings.ts';
 import { createTaskRoutes } from './myntrix/tasks.ts';
+import { createVisualizationRoutes, createVisualizationSocket } from './myntrix/visualization.ts';
 import { createAnswers } from './neosyntis/answers.ts';
 import { createApprovalRoutes } from './neosyntis/approvals.ts';
 import { createBulkRoutes } from './neosyntis/bulk.ts';
 import { createBulkRerunRoutes } from './neosyntis/bulk-rerun.ts';
 import { createCancel } from './neosyntis/cancel.ts';
 import { createDefinitions } from './neosyntis/definitions.ts';
+import { createDeviceSettingsRoutes } from './neosyntis/device-settings.ts';
 import { createEventRoutes } from './neosyntis/events.ts';
 import { createGraphRoutes } from './neosyntis/graph.ts';
 import { createNotificationRoutes } from './neosyntis/notifications.ts';
@@ -98,6 +128,7 @@ import { createHostAccessRoutes } from './system/host-access.ts';
 import type { HostAuthenticator } from './system/host-authenticator.ts';
 import { createEnrolmentRoutes } from './system/host-enrolments.ts';
 import { createHostGrantRoutes } from './system/host-grants.ts';
+import { createHostPortRoutes } from './system/host-ports.ts';
 import { createHostRemoval } from './system/host-removal.ts';
 import { createHostSettings } from './system/host-settings.ts';
 import { createHostRoutes } from './system/hosts.ts';
@@ -121,6 +152,8 @@ export interface SurfaceDeps {
     runs: ReturnType<typeof createRunStreams>;
     events: ReturnType<typeof createEventStream>;
     ends: RunEnds;
+    devices: DeviceStreams;
+    scenes: SceneStream;
   };
   checkExpressions: CheckExpressions;
   log: Logger;
@@ -157,10 +190,34 @@ export function createSurface(deps: SurfaceDeps) {
   });
   const agents = createAgentRepository(database);
   const ticking = { database, clock: taskClock, idOf: tickIdOf };
-  const tasks = createTaskRepository({ ...ticking, envelope });
-  const ticks = createTaskTicks(ticking);
+  const writeTask = createTaskWriter({ ...ticking, envelope });
+  const tasks = createTaskRepository(database, writeTask);
+  const taskOrders = createTaskOrders(database);
   const readLog = createAgentLogs(bus);
+  const devices = createDeviceRepository(database);
+  const deviceUploads = createDeviceUploads(database);
+  const deviceJobs = createDeviceJobs(database);
+  const tellDeviceJobs = createDeviceJobTeller(temporal, log);
+  const cancelDeviceJob = createDeviceJobCancel({ deviceJobs, tell: tellDeviceJobs, publish });
+  const deviceCommands = createDeviceCommandStore(database);
+  const deviceSettings = createDeviceSettingsRepository(database);
+  const deviceOrders = createDeviceOrders({ devices, temporal, publish, log });
+  const asker = createHostAsker(bus);
+  const giveCommand = createCommandGiver({ record: deviceCommands, asker });
+  // So that hosts are known when somebody asks for the first time; else it is tried again then.
+  asker
+    .listen()
+    .catch((error: unknown) => log.warn({ err: error }, 'hosts of devices are not listened to yet'));
   const follow = createScheduleFollower({ temporal, wanted: createWantedSchedules(database), log });
+  const agentOrders = createAgentOrders({
+    agents,
+    temporal,
+    ends: streams.ends,
+    schedules: createAgentSchedules(writeTask),
+    follow,
+    publish,
+    log,
+  });
   const removeHost = createHostRemoval({ database, hosts, bus, publish, authenticator: hostAuthenticator });
   const startMail = (mailId: string, expiresAt: string) =>
     temporal.call((client) =>
@@ -219,6 +276,9 @@ export function createSurface(deps: SurfaceDeps) {
     }),
     ...createSecretRoutes({ secrets: createSecretRepository(database, envelope) }),
     ...createHostSecretRoutes({ values: secretValues, log }),
+    ...createDeviceSecretRoutes({ devices, values: secretValues, log }),
+    ...createHostDeviceSettingsRoutes(deviceSettings),
+    ...createDeviceSettingsRoutes({ settings: deviceSettings, devices, give: giveCommand }),
     ...createRunRoutes({ workflows, runs, trigger, cancel, pause }),
     ...createEventRoutes({ store: createEventStore(database), temporal, log }),
     ...createRerunRoutes({ workflows, runs, steps, reuse: createReuseRepository(database), trigger }),
@@ -251,12 +311,28 @@ export function createSurface(deps: SurfaceDeps) {
       cancel: {
         workflow_run: cancel,
         cancel_runs: cancel,
-        task_run: createTaskCancel(ticks, cancel, publish),
+        gcode: cancelDeviceJob,
+        device_upload: cancelDeviceJob,
+        firmware: cancelDeviceJob,
+        task_run: createTaskCancel(taskOrders, temporal, publish),
       },
+    }),
+    ...createDeviceJobRoutes({ devices, jobs, deviceJobs, temporal, tell: tellDeviceJobs, publish }),
+    ...createDeviceUploadRoutes({
+      devices,
+      uploads: deviceUploads,
+      jobs: deviceJobs,
+      blobs,
+      temporal,
+      tell: tellDeviceJobs,
+      publish,
+      limitBytes: config.VAREON_MAX_UPLOAD_BYTES,
+      log,
     }),
     ...createTaskRunRoutes({
       tasks,
-      ticks,
+      byHand: createTasksByHand(ticking),
+      orders: taskOrders,
       history: createTaskHistory(database),
       temporal,
       publish,
@@ -274,11 +350,28 @@ export function createSurface(deps: SurfaceDeps) {
       publish,
     }),
     ...createSystemMetricsRoutes({ metrics: systemMetrics, defaultHost: config.VAREON_HOST_NAME }),
+    ...createAgentOrderRoutes({ agents, orders: agentOrders }),
     ...createAgentRoutes({
       agents,
-      orders: createAgentOrders({ agents, temporal, ends: streams.ends, publish, log }),
+      orders: agentOrders,
       readLog,
       defaultHost: config.VAREON_HOST_NAME,
+    }),
+    ...createDeviceRoutes({
+      devices,
+      commands: deviceCommands,
+      orders: deviceOrders,
+      defaultHost: config.VAREON_HOST_NAME,
+    }),
+    ...createDeviceCommandRoutes({
+      devices,
+      give: giveCommand,
+      stop: createDeviceStop({ asker, record: deviceCommands, log }),
+    }),
+    ...createHardwareRoutes({ devices, orders: deviceOrders }),
+    ...createVisualizationRoutes({
+      scenes: createSceneRepository(database),
+      keepDays: config.VAREON_KEEP_STATES_DAYS,
     }),
     ...createStatusRoutes({
       version: VERSION,
@@ -288,6 +381,7 @@ export function createSurface(deps: SurfaceDeps) {
       troubles: systemMetrics.troubles,
     }),
     ...createAuditRoutes({ audit }),
+    ...createHostPortRoutes({ hosts, bus }),
     ...createHostRoutes({ hosts: { list: hosts.list, remove: removeHost } }),
     ...createEnrolmentRoutes({ enrolments }),
     ...createHostGrantRoutes({
@@ -305,6 +399,7 @@ export function createSurface(deps: SurfaceDeps) {
       blobs,
       hasOpenStep: createOpenSteps(temporal.client),
     }),
+    ...createHostUploadRoutes({ blobs, uploads: deviceUploads }),
     ...createCodecRoutes({
       decode: createPayloadDecoder(blobs, createPayloadCodec(keys.payload, { seals: false })),
       namespace: config.TEMPORAL_NAMESPACE,
@@ -317,6 +412,12 @@ export function createSurface(deps: SurfaceDeps) {
     createRunSocket({ database, runs, streams: streams.runs }),
     createEventsSocket({ stream: streams.events }),
     createAgentSocket({ agents, readLog }),
+    createVisualizationSocket({ stream: streams.scenes }),
+    createDeviceTelemetrySocket({
+      devices,
+      streams: streams.devices,
+      gateway: createDeviceGateway({ bus, telemetry: createDeviceTelemetryStore(database) }),
+    }),
   ];
   const document = createOpenApi(routes, sockets, {
     title: 'Vareon',

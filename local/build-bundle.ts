@@ -1,9 +1,18 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { bundleWorkflows } from '../workers/bundle.ts';
 
-/** Entry point: bundles the workflows into the file that is named, whole or not at all. */
-const [, , target, workflowsPath, failures] = process.argv;
-if (!target || !workflowsPath) throw new Error('Usage: build-bundle.ts <file> <workflows> [sealed]');
-const draft = `${target}.${process.pid}`;
-writeFileSync(draft, await bundleWorkflows({ workflowsPath, sealsFailures: failures === 'sealed' }));
-renameSync(draft, target);
+/**
+ * Entry point: bundles the workflows into the files that are named, each whole or not at all: the one for an
+ * installation whose payloads are sealed, and the other one.
+ */
+const [, , sealedFile, plainFile, workflowsPath] = process.argv;
+if (!sealedFile) throw new Error('Usage: build-bundle.ts <file when sealed> [<file when not> [<workflows>]]');
+const { sealed, plain } = await bundleWorkflows(workflowsPath ? { workflowsPath } : {});
+write(sealedFile, sealed);
+if (plainFile) write(plainFile, plain);
+
+function write(target: string, code: string): void {
+  const draft = `${target}.${process.pid}`;
+  writeFileSync(draft, code);
+  renameSync(draft, target);
+}

@@ -14,7 +14,7 @@ const sources = [
   'workers/bundle.ts',
   'package-lock.json',
 ];
-const KEEP = 5;
+const KEEP = 6;
 
 export interface BundleOptions {
   root: string;
@@ -23,7 +23,7 @@ export interface BundleOptions {
   /** Where bundles are kept between starts. */
   cacheDir: string;
   env: Record<string, string | undefined>;
-  /** With the payload codec on, what failures say is sealed too. */
+  /** With the payload codec on, what failures say is sealed too; both are built at once. */
   sealsFailures: boolean;
   signal: AbortSignal;
   onBuild(): void;
@@ -39,16 +39,18 @@ export async function prepareBundle({
   signal,
   onBuild,
 }: BundleOptions): Promise<string> {
-  const file = join(cacheDir, `workflows-${hashOf(root, entryPoint)}${sealsFailures ? 'sealed' : ''}.js`);
+  const hash = hashOf(root, entryPoint);
+  const named = (name: string) => join(cacheDir, `workflows-${name}.js`);
+  const [sealed, plain] = [named(`${hash}sealed`), named(hash)];
+  const file = sealsFailures ? sealed : plain;
   if (existsSync(file)) return file;
   onBuild();
   // A process of its own: the bundler's memory goes with it.
   const script = join(root, 'local', 'build-bundle.ts');
-  const { code, output } = await runOnce(
-    process.execPath,
-    [script, file, join(root, entryPoint), ...(sealsFailures ? ['sealed'] : [])],
-    { env, signal },
-  );
+  const { code, output } = await runOnce(process.execPath, [script, sealed, plain, join(root, entryPoint)], {
+    env,
+    signal,
+  });
   signal.throwIfAborted();
   if (code !== 0) throw new StartError('The workflows cannot be bundled', output.trim());
   removeOld(cacheDir);

@@ -7,9 +7,20 @@ export const hostWrites = [
   topics.hostStatus,
   topics.hostMetrics,
   topics.hostAgents,
+  topics.hostTelemetry,
   topics.hostAgentLogs,
+  topics.hostDevices,
+  topics.hostDeviceAnswers,
+  topics.hostDeviceJobs,
+  topics.hostPorts,
 ] as const;
-export const hostReads = [topics.hostLogRequests, topics.hostAgentLogRequests] as const;
+export const hostReads = [
+  topics.hostLogRequests,
+  topics.hostAgentLogRequests,
+  topics.hostDeviceRequests,
+  topics.hostDeviceReceipts,
+  topics.hostPortRequests,
+] as const;
 
 /** The rights of API and platform workers, as a file of Mosquitto's. */
 export const platformRights = (): string => 'user platform\ntopic readwrite vareon/#\n';

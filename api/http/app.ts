@@ -5,6 +5,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import Koa, { type Context, type Next } from 'koa';
 import { AppError } from '../../domain/errors.ts';
 import type { Logger } from '../../logs.ts';
+import { limitBodyTime } from './body-time.ts';
 import { isUnexpected, problemReply } from './problems.ts';
 import { answerProtocolErrors, isWebSocket } from './protocol-errors.ts';
 import type { Route } from './route.ts';
@@ -53,7 +54,8 @@ export function createServer(
   // A client has 10 s to send its headers and 60 s for the whole request, so slow ones cannot hold sockets.
   const limits = {
     headersTimeout: 10_000,
-    requestTimeout: 60_000,
+    // body-time.ts has it, for a large file may take longer.
+    requestTimeout: 0,
     keepAliveTimeout: 65_000,
     connectionsCheckingInterval: 5_000,
     shouldUpgradeCallback: isWebSocket,
@@ -66,6 +68,7 @@ export function createServer(
   // RFC 9110, 10.1.1: an expectation that a server does not know may be ignored.
   server.on('checkExpectation', handler);
   answerProtocolErrors(server);
+  limitBodyTime(server);
   return server;
 }
 

@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import type { WebSocket } from 'ws';
 import type { Principal } from '../../domain/auth/principal.ts';
 import { every } from '../live/every.ts';
@@ -11,7 +12,8 @@ const REVOKED_WITHIN_MS = 500;
 const FRAMES_AT_ONCE = 500;
 const FRAMES_PER_SECOND = 50;
 
-export function createConnection(ws: WebSocket): Connection {
+/** @param stream what carries the socket's frames */
+export function createConnection(ws: WebSocket, stream: Writable): Connection {
   const closed = new AbortController();
   ws.once('close', () => closed.abort());
   const close = (code: number, reason: string) => {
@@ -19,16 +21,50 @@ export function createConnection(ws: WebSocket): Connection {
     // A client that does not read never answers the close.
     setTimeout(() => ws.terminate(), 2_000).unref();
   };
-  const sendText = (frame: string) => {
+  const sendText = (frame: string | Buffer) => {
     if (ws.readyState !== ws.OPEN) return;
     if (ws.bufferedAmount > BACKLOG_BYTES) return close(1013, 'too slow: more than 8 MiB behind');
-    ws.send(frame);
+    if (typeof frame === 'string') ws.send(frame);
+    // Without compression `ws` writes each frame as a whole, at once: one more may stand between any two.
+    else stream.write(framed(frame));
   };
   const onClosed = (callback: () => void) => {
     if (closed.signal.aborted) callback();
     else closed.signal.addEventListener('abort', callback, { once: true });
   };
-  return { send: (frame) => sendText(JSON.stringify(frame)), sendText, close, onClosed };
+  const onText = (callback: (frame: string) => void) =>
+    ws.on('message', (data, isBinary) => {
+      if (!isBinary) callback(String(data));
+    });
+  return {
+    send: (frame) => sendText(JSON.stringify(frame)),
+    sendText,
+    waitingBytes: () => ws.bufferedAmount,
+    onText,
+    close,
+    onClosed,
+  };
+}
+
+const frames = new WeakMap<Buffer, Buffer>();
+
+/** A text message as one frame, made once for all who are sent these bytes: half of what sending one costs. */
+function framed(text: Buffer): Buffer {
+  const known = frames.get(text);
+  if (known) return known;
+  const frame = Buffer.concat([headerOf(text.length), text]);
+  frames.set(text, frame);
+  return frame;
+}
+
+/** RFC 6455, 5.2: FIN and the opcode of text, no mask, then the length in 7 bits, 16 bits or 64 bits. */
+function headerOf(length: number): Buffer {
+  const header = Buffer.alloc(length < 126 ? 2 : length < 65_536 ? 4 : 10);
+  header[0] = 0x81;
+  header[1] = length < 126 ? length : length < 65_536 ? 126 : 127;
+  if (header.length === 4) header.writeUInt16BE(length, 2);
+  if (header.length === 10) header.writeBigUInt64BE(BigInt(length), 2);
+  return header;
 }
 
 /** Answers pings and holds a client to the frames that it may send; the server must not answer pings itself. */

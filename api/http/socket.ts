@@ -8,8 +8,12 @@ type Of<S> = S extends TSchema ? Static<S> : undefined;
 export interface Connection {
   /** Sends a frame. A client whose backlog passes 8 MiB is closed with 1013 instead. */
   send(frame: object): void;
-  /** Sends a frame that was serialised once for many clients. */
-  sendText(frame: string): void;
+  /** Sends a frame that was serialised once for many clients; bytes are UTF-8. */
+  sendText(frame: string | Buffer): void;
+  /** Bytes of frames that the network has not taken yet. */
+  waitingBytes(): number;
+  /** Calls back with each text frame of the client, from now on; they are limited in size and number. */
+  onText(callback: (frame: string) => void): void;
   close(code: number, reason: string): void;
   /** Calls back once the socket is closed, by whoever; at once when it is already. */
   onClosed(callback: () => void): void;

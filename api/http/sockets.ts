@@ -82,7 +82,7 @@ export function attachSockets(
       const { websocket, req } = ctx as unknown as { websocket: WebSocket; req: IncomingMessage }; // koa-websocket's context
       const upgrade = accepted.get(req);
       if (!upgrade) return websocket.close(1008, 'not accepted');
-      const connection = createConnection(websocket);
+      const connection = createConnection(websocket, req.socket);
       limitFrames(websocket);
       watch.add(websocket, upgrade.input.user);
       try {

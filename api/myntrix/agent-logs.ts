@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Value } from 'typebox/value';
 import { AppError } from '../../domain/errors.ts';
-import { AgentLogAnswer, type AgentLogRequest } from '../../domain/myntrix/agents.ts';
+import { AgentLogAnswer, type AgentLogRequest } from '../../domain/myntrix/agent-reports.ts';
 import { topics } from '../../domain/names.ts';
 import type { Bus } from '../../drivers/bus/port.ts';
 

@@ -2,37 +2,17 @@ import { Type } from 'typebox';
 import type { AgentRepository } from '../../db/myntrix/agents.ts';
 import type { Principal } from '../../domain/auth/principal.ts';
 import { AppError } from '../../domain/errors.ts';
-import {
-  Agent,
-  type AgentConfiguration,
-  AgentLogPage,
-  AgentStarted,
-  AgentUpdate,
-  agentStatuses,
-  configurationProblems,
-  NewAgent,
-} from '../../domain/myntrix/agents.ts';
-import { type AgentAction, agentUpdates } from '../../domain/names.ts';
-import { Id, IdParams, literals, PageQuery } from '../../domain/wire.ts';
+import { type AgentConfiguration, configurationProblems } from '../../domain/myntrix/agent-configuration.ts';
+import { Agent, AgentLogPage, AgentUpdate, agentStatuses, NewAgent } from '../../domain/myntrix/agents.ts';
+import { IdParams, literals, PageQuery } from '../../domain/wire.ts';
 import { checkEnvironment } from '../../drivers/processes/environment.ts';
 import { pageReply } from '../http/page.ts';
 import { changesOf, etagOf, requireMatch } from '../http/put.ts';
-import {
-  accepted,
-  created,
-  noContent,
-  ok,
-  type Reply,
-  type RequestInfo,
-  type Route,
-  route,
-} from '../http/route.ts';
+import { created, noContent, ok, type Route, route } from '../http/route.ts';
 import type { AgentLogs } from './agent-logs.ts';
 import type { AgentOrders } from './agent-orders.ts';
 
 const base = '/api/myntrix/agents';
-const WAIT_LIMIT_S = 60;
-
 export interface AgentRouteDeps {
   agents: AgentRepository;
   orders: AgentOrders;
@@ -41,32 +21,7 @@ export interface AgentRouteDeps {
   defaultHost: string;
 }
 
-const said = { start: 'Start an agent', stop: 'Stop an agent', restart: 'Restart an agent' } as const;
-const actions = Object.keys(agentUpdates) as AgentAction[]; // its keys are the actions
-
-const WaitQuery = Type.Object(
-  { wait: Type.Optional(Type.Integer({ minimum: 0, maximum: WAIT_LIMIT_S, description: 'seconds' })) },
-  { additionalProperties: false },
-);
-
 export function createAgentRoutes({ agents, orders, readLog, defaultHost }: AgentRouteDeps): Route[] {
-  async function give(
-    user: Principal,
-    id: string,
-    action: AgentAction,
-    { wait, request }: { wait: number; request: RequestInfo },
-  ): Promise<Reply> {
-    const jobId = await orders.give(user, id, action);
-    const reply = async () =>
-      accepted({ job_id: jobId, agent: shownTo(user, await agents.get(id)) }, `/api/myntrix/jobs/${jobId}`);
-    if (wait === 0) return reply();
-    const later = async () => {
-      await orders.untilEnded(jobId, wait, request.signal);
-      return reply();
-    };
-    return { status: 202, later };
-  }
-
   return [
     route({
       method: 'GET',
@@ -104,7 +59,9 @@ export function createAgentRoutes({ agents, orders, readLog, defaultHost }: Agen
         checkConfiguration(configuration);
         const host = configuration.host ?? defaultHost;
         await orders.requireCode(user, host);
-        const agent = await agents.create(user, { name, type, host, configuration });
+        const agent = await orders.save(
+          agents.create(user, { name, type, host, configuration }, orders.schedules(user, configuration)),
+        );
         return created(agent, `${base}/${agent.id}`);
       },
     }),
@@ -141,7 +98,8 @@ export function createAgentRoutes({ agents, orders, readLog, defaultHost }: Agen
         const host = configuration.host ?? defaultHost;
         await orders.requireCode(user, host);
         const sent = withoutLive(body);
-        const agent = await agents.update(params.id, (current) => {
+        const beside = orders.schedules(user, configuration);
+        const change = (current: Agent) => {
           requireMatch(request.header('If-Match'), etagOf(definitionOf(current)));
           const changes = changesOf(current, sent, ['name', 'type', 'configuration']);
           if (host !== current.host && (current.desired !== 'stopped' || current.status !== 'stopped'))
@@ -150,7 +108,8 @@ export function createAgentRoutes({ agents, orders, readLog, defaultHost }: Agen
               `Agent ${params.id} is ${current.status} on host "${current.host}": stop it before it moves.`,
             );
           return { ...current, ...changes, host };
-        });
+        };
+        const agent = await orders.save(agents.update(params.id, change, beside));
         return ok(agent, { ETag: etagOf(definitionOf(agent)) });
       },
     }),
@@ -162,34 +121,10 @@ export function createAgentRoutes({ agents, orders, readLog, defaultHost }: Agen
       description: 'It is stopped, with everything that it started, and its log is deleted.',
       params: IdParams,
       answers: { 204: { description: 'nobody finds it any more' } },
-      async handler({ params }) {
-        await orders.remove(params.id);
+      async handler({ user, params }) {
+        await orders.remove(user, params.id);
         return noContent();
       },
-    }),
-    ...actions.map((action) =>
-      route({
-        method: 'POST',
-        path: `${base}/{id}/${action}`,
-        access: 'myntrix:agents:run',
-        summary: said[action],
-        description: 'With `?wait=` the answer comes when that is done, or after so many seconds.',
-        params: IdParams,
-        query: WaitQuery,
-        answers: { 202: { description: 'the job that says what becomes of it', schema: AgentStarted } },
-        handler: ({ user, params, query, request }) =>
-          give(user, params.id, action, { wait: query.wait ?? 0, request }),
-      }),
-    ),
-    route({
-      method: 'POST',
-      path: '/api/myntrix/manage-agents',
-      access: 'myntrix:agents:run',
-      summary: 'Start, stop or restart an agent, as older dashboards do',
-      body: Type.Object({ agent_id: Id, action: literals(actions) }, { additionalProperties: false }),
-      errors: ['not_found'],
-      answers: { 202: { description: 'the job that says what becomes of it', schema: AgentStarted } },
-      handler: ({ user, body, request }) => give(user, body.agent_id, body.action, { wait: 0, request }),
     }),
     route({
       method: 'GET',
@@ -226,7 +161,7 @@ const withoutLive = (body: AgentUpdate): AgentUpdate =>
 const definitionOf = ({ name, type, configuration }: Agent) => ({ name, type, configuration });
 
 /** Variables may hold what is not for everybody who may look. */
-function shownTo(user: Principal, agent: Agent): Agent {
+export function shownTo(user: Principal, agent: Agent): Agent {
   const { env } = agent.configuration;
   if (!env || user.permissions.has('myntrix:agents:write')) return agent;
   const hidden = Object.fromEntries(Object.keys(env).map((name) => [name, '***']));

@@ -1,10 +1,10 @@
 import { Type } from 'typebox';
 import type { JobRepository } from '../../db/myntrix/jobs.ts';
 import { AppError } from '../../domain/errors.ts';
-import { Job, type JobType, jobStatuses, jobTypes } from '../../domain/myntrix/jobs.ts';
+import { Job, JobStarted, type JobType, jobStatuses, jobTypes } from '../../domain/myntrix/jobs.ts';
 import { isEnded } from '../../domain/neosyntis/runs.ts';
 import { HostName } from '../../domain/system/hosts.ts';
-import { Id, IdParams, literals, PageQuery } from '../../domain/wire.ts';
+import { IdParams, literals, PageQuery } from '../../domain/wire.ts';
 import { pageReply } from '../http/page.ts';
 import { accepted, ok, type Route, route } from '../http/route.ts';
 
@@ -19,8 +19,6 @@ const LogPage = Type.Object(
   },
   { $id: 'LogPage' },
 );
-
-const JobStarted = Type.Object({ job_id: Id, status: literals(jobStatuses) }, { $id: 'JobStarted' });
 
 export interface JobRouteDeps {
   jobs: JobRepository;

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { Type } from 'typebox';
+import type { ByHand, TasksByHand } from '../../db/myntrix/task-by-hand.ts';
 import type { TaskHistory } from '../../db/myntrix/task-history.ts';
+import type { TaskOrders } from '../../db/myntrix/task-orders.ts';
 import type { Follow } from '../../db/myntrix/task-overlap.ts';
-import type { ByHand, TaskTicks } from '../../db/myntrix/task-ticks.ts';
 import type { TaskRepository } from '../../db/myntrix/tasks.ts';
 import type { Principal } from '../../domain/auth/principal.ts';
 import { AppError } from '../../domain/errors.ts';
@@ -10,7 +11,7 @@ import type { StoredEvent } from '../../domain/events.ts';
 import { historyQuery, TaskRun } from '../../domain/myntrix/task-runs.ts';
 import { BackfillRequest, TaskBackfilled, TaskStarted } from '../../domain/myntrix/tasks.ts';
 import { Id, IdParams } from '../../domain/wire.ts';
-import { followTick } from '../../drivers/schedules/task-runs.ts';
+import { cancelTaskRun, startTaskRun } from '../../drivers/schedules/task-runs.ts';
 import type { Logger } from '../../logs.ts';
 import { pageReply } from '../http/page.ts';
 import { accepted, ok, type Reply, type RequestInfo, type Route, route } from '../http/route.ts';
@@ -23,7 +24,8 @@ const keyHeader = { 'Idempotency-Key': 'a repeat within 24 h answers the same ti
 
 export interface TaskRunRouteDeps {
   tasks: Pick<TaskRepository, 'get'>;
-  ticks: TaskTicks;
+  byHand: TasksByHand;
+  orders: TaskOrders;
   history: TaskHistory;
   temporal: Temporal;
   publish(events: readonly StoredEvent[]): void;
@@ -33,7 +35,8 @@ export interface TaskRunRouteDeps {
 /** What ticks of tasks did, and what is begun by hand; before those of `tasks/{id}`, which would take `history` for one. */
 export function createTaskRunRoutes({
   tasks,
-  ticks,
+  byHand,
+  orders,
   history,
   temporal,
   publish,
@@ -44,8 +47,11 @@ export function createTaskRunRoutes({
     publish(events);
     for (const id of begin)
       try {
-        const todo = await ticks.todo(id);
-        await temporal.call((client) => followTick(client, id, todo));
+        const { cancel, begins } = await orders.todo(id);
+        await temporal.call(async (client) => {
+          for (const other of cancel) await cancelTaskRun(client, other);
+          if (begins) await startTaskRun(client, id);
+        });
       } catch (error) {
         log.warn({ err: error, taskRunId: id }, 'not begun now; the reconciler begins it');
       }
@@ -90,7 +96,7 @@ export function createTaskRunRoutes({
       errors: ['conflict'],
       handler: ({ user, params, request }) =>
         begun(() =>
-          ticks.rerun(user, params.run_id, claim(user, `rerun task run ${params.run_id}`, request)),
+          byHand.rerun(user, params.run_id, claim(user, `rerun task run ${params.run_id}`, request)),
         ),
     }),
     route({
@@ -117,7 +123,7 @@ export function createTaskRunRoutes({
       answers: { 202: { description: 'the tick', schema: TaskStarted } },
       errors: ['conflict'],
       handler: ({ user, params, request }) =>
-        begun(() => ticks.run(user, params.id, claim(user, `run task ${params.id}`, request))),
+        begun(() => byHand.run(user, params.id, claim(user, `run task ${params.id}`, request))),
     }),
     route({
       method: 'POST',
@@ -132,7 +138,7 @@ export function createTaskRunRoutes({
       errors: ['conflict'],
       async handler({ user, params, body }) {
         await temporal.ensureUp();
-        const { ids, ...made } = await ticks.backfill(user, params.id, {
+        const { ids, ...made } = await byHand.backfill(user, params.id, {
           from: new Date(body.from),
           to: new Date(body.to),
         });
@@ -144,13 +150,14 @@ export function createTaskRunRoutes({
   ];
 }
 
-/** Cancels a tick: one that waits at once. */
+/** Cancels a tick: one that waits at once. What is lost here is done by the reconciler. */
 export const createTaskCancel =
-  (ticks: Pick<TaskTicks, 'cancelWaiting'>, cancel: Cancel, publish: TaskRunRouteDeps['publish']): Cancel =>
+  (orders: TaskOrders, temporal: Temporal, publish: TaskRunRouteDeps['publish']): Cancel =>
   async (id) => {
-    const events = await ticks.cancelWaiting(id);
-    if (events) publish(events);
-    else await cancel(id);
+    await temporal.ensureUp();
+    const { events, open } = await orders.cancel(id);
+    publish(events);
+    if (open) await temporal.call((client) => cancelTaskRun(client, open));
   };
 
 function claim(user: Principal, route: string, request: Pick<RequestInfo, 'header'>) {

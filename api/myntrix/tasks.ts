@@ -10,7 +10,8 @@ import { preview } from '../../drivers/schedules/preview.ts';
 import { pageReply } from '../http/page.ts';
 import { etagOf, requireMatch } from '../http/put.ts';
 import { created, noContent, ok, type Route, route } from '../http/route.ts';
-import { scheduleOf, type TaskSettingsReader } from './task-settings.ts';
+import { scheduleOf } from './task-input.ts';
+import type { TaskSettingsReader } from './task-settings.ts';
 
 const base = '/api/myntrix/tasks';
 const NEXT = 5;

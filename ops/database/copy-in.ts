@@ -18,6 +18,8 @@ export interface Loader {
 export async function createLoader(client: Client, manifest: Manifest): Promise<Loader> {
   const tables = new Map(manifest.tables.map((table) => [table.name, table]));
   await client.query('begin');
+  // The triggers that note changes of state leave these alone.
+  await client.query("set local vareon.loading = 'on'");
   for (const { name, partition } of manifest.tables)
     if (partition)
       await client.query(
