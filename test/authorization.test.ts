@@ -139,6 +139,27 @@ const someAgent =
     return { path: `${prefix}/myntrix/agents/${answer.body.id}${suffix}`, body };
   };
 
+/** Devices are the installation's. */
+const someDevice =
+  (suffix = '', body?: unknown, name = 'devices') =>
+  async (): Promise<Sent> => {
+    const answer = await world.api('POST', '/api/myntrix/devices', {
+      token: world.admin.token,
+      body: newDevice,
+    });
+    return { path: `/api/myntrix/${name}/${answer.body.id}${suffix}`, body };
+  };
+
+const someDeviceSettings =
+  (suffix = '', body?: unknown) =>
+  async (): Promise<Sent> => {
+    const { token } = world.admin;
+    const { body: device } = await world.api('POST', '/api/myntrix/devices', { token, body: newDevice });
+    const made = await world.api('POST', '/api/neosyntis/devices', { token, body: { device_id: device.id } });
+    return { path: `/api/neosyntis/devices/${made.body.id}${suffix}`, body };
+  };
+
+const newDevice = { name: 'x', connectionString: 'mock://x' };
 const newAgent = { name: 'x', configuration: { command: 'true', restart: 'on-failure' } };
 
 const newTask = {
@@ -203,6 +224,7 @@ const table: Record<string, Row> = {
   'GET /api/system/status': [[401, 200, 200, 200, 200]],
   'GET /api/audit': [[401, 403, 403, 403, 200]],
   'GET /api/hosts': [[401, 200, 200, 200, 200]],
+  'GET /api/hosts/{name}/ports': [[401, 403, 200, 200, 200], () => ({ path: '/api/hosts/local/ports' })],
   'DELETE /api/hosts/{name}': [[401, 403, 403, 403, 204], offlineHost],
   'GET /api/hosts/{name}/grants': [[401, 403, 403, 403, 200], hostGrants()],
   'PUT /api/hosts/{name}/grants': [[401, 403, 403, 403, 200], hostGrants({ users: [] })],
@@ -215,6 +237,10 @@ const table: Record<string, Row> = {
   'POST /api/host/lease': [anybody(401), () => ({ body: { place: 'here', machine: 'this' } })],
   'PUT /api/host/lease': [anybody(401), () => ({ body: { generation: 1 } })],
   'GET /api/host/blobs/runs/{workflow_id}/{sha256}': [anybody(401), blob],
+  'GET /api/host/blobs/uploads/{upload_id}': [
+    anybody(401),
+    () => ({ path: `/api/host/blobs/uploads/${uuidv7()}` }),
+  ],
   'PUT /api/host/blobs/runs/{workflow_id}/{sha256}': [anybody(401), blob],
   'POST /api/temporal/codec/decode': [[401, 403, 403, 403, 200], () => ({ body: { payloads: [] } })],
   'POST /api/temporal/codec/session': [[401, 403, 403, 403, 204]],
@@ -346,6 +372,24 @@ const table: Record<string, Row> = {
   'PUT /api/neosyntis/telemetry/series/{id}': [[401, 403, 200, 404, 200], ownSeries],
   // For worker hosts; test/neosyntis/secrets.test.ts has one.
   'POST /api/host/secrets': [anybody(401), () => ({ body: { run_id: uuidv7(), names: ['a'] } })],
+  'GET /api/neosyntis/devices': [[401, 200, 200, 200, 200]],
+  'POST /api/neosyntis/devices': [
+    [401, 403, 201, 201, 201],
+    async () => ({ body: { device_id: (await someDevice()()).path?.split('/').at(-1) } }),
+  ],
+  'GET /api/neosyntis/devices/{id}': [[401, 200, 200, 200, 200], someDeviceSettings()],
+  'PUT /api/neosyntis/devices/{id}': [
+    [401, 403, 200, 200, 200],
+    someDeviceSettings('', { desired: { $110: 500 } }),
+  ],
+  'DELETE /api/neosyntis/devices/{id}': [[401, 403, 204, 204, 204], someDeviceSettings()],
+  'POST /api/neosyntis/devices/{id}/apply': [[401, 403, 409, 409, 409], someDeviceSettings('/apply')],
+  'POST /api/host/device-settings': [anybody(401), () => ({ body: { device_id: uuidv7() } })],
+  'PUT /api/host/device-settings': [
+    anybody(401),
+    () => ({ body: { device_id: uuidv7(), reported: {}, problems: {} } }),
+  ],
+  'POST /api/host/device-secrets': [anybody(401), () => ({ body: { device_id: uuidv7(), names: ['a'] } })],
   'GET /api/myntrix/agents': [[401, 200, 200, 200, 200]],
   'POST /api/myntrix/agents': [[401, 403, 403, 403, 201], () => ({ body: newAgent })],
   'GET /api/myntrix/agents/{id}': [[401, 200, 200, 200, 200], someAgent()],
@@ -359,6 +403,34 @@ const table: Record<string, Row> = {
     async () => ({ body: { agent_id: (await someAgent()()).path?.split('/').at(-1), action: 'stop' } }),
   ],
   'GET /api/myntrix/agents/{id}/logs': [[401, 200, 200, 200, 200], someAgent('/logs')],
+  'GET /api/myntrix/devices': [[401, 200, 200, 200, 200]],
+  'POST /api/myntrix/devices': [[401, 403, 201, 201, 201], () => ({ body: newDevice })],
+  'GET /api/myntrix/devices/{id}': [[401, 200, 200, 200, 200], someDevice()],
+  'PUT /api/myntrix/devices/{id}': [[401, 403, 200, 200, 200], someDevice('', { name: 'y' })],
+  'DELETE /api/myntrix/devices/{id}': [[401, 403, 204, 204, 204], someDevice()],
+  'POST /api/myntrix/devices/{id}/connect': [[401, 403, 202, 202, 202], someDevice('/connect')],
+  'POST /api/myntrix/devices/{id}/disconnect': [[401, 403, 202, 202, 202], someDevice('/disconnect')],
+  'POST /api/myntrix/devices/{id}/command': [
+    [401, 403, 409, 409, 409],
+    someDevice('/command', { command: 'M105' }),
+  ],
+  'POST /api/myntrix/devices/{id}/emergency-stop': [[401, 403, 503, 503, 503], someDevice('/emergency-stop')],
+  'GET /api/myntrix/devices/{id}/commands': [[401, 200, 200, 200, 200], someDevice('/commands')],
+  'POST /api/myntrix/devices/{id}/upload': [[401, 403, 415, 415, 415], someDevice('/upload', {})],
+  'GET /api/myntrix/devices/{id}/jobs': [[401, 200, 200, 200, 200], someDevice('/jobs')],
+  'PUT /api/myntrix/devices/{id}/jobs': [
+    [401, 403, 422, 422, 422],
+    someDevice('/jobs', { order: [uuidv7()] }),
+  ],
+  'GET /api/myntrix/hardware': [[401, 200, 200, 200, 200]],
+  'GET /api/myntrix/hardware/{id}/status': [
+    [401, 200, 200, 200, 200],
+    someDevice('/status', undefined, 'hardware'),
+  ],
+  'PUT /api/myntrix/hardware/{id}/status': [
+    [401, 403, 202, 202, 202],
+    someDevice('/status', { status: 'disconnected' }, 'hardware'),
+  ],
   'GET /api/myntrix/tasks': [[401, 200, 200, 200, 200]],
   'POST /api/myntrix/tasks': [[401, 403, 201, 201, 201], () => ({ body: newTask })],
   'POST /api/myntrix/tasks/preview': [[401, 200, 200, 200, 200], () => ({ body: { schedule: '@daily' } })],
@@ -377,11 +449,26 @@ const table: Record<string, Row> = {
   'GET /api/myntrix/jobs/{id}': [[401, 404, 200, 404, 200], ownRun('/api/myntrix/jobs')],
   'GET /api/myntrix/jobs/{id}/logs': [[401, 404, 200, 404, 200], ownRun('/api/myntrix/jobs', '/logs')],
   'POST /api/myntrix/jobs/{id}/cancel': [[401, 403, 202, 404, 202], ownRun('/api/myntrix/jobs', '/cancel')],
+  // A run is no device's job.
+  'POST /api/myntrix/jobs/{id}/pause': [[401, 403, 409, 404, 409], ownRun('/api/myntrix/jobs', '/pause')],
+  'POST /api/myntrix/jobs/{id}/resume': [[401, 403, 409, 404, 409], ownRun('/api/myntrix/jobs', '/resume')],
+  'POST /api/myntrix/jobs/{id}/decision': [
+    [401, 403, 409, 404, 409],
+    ownRun('/api/myntrix/jobs', '/decision', { action: 'cancel' }),
+  ],
   'GET /api/myntrix/system-metrics': [[401, 200, 200, 200, 200]],
   'GET /api/myntrix/system-metrics/history': [[401, 200, 200, 200, 200]],
+  'GET /api/myntrix/visualization-data': [[401, 200, 200, 200, 200]],
 
   'GET /ws/events': [[401, 101, 101, 101, 101]],
   'GET /ws/myntrix/agents/{id}/logs': [[401, 101, 101, 101, 101], someAgent('/logs', undefined, '/ws')],
+  'GET /ws/myntrix/telemetry/{deviceId}': [
+    [401, 101, 101, 101, 101],
+    async () => ({
+      path: (await someDevice()()).path?.replace('/api/myntrix/devices', '/ws/myntrix/telemetry') ?? '',
+    }),
+  ],
+  'GET /ws/myntrix/visualization': [[401, 101, 101, 101, 101]],
   'GET /ws/neosyntis/runs/{run_id}': [[401, 404, 101, 404, 101], ownRun('/ws/neosyntis/runs')],
 };
 

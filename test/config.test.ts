@@ -33,6 +33,7 @@ describe('Settings', () => {
       auditDays: 90,
       metricsDays: 30,
       telemetryDays: 90,
+      statesDays: 30,
     });
     expect(problemsOf({ VAREON_KEEP_LOGS_DAYS: '0.5', VAREON_KEEP_EVENTS_DAYS: 'never' })).toHaveLength(2);
   });

@@ -17,14 +17,15 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { v7 as uuidv7 } from 'uuid';
+import { configurationProblems, settled } from '../../domain/myntrix/agent-configuration.ts';
 import { healthOf } from '../../domain/myntrix/agent-health.ts';
+import type { AgentOrder } from '../../domain/myntrix/agent-reports.ts';
 import { verdictOn } from '../../domain/myntrix/agent-restarts.ts';
-import { type AgentOrder, configurationProblems, settled } from '../../domain/myntrix/agents.ts';
 import { createAgentContainers } from '../../drivers/agents/containers.ts';
 import { startPaths } from '../../drivers/agents/files.ts';
-import { StaleOrder } from '../../drivers/agents/port.ts';
 import { findEngine } from '../../drivers/containers/engine.ts';
 import { bootId, procEntry, processTable, procFile } from '../../drivers/processes/proc.ts';
+import { StaleOrder } from '../../drivers/workflows/stale-order.ts';
 import { eventually, running, uniqueNap } from '../processes/rig.ts';
 import { type AgentRig, createAgentRig, openAgents, PATH, shell, untilReport } from './rig.ts';
 
@@ -87,9 +88,27 @@ describe('An agent', () => {
     expect(await rig.log(order.id)).toBe('born\ndying\n'.repeat(3));
   });
 
+  test('that ends while its next start is made ready ends as it did, not as that one', async () => {
+    const often = { restart: 'on-failure', maxRestarts: 40, restartWindowMs: 600_000 } as const;
+    const rigged = [0.018, 0.021, 0.024, 0.027, 0.03].map((seconds) =>
+      // Every other one ends at once, while what was to be the next is being dismissed.
+      rig.start({
+        ...shell(`rmdir now 2>/dev/null && exit 3; mkdir now; sleep ${seconds}; exit 3`),
+        ...often,
+        backoff: { initialMs: 0 },
+      }),
+    );
+    for (const { order } of rigged) {
+      const end = await rig.until(order.id, ({ status }) => status === 'error' || status === 'stopped');
+      expect(end).toMatchObject({ status: 'error', restarts: 40, lastEnd: { code: 3 } });
+    }
+  }, 120_000);
+
   test('that a signal ends says which, and is restarted', async () => {
     const { order } = rig.start({ ...shell('sleep 86400'), backoff: { initialMs: 0 } });
     const { pid } = await rig.until(order.id, ({ status }) => status === 'running');
+    // It has its number a moment before it has a group of its own.
+    await eventuallyGroup(Number(pid));
     process.kill(-Number(pid), 'SIGKILL');
     const again = await rig.until(order.id, (now) => now.status === 'running' && now.pid !== pid);
     expect(again).toMatchObject({ restarts: 1, lastEnd: { cause: 'exit', code: null, signal: 'SIGKILL' } });
@@ -454,4 +473,8 @@ function startsOf(id: string): Set<number> {
 
 const eventuallyLog = async (id: string, pattern: RegExp): Promise<void> => {
   while (!pattern.test(await rig.log(id))) await new Promise((resolve) => setTimeout(resolve, 10));
+};
+
+const eventuallyGroup = async (pid: number): Promise<void> => {
+  while (procEntry(pid)?.group !== pid) await new Promise((resolve) => setTimeout(resolve, 10));
 };

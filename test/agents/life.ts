@@ -1,4 +1,4 @@
-import type { AgentOrder } from '../../domain/myntrix/agents.ts';
+import type { AgentOrder } from '../../domain/myntrix/agent-reports.ts';
 import { openAgents } from './rig.ts';
 
 /** A host to be killed: `node life.ts <data folder> <orders as JSON>` starts agents and says so. */

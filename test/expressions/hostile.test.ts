@@ -55,7 +55,8 @@ describe('Hostile JSON', () => {
         expect(JSON.stringify(whole)).toBe(
           JSON.stringify(template, (_key, item) => (sources.size > 0 && isSource(item) ? value : item)),
         );
-        expect(Object.getPrototypeOf((whole as object[])[0])).toBe(Object.prototype);
+        // Objects' own, which has none itself; a name that made it another would give it one.
+        expect(Object.getPrototypeOf(Object.getPrototypeOf((whole as object[])[0]))).toBe(null);
       }),
     );
   });

@@ -2,6 +2,9 @@ import type { Answer } from '../support/client.ts';
 import type { Contract } from '../support/contract.ts';
 import type { WireRequest } from './send.ts';
 
+/** What is asked of hosts, of which there are some that nobody runs. */
+const asksHosts = new Set(['GET /api/hosts/{name}/ports', 'POST /api/myntrix/devices/{id}/emergency-stop']);
+
 /** What is wrong with an answer; nothing when all is as promised. */
 export function judge(
   contract: Contract,
@@ -12,7 +15,8 @@ export function judge(
   const { status, headers, body, text } = answer;
   const wrong: string[] = [];
   const type = String(headers['content-type'] ?? '');
-  if (status >= 500) wrong.push(`answered ${status}`);
+  const isHostAway = status > 501 && operation !== undefined && asksHosts.has(operation);
+  if (status >= 500 && !isHostAway) wrong.push(`answered ${status}`);
   if (headers['x-request-id'] === undefined) wrong.push(`a ${status} without X-Request-Id`);
   if (method === 'HEAD') return wrong;
   if (status >= 400) {

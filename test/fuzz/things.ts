@@ -97,6 +97,12 @@ export async function createThings(world: World) {
     return (await post('/api/myntrix/agents', body, await adminToken())).id;
   };
 
+  const device = async (): Promise<string> =>
+    (await post('/api/myntrix/devices', { name: 'fuzzed', connectionString: 'mock://x' }, await adminToken()))
+      .id;
+  const deviceSettings = async (): Promise<string> =>
+    (await post('/api/neosyntis/devices', { device_id: await device() }, await adminToken())).id;
+
   const task = async (): Promise<string> => {
     const body = {
       name: 'fuzzed',
@@ -124,7 +130,8 @@ export async function createThings(world: World) {
   const makers: [path: RegExp, make: (name: string) => Promise<string>][] = [
     [
       /^\/api\/host\/blobs\//,
-      async (name) => (name === 'sha256' ? createHash('sha256').update('').digest('hex') : run()),
+      async (name) =>
+        ({ sha256: createHash('sha256').update('').digest('hex'), upload_id: randomUUID() })[name] ?? run(),
     ],
     [/^\/api\/neosyntis\/secrets\//, secret],
     [/^\/api\/neosyntis\/telemetry\/series\//, series],
@@ -135,6 +142,8 @@ export async function createThings(world: World) {
     [/^\/api\/neosyntis\/(approvals|runs\/.*\/approvals)\//, async (name) => (await approval())[name] ?? ''],
     [/^\/api\/neosyntis\/workflows\//, async () => (await tokenOf(people.owner)) && workflow()],
     [/\/myntrix\/agents\//, agent],
+    [/\/neosyntis\/devices\//, deviceSettings],
+    [/\/myntrix\/(devices|hardware|telemetry)\//, device],
     [/\/myntrix\/tasks\/history\//, tick],
     [/\/myntrix\/tasks\//, task],
     [/\/(neosyntis\/runs|myntrix\/jobs)\//, run],

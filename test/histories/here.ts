@@ -1,3 +1,4 @@
+import { isGrpcServiceError } from '@temporalio/client';
 import type { Stack } from '../../local/stack.ts';
 import { expectStatus, type Run, type TestUser, type World } from '../support/world.ts';
 
@@ -33,6 +34,9 @@ export async function start({ world, user }: Here, steps: unknown[], name: strin
 type Handle = ReturnType<World['temporal']['workflow']['getHandle']>;
 export type Events = NonNullable<Awaited<ReturnType<Handle['fetchHistory']>>['events']>;
 
+/** gRPC's status. */
+const NOT_FOUND = 5;
+
 /** Waits until Temporal has it so. */
 export async function untilHistory(
   { world }: Here,
@@ -42,7 +46,13 @@ export async function untilHistory(
   const handle = world.temporal.workflow.getHandle(id);
   const endsAt = Date.now() + DEADLINE_MS;
   for (;;) {
-    const events = (await handle.fetchHistory()).events ?? [];
+    const events = await handle.fetchHistory().then(
+      (history) => history.events ?? [],
+      (error: unknown): Events => {
+        if (isGrpcServiceError(error) && error.code === NOT_FOUND) return []; // it has not begun yet
+        throw error;
+      },
+    );
     if (done(events)) return events;
     if (Date.now() > endsAt) throw new Error(`after ${DEADLINE_MS} ms ${id} has ${events.length} events`);
     await new Promise((resolve) => setTimeout(resolve, 50));

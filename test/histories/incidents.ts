@@ -1,5 +1,6 @@
 import {
   agentWorkflowId,
+  deviceWorkflowId,
   eventStartsId,
   notificationWorkflowId,
   PLATFORM_QUEUE,
@@ -7,10 +8,12 @@ import {
   RECONCILER_SCHEDULE,
   RETENTION_SCHEDULE,
   scheduleIdOf,
+  taskRunId,
   workflowTypes,
 } from '../../domain/names.ts';
 import { until } from '../support/client.ts';
 import { expectStatus, type Run } from '../support/world.ts';
+import { interruptedProgram, jobSteps, openJob } from './device-jobs.ts';
 import {
   DEADLINE_MS,
   type Events,
@@ -288,6 +291,16 @@ const cancelledAsking =
   };
 
 /** A run that fails, of which a webhook is told. */
+/** Of one that may not have begun yet. */
+async function untilCompleted({ world }: Here, workflowId: string): Promise<void> {
+  const look = () =>
+    world.temporal.workflow
+      .getHandle(workflowId)
+      .describe()
+      .catch(() => undefined);
+  await until(look, (found) => found?.status.name === 'COMPLETED', DEADLINE_MS);
+}
+
 const toldOf: Incident = async (here) => {
   const { world, user, origin } = here;
   const { token } = user;
@@ -301,12 +314,7 @@ const toldOf: Incident = async (here) => {
   await world.untilRun(user, run_id, isStatus('failed'), DEADLINE_MS);
   await world.temporal.schedule.getHandle(RECONCILER_SCHEDULE).trigger();
   const workflowId = notificationWorkflowId(run_id, 'failed');
-  const look = () =>
-    world.temporal.workflow
-      .getHandle(workflowId)
-      .describe()
-      .catch(() => undefined);
-  await until(look, (found) => found?.status.name === 'COMPLETED', DEADLINE_MS);
+  await untilCompleted(here, workflowId);
   return workflowId;
 };
 
@@ -349,6 +357,28 @@ const deletedAgent: Incident = async (here) => {
   await expectStatus(204, world.api('DELETE', `/api/myntrix/agents/${id}`, { token: user.token }));
   return agentWorkflowId(id);
 };
+
+/** A device that is connected, in its workflow; and what the workflow waits for then. */
+const connectedDevice = async ({ world, user }: Here): Promise<string> => {
+  const path = '/api/myntrix/devices';
+  const { token } = user;
+  const body = { name: 'device', connectionString: 'mock://device' };
+  const { id } = await expectStatus(201, world.api('POST', path, { token, body }));
+  await expectStatus(202, world.api('POST', `${path}/${id}/connect?wait=60`, { token }));
+  return id;
+};
+
+const deletedDevice: Incident = async (here) => {
+  const { world, user } = here;
+  const id = await connectedDevice(here);
+  const path = `/api/myntrix/devices/${id}`;
+  await expectStatus(202, world.api('POST', `${path}/disconnect?wait=60`, { token: user.token }));
+  await expectStatus(202, world.api('POST', `${path}/connect?wait=60`, { token: user.token }));
+  await expectStatus(204, world.api('DELETE', path, { token: user.token }));
+  return deviceWorkflowId(id);
+};
+
+const openDevice: Incident = async (here) => deviceWorkflowId(await connectedDevice(here));
 
 const openAgent: Incident = async (here) => agentWorkflowId(await startedAgent(here));
 
@@ -411,20 +441,22 @@ const lateTick: Incident = async (here) => {
 
 const sleeping = { type: 'script', language: 'shell', code: 'sleep 60' };
 
-const openTick: Incident = async (here) => {
-  const id = await ticked(here, { action: sleeping });
-  await untilHistory(here, id, (all) =>
-    all.some((event) => event.childWorkflowExecutionStartedEventAttributes),
-  );
+/** One whose second attempt waits for its time. */
+const waitingTick = async (here: Here): Promise<string> => {
+  const retry = { attempts: 2, delaySeconds: 3_600 };
+  const id = await ticked(here, { action: { ...sleeping, code: 'exit 1', retry } });
+  await untilHistory(here, taskRunId(id, 2), (all) => all.some((event) => event.timerStartedEventAttributes));
   return id;
 };
 
+const openTick: Incident = async (here) => taskRunId(await waitingTick(here), 2);
+
 const cancelledTick: Incident = async (here) => {
   const { world, user } = here;
-  const id = await openTick(here);
+  const id = await waitingTick(here);
   await expectStatus(202, world.api('POST', `/api/myntrix/jobs/${id}/cancel`, { token: user.token }));
   await untilTick(here, id, isStatus('cancelled'));
-  return id;
+  return taskRunId(id, 2);
 };
 
 const toldOfTick: Incident = async (here) => {
@@ -435,12 +467,7 @@ const toldOfTick: Incident = async (here) => {
   await untilTick(here, id, isStatus('failed'));
   await world.temporal.schedule.getHandle(RECONCILER_SCHEDULE).trigger();
   const workflowId = notificationWorkflowId(id, 'task');
-  const look = () =>
-    world.temporal.workflow
-      .getHandle(workflowId)
-      .describe()
-      .catch(() => undefined);
-  await until(look, (found) => found?.status.name === 'COMPLETED', DEADLINE_MS);
+  await untilCompleted(here, workflowId);
   return workflowId;
 };
 
@@ -509,6 +536,11 @@ export const incidents: Record<string, Incident> = {
   ),
   agent: deletedAgent,
   'open-agent': openAgent,
+  device: deletedDevice,
+  'device-jobs': interruptedProgram,
+  'device-jobs-of-steps': jobSteps,
+  'open-device': openDevice,
+  'open-device-jobs': openJob,
   'task-tick': scheduledTick,
   'task-failed': failedTick,
   'task-of-an-agent': agentTick,

@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { ScheduleNotFoundError } from '@temporalio/client';
 import { RECONCILER_SCHEDULE, scheduleIdOf } from '../../domain/names.ts';
 import { until } from '../support/client.ts';
+import { schedulesIn } from '../support/schedules.ts';
 import { enterWorld, expectStatus, type TestUser, type World } from '../support/world.ts';
 
 let world: World;
@@ -48,23 +48,7 @@ async function listening(listener: RequestListener) {
 /** What the platform does by itself every now and then, now. */
 const reconciled = () => world.temporal.schedule.getHandle(RECONCILER_SCHEDULE).trigger('BUFFER_ONE');
 
-const inTemporal = (id: string) =>
-  world.temporal.schedule
-    .getHandle(scheduleIdOf(id))
-    .describe()
-    .catch((error: unknown) => {
-      if (error instanceof ScheduleNotFoundError) return undefined;
-      throw error;
-    });
-const untilTemporal = (
-  id: string,
-  done: (found: Awaited<ReturnType<typeof inTemporal>>) => boolean | undefined,
-) =>
-  until(
-    () => inTemporal(id),
-    (found) => done(found) === true,
-    60_000,
-  );
+const { until: untilTemporal } = schedulesIn(() => world);
 
 describe('A task', () => {
   test.concurrent('that comes every second has one tick for each, and is told to whoever watches', async () => {
@@ -233,11 +217,59 @@ describe('A task', () => {
       const slow = await made({ action: shell('sleep 60', { timeoutSeconds: 1 }) });
       expect(await ran(slow.id)).toMatchObject({
         status: 'failed',
-        reason: expect.stringMatching(/time limit/),
+        reason: expect.stringMatching(/longer than 1000 ms/),
       });
     } finally {
       server.close();
     }
+  });
+});
+
+describe('An agent with a schedule', () => {
+  test.concurrent('has a task for each order, which is changed with it alone and goes with it', async () => {
+    const agents = async (status: number, method: string, path: string, body?: unknown) =>
+      expectStatus(status, world.api(method, `/api/myntrix/agents${path}`, { token: user.token, body }));
+    const configuration = { command: '/bin/sleep', args: ['600'] };
+    const often = { start: 'every 1s', stop: never.schedule, timezone: 'Europe/Berlin' };
+    const name = `by the clock ${Date.now()}`;
+    const agent = await agents(201, 'POST', '', {
+      name,
+      configuration: { ...configuration, schedule: often },
+    });
+    const own = async () =>
+      ((await ask(200, 'GET', '?limit=200')) as Answer[]).filter(({ agentId }) => agentId === agent.id);
+    const isRunning = ({ status }: Answer) => status === 'running';
+    await until(() => agents(200, 'GET', `/${agent.id}`), isRunning, 60_000);
+    const [stop, start] = (await own()).sort((one, other) => (one.name < other.name ? 1 : -1));
+    expect(stop).toMatchObject({ name: `stop ${name}`, timezone: 'Europe/Berlin', schedule: never.schedule });
+    expect(start).toMatchObject({ action: { type: 'agent', agentId: agent.id, command: 'start' } });
+    await untilHistory(start?.id, (all) => all.some(({ status }) => status === 'success'));
+
+    for (const [method, body] of [['PUT', { name: 'mine' }], ['DELETE']] as const)
+      await ask(409, method, `/${start?.id}`, body);
+    await ask(200, 'POST', `/${start?.id}/pause`);
+    // One that is as it was stays paused; one that is not wanted any more goes.
+    const rarely = { start: 'every 1s', restart: '@yearly', timezone: 'Europe/Berlin' };
+    await agents(200, 'PUT', `/${agent.id}`, { configuration: { ...configuration, schedule: rarely } });
+    const changed = await own();
+    expect(changed.map((task) => [task.name, task.enabled]).sort()).toEqual([
+      [`restart ${name}`, true],
+      [`start ${name}`, false],
+    ]);
+    await untilTemporal(stop?.id, (found) => found === undefined);
+    await agents(204, 'DELETE', `/${agent.id}`);
+    expect(await own()).toEqual([]);
+    for (const { id } of changed) await untilTemporal(id, (found) => found === undefined);
+
+    const impossible = { ...configuration, schedule: { stop: '0 0 31 2 *', timezone: 'Europe/Atlantis' } };
+    const refused = await agents(422, 'POST', '', { name, configuration: impossible });
+    expect(refused.errors).toEqual([
+      { path: '/configuration/schedule/timezone', message: expect.stringMatching(/no IANA time zone/) },
+    ]);
+    const never2 = { ...configuration, schedule: { stop: '0 0 31 2 *' } };
+    expect((await agents(422, 'POST', '', { name, configuration: never2 })).errors).toEqual([
+      { path: '/configuration/schedule/stop', message: expect.stringMatching(/never comes/) },
+    ]);
   });
 });
 

@@ -1,12 +1,12 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: runtime expressions are strings.
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { ScheduleNotFoundError } from '@temporalio/client';
 import fc from 'fast-check';
 import pg from 'pg';
 import { pacerId, scheduleIdOf } from '../../domain/names.ts';
 import { temporalSpec } from '../../drivers/schedules/spec.ts';
 import { isNominal, nextTimes } from '../../drivers/schedules/times.ts';
 import { until } from '../support/client.ts';
+import { schedulesIn } from '../support/schedules.ts';
 import { testStack } from '../support/stack.ts';
 import { enterWorld, expectStatus, type Run, type TestUser, type World } from '../support/world.ts';
 
@@ -39,25 +39,7 @@ const untilRuns = (id: string, done: (runs: Run[]) => boolean) => until(() => ru
 const untilSchedule = (id: string, done: (schedule: Run) => boolean, who = user) =>
   until(() => ask(200, 'GET', `${id}/schedule`, undefined, who), done, 60_000);
 
-const temporalSchedule = (id: string) => world.temporal.schedule.getHandle(scheduleIdOf(id));
-const inTemporal = (id: string) =>
-  temporalSchedule(id)
-    .describe()
-    .catch((error: unknown) => {
-      if (error instanceof ScheduleNotFoundError) return undefined;
-      throw error;
-    });
-
-/** A schedule is changed in Temporal soon after it said so; on a slow machine by the reconciler. */
-const untilTemporal = (
-  id: string,
-  done: (found: Awaited<ReturnType<typeof inTemporal>>) => boolean | undefined,
-) =>
-  until(
-    () => inTemporal(id),
-    (found) => done(found) === true,
-    60_000,
-  );
+const { handle: temporalSchedule, describe: inTemporal, until: untilTemporal } = schedulesIn(() => world);
 
 /** Of a run that may not have begun in Temporal yet. */
 const cancelled = (run: Run | undefined) =>

@@ -65,7 +65,7 @@ export function difference(reference: Interpreted, run: Shown): string | undefin
     outcome: run.status === 'failed' ? aboutError(run.error) : { output: run.output },
     steps: aboutSteps(run.steps, reference.loose),
   };
-  if (isDeepStrictEqual(wanted, seen)) return undefined;
+  if (isDeepStrictEqual(asJson(wanted), asJson(seen))) return undefined;
   const lines = [
     `reference: ${JSON.stringify(wanted.outcome)}`,
     `platform:  ${JSON.stringify(seen.outcome)}`,
@@ -75,6 +75,9 @@ export function difference(reference: Interpreted, run: Shown): string | undefin
   for (const step of seen.steps) if (!wanted.steps.includes(step)) lines.push(`only the platform:  ${step}`);
   return [...lines, ...(detail === '' ? [] : [`platform's detail: ${detail}`])].join('\n');
 }
+
+/** Of one realm: an object of another has another prototype. */
+const asJson = (value: Seen): unknown => JSON.parse(JSON.stringify(value));
 
 const aboutError = ({ type, status, instance }: Shown) => ({
   error: { type: String(type).split('/').at(-1), status, instance },

@@ -20,10 +20,10 @@ export interface RequestOptions {
 export type Client = (method: string, path: string, options?: RequestOptions) => Promise<Answer>;
 
 /** Calls an API by its base URL; without an agent each call has a connection of its own. */
-export const createClient =
-  (baseUrl: string, agent?: Agent): Client =>
-  (method, path, { token, body, form, headers = {}, from } = {}) =>
+export const createClient = (baseUrl: string, agent?: Agent): Client => {
+  const call: Client = (method, path, options = {}) =>
     new Promise((resolve, reject) => {
+      const { token, body, form, headers = {}, from } = options;
       const payload = form
         ? new URLSearchParams(form).toString()
         : body === undefined
@@ -32,7 +32,7 @@ export const createClient =
       const type = form ? 'application/x-www-form-urlencoded' : 'application/json';
       const request = httpRequest(new URL(path, baseUrl), {
         method,
-        agent: agent ?? false,
+        agent: from === undefined && agent ? agent : false,
         ...(from ? { localAddress: from } : {}),
         headers: {
           ...(payload === undefined
@@ -42,7 +42,12 @@ export const createClient =
           ...headers,
         },
       });
-      request.on('error', reject);
+      request.on('error', (error: NodeJS.ErrnoException) => {
+        // One that was kept is closed to make room just when it is used again: nobody has read this.
+        if (request.reusedSocket && error.code === 'ECONNRESET')
+          call(method, path, options).then(resolve, reject);
+        else reject(error);
+      });
       request.on('response', (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk) => chunks.push(chunk));
@@ -59,9 +64,11 @@ export const createClient =
       });
       request.end(payload);
     });
+  return call;
+};
 
-/** How often `until` asks: again soon at first, then after a tenth of the time that it has waited, up to this. */
-const LONGEST_PAUSE_MS = 150;
+/** How often `until` asks: again soon at first, then after a fifth of the time that it has waited, up to this. */
+const LONGEST_PAUSE_MS = 250;
 
 /**
  * Asks again until `done`, or fails after the deadline with what was seen last.
@@ -79,7 +86,7 @@ export async function until<T>(
     if (done(value)) return value;
     const waitedMs = Date.now() - beganAt;
     if (waitedMs > deadlineMs) throw new Error(`after ${deadlineMs} ms still ${JSON.stringify(value)}`);
-    const pauseMs = Math.min(longestPauseMs, Math.max(20, waitedMs / 10));
+    const pauseMs = Math.min(longestPauseMs, Math.max(20, waitedMs / 5));
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }

@@ -10,6 +10,7 @@ export interface TestSocket {
   /** Calls back with each frame, those that have come first. */
   onFrame(callback: (frame: Frame) => void): void;
   closed: Promise<{ code: number; reason: string }>;
+  send(frame: object): void;
   close(): void;
 }
 
@@ -43,6 +44,7 @@ export function openSocket(
       resolve({
         frames,
         closed,
+        send: (frame) => ws.send(JSON.stringify(frame)),
         close: () => ws.close(),
         onFrame(callback) {
           frames.forEach(callback);

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { Agent } from 'node:http';
 import type { Client as TemporalClient } from '@temporalio/client';
 import { type Client, createClient, until } from './client.ts';
 import { openSocket, type TestSocket } from './socket.ts';
@@ -34,15 +35,13 @@ export interface World {
 // biome-ignore lint/suspicious/noExplicitAny: tests look into runs of many shapes
 export type Run = Record<string, any>;
 
-/**
- * What most test files do without has to be asked for: each file loads all of its modules anew, and these two take
- * longer than many a test.
- */
+/** What most test files do without has to be asked for. */
 export type Part = 'sql' | 'temporal';
 
 export async function enterWorld(...parts: Part[]): Promise<World> {
   const stack = testStack();
-  const api = createClient(stack.apiUrl);
+  const agent = new Agent({ keepAlive: true });
+  const api = createClient(stack.apiUrl, agent);
   const database = parts.includes('sql') ? await openDatabase(stack) : undefined;
   const temporal = parts.includes('temporal') ? await openTemporal(stack) : undefined;
   const given = <T>(part: Part, opened: T | undefined): T => {
@@ -113,6 +112,7 @@ export async function enterWorld(...parts: Part[]): Promise<World> {
     },
     sql: (statement, params) => given('sql', database).sql(statement, params),
     async close() {
+      agent.destroy();
       await temporal?.close();
       await database?.close();
     },

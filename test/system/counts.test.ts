@@ -77,8 +77,9 @@ test('the counts are of what the caller may see, and of all for an administrator
   expect(await counts.neosyntis(admin)).toEqual({ workflows: 2, runs: all });
   expect(await counts.runs()).toEqual(all);
   const agents = { running: 1, unknown: 1, error: 1, starting: 0, stopped: 0, stopping: 0 };
-  expect(await counts.myntrix(ada)).toEqual({ hosts_online: 1, jobs_open: 2, agents });
-  expect(await counts.myntrix(admin)).toEqual({ hosts_online: 1, jobs_open: 3, agents });
+  const devices = { connected: 0, connecting: 0, disconnected: 0, error: 0, unknown: 0 };
+  expect(await counts.myntrix(ada)).toEqual({ hosts_online: 1, jobs_open: 2, agents, devices });
+  expect(await counts.myntrix(admin)).toEqual({ hosts_online: 1, jobs_open: 3, agents, devices });
   const unread = { ...ada, permissions: new Set([]) as typeof ada.permissions }; // none at all
   expect(await counts.myntrix(unread)).toEqual({ hosts_online: 1, jobs_open: 2 });
 });

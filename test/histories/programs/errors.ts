@@ -57,6 +57,22 @@ export const errors: Program[] = [
     ends: 'failed',
   },
   {
+    name: 'devices-that-are-none',
+    steps: [
+      { connect: { device: 'nobody' } },
+      { disconnect: { device: 'nobody' } },
+      { command: { device: 'nobody', command: 'M105' } },
+    ].flatMap((one) =>
+      Object.entries(one).map(([action, args]) => ({
+        [action]: {
+          try: [{ order: { call: `device.${action}`, with: args } }],
+          catch: { as: 'why', do: [{ say: { set: '${ $why.detail }' } }] },
+        },
+      })),
+    ),
+    ends: 'completed',
+  },
+  {
     name: 'agents-that-are-none',
     steps: ['start', 'stop', 'restart'].map((action) => ({
       [action]: {

@@ -47,6 +47,25 @@ export const inside: Program[] = [
     ends: 'failed',
   },
   {
+    name: 'telemetry-wait',
+    steps: [
+      {
+        nothing: {
+          try: [
+            {
+              wait: {
+                call: 'telemetry.wait_for',
+                with: { device: 'nobody has it', metric: 'T', condition: '>=', value: 60, timeout: 'PT1S' },
+              },
+            },
+          ],
+          catch: { do: [{ instead: { set: { n: 1 } } }] },
+        },
+      },
+    ],
+    ends: 'completed',
+  },
+  {
     name: 'plain',
     document: { input: { from: '{ n: .n }' }, output: { as: '{ result: ., last: $context.last }' } },
     input: { n: 4 },

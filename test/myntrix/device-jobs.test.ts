@@ -1,0 +1,340 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: runtime expressions are strings.
+import { createHash } from 'node:crypto';
+import { createServer } from 'node:net';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { until } from '../support/client.ts';
+import { program, sha256, untilStill } from '../support/programs.ts';
+import { openRaw } from '../support/raw.ts';
+import { enterWorld, expectStatus, type TestUser, type World } from '../support/world.ts';
+import { type Answer, createDeviceRig } from './device-jobs-rig.ts';
+
+let world: World;
+let user: TestUser;
+let rig: ReturnType<typeof createDeviceRig>;
+beforeAll(async () => {
+  world = await enterWorld('sql');
+  user = await world.newUser('operator');
+  rig = createDeviceRig(world, () => user);
+});
+afterAll(async () => {
+  await rig.close();
+  await world.close();
+});
+
+const isOver = ({ status }: Answer) => ['completed', 'failed', 'cancelled'].includes(status);
+
+describe('A program that is uploaded', () => {
+  test('is run as it is, whatever the line loses, and who watches sees how far it is', async () => {
+    const printer = await rig.simulate(
+      'marlin',
+      '--pty',
+      '--fault',
+      'damage=0.02',
+      '--fault',
+      'lose-ok=0.005',
+    );
+    const device = await rig.connected(printer.address, { protocol: 'marlin' });
+    const events = await world.watch(user, '/ws/events?topics=jobs');
+    const motions = program(400);
+    const file = `; made by a slicer\nM104 S200 (warm)\n\n${motions}M104 S0\n`;
+    const { status, body } = await rig.send(device, file, { run: true, key: 'once' });
+    expect(status).toBe(202);
+    expect(body).toMatchObject({ size_bytes: file.length, sha256: sha256(file) });
+    // The same again is the same job, and something else is refused.
+    expect((await rig.send(device, file, { run: true, key: 'once' })).body).toEqual(body);
+    expect((await rig.send(device, `${file}G28\n`, { run: true, key: 'once' })).status).toBe(422);
+    const done = await rig.untilJob(body.job_id, isOver);
+    expect(done).toMatchObject({
+      type: 'gcode',
+      status: 'completed',
+      progress: 100,
+      details: {
+        device_id: device,
+        file: 'part.gcode',
+        lines: 402,
+        acknowledged_line: 404,
+        acknowledged_lines: 402,
+        acknowledged_bytes: file.length,
+        result: { lines: 402 },
+      },
+    });
+    expect(await printer.tell({})).toMatchObject({ motions: 400, sha256: sha256(motions) });
+    const told = await events.next(
+      ({ event }: Answer) => event?.subject === body.job_id && event.type === 'dev.vareon.job.completed',
+    );
+    expect(told).toBeDefined();
+  });
+
+  test('waits for its turn, in an order that can be changed, is paused, goes on and is cancelled safely', async () => {
+    const printer = await rig.simulate('marlin', '--pty', '--motion-ms', '4');
+    const gcode = {
+      pauseSequence: ['M117 paused', 'G91'],
+      resumeSequence: ['G90', 'M117 resumed'],
+      cancelSequence: ['M104 S0', 'M117 safe'],
+    };
+    const device = await rig.connected(printer.address, { protocol: 'marlin', gcode });
+    const first = await rig.sent(device, program(5_000), { run: true });
+    const second = await rig.sent(device, `M117 second\n${program(3)}`, { run: true });
+    const third = await rig.sent(device, `M117 third\n${program(3)}`, { run: true });
+    await rig.untilJob(first, ({ status, details }) => status === 'running' && details.acknowledged_line > 0);
+    const queue = `/api/myntrix/devices/${device}/jobs`;
+    expect((await rig.ask('PUT', queue, { order: [first] })).status).toBe(422); // it does not wait
+    const ordered = await expectStatus(200, rig.ask('PUT', queue, { order: [third] }));
+    expect(ordered.map(({ id }: Answer) => id)).toEqual([first, third, second]);
+    const paused = `/api/myntrix/jobs/${first}`;
+    expect((await rig.ask('POST', `${paused}/decision`, { action: 'resume', fromLine: 1 })).status).toBe(409);
+    expect((await rig.ask('POST', `/api/myntrix/jobs/${second}/pause`)).status).toBe(409);
+    await expectStatus(202, rig.ask('POST', `${paused}/pause`));
+    const held = await rig.untilJob(first, ({ status }) => status === 'paused');
+    const before = await printer.tell({});
+    // All that it was sent is done, and nothing more comes; G91 is the pause’s own.
+    expect(before.executed.slice(-2)).toEqual(['M117 paused', 'G91']);
+    expect(before.motions - 1).toBe((await rig.job(first)).details.acknowledged_line);
+    expect(held.progress).toBeLessThan(100);
+    await expectStatus(202, rig.ask('POST', `${paused}/resume`));
+    await rig.untilJob(
+      first,
+      ({ status, details }) => status === 'running' && details.acknowledged_line >= before.motions,
+    );
+    await expectStatus(202, rig.ask('POST', `${paused}/cancel`));
+    const ended = await rig.untilJob(first, isOver);
+    expect(ended.status).toBe('cancelled');
+    await printer.tell({ motionMs: 0 });
+    await rig.untilJob(second, isOver);
+    const { executed } = await printer.tell({});
+    const said = executed.filter((line) => line.startsWith('M117') || line === 'M104 S0');
+    expect(said).toEqual([
+      'M117 paused',
+      'M117 resumed',
+      'M104 S0',
+      'M117 safe',
+      'M117 third',
+      'M117 second',
+    ]);
+    const done = executed.filter((line) => line.startsWith('G1 '));
+    expect(done.slice(0, ended.details.acknowledged_line).join('\n')).toBe(
+      program(5_000).split('\n').slice(0, ended.details.acknowledged_line).join('\n'),
+    );
+    expect((await rig.ask('GET', queue)).body).toEqual([]);
+  });
+
+  test('is held where it was when the connection is lost, and a person says how it goes on', async () => {
+    const printer = await rig.simulate('marlin', '--tcp', '0', '--motion-ms', '2');
+    const device = await rig.connected(printer.address, { protocol: 'marlin' });
+    const text = program(600);
+    const id = await rig.sent(device, text, { run: true });
+    await rig.untilJob(id, ({ details }) => details.acknowledged_line > 20);
+    await printer.tell({ disconnect: true });
+    const held = await rig.untilJob(id, ({ status }) => status === 'waiting');
+    const at = held.details.acknowledged_line;
+    expect(held.details).toMatchObject({
+      reason: expect.stringMatching(/^line \d+ /),
+      machine: { position: { x: at - 1 }, feed_rate: 3000, absolute: true },
+    });
+    expect((await rig.ask('POST', `/api/myntrix/jobs/${id}/pause`)).status).toBe(409);
+    expect((await rig.ask('POST', `/api/myntrix/jobs/${id}/decision`, { action: 'resume' })).status).toBe(
+      422,
+    );
+    const did = await untilStill(() => printer.tell({ motionMs: 0 }));
+    // What was sent and not acknowledged may have been done: at most what a printer buffers.
+    expect(did.motions).toBeGreaterThanOrEqual(at);
+    expect(did.motions).toBeLessThanOrEqual(at + 4);
+    await expectStatus(
+      202,
+      rig.ask('POST', `/api/myntrix/jobs/${id}/decision`, {
+        action: 'resume',
+        fromLine: did.motions + 1,
+        restore: ['M117 restored', 'M104 S200'],
+      }),
+    );
+    const done = await rig.untilJob(id, isOver);
+    expect(done).toMatchObject({ status: 'completed', details: { acknowledged_line: 600, reason: null } });
+    const after = await printer.tell({});
+    expect(after).toMatchObject({ motions: 600, sha256: sha256(text) });
+    expect(after.executed).toContain('M117 restored');
+  });
+
+  test('that is held is cancelled with its safe sequence once the device is there', async () => {
+    const printer = await rig.simulate('marlin', '--tcp', '0', '--motion-ms', '2');
+    const device = await rig.connected(printer.address, { protocol: 'marlin' });
+    const id = await rig.sent(device, program(600), { run: true });
+    await rig.untilJob(id, ({ details }) => details.acknowledged_line > 5);
+    await printer.tell({ disconnect: true });
+    await rig.untilJob(id, ({ status }) => status === 'waiting');
+    await until(
+      async () => (await rig.ask('GET', `/api/myntrix/devices/${device}`)).body,
+      ({ status }) => status === 'connected',
+      60_000,
+    );
+    await expectStatus(202, rig.ask('POST', `/api/myntrix/jobs/${id}/decision`, { action: 'cancel' }));
+    const ended = await rig.untilJob(id, isOver);
+    expect(ended).toMatchObject({ status: 'cancelled', details: { safe_sequence: { sent: true } } });
+    expect((await printer.tell({})).executed).toEqual(expect.arrayContaining(['M104 S0', 'M140 S0', 'M84']));
+  });
+
+  test('is stored on the card, by a name that the card takes', async () => {
+    const printer = await rig.simulate('marlin', '--pty');
+    const device = await rig.connected(printer.address, { protocol: 'marlin' });
+    const id = await rig.sent(device, program(120), { name: 'A long name.gcode' });
+    const done = await rig.untilJob(id, isOver);
+    expect(done).toMatchObject({
+      type: 'device_upload',
+      status: 'completed',
+      details: { result: { name: 'ALONGNAM.GCO', lines: 120 } },
+    });
+    const listed = await expectStatus(
+      200,
+      rig.ask('POST', `/api/myntrix/devices/${device}/command`, { command: 'M20' }),
+    );
+    expect(listed.response).toContain(`ALONGNAM.GCO ${program(120).length}`);
+  });
+});
+
+describe('A step', () => {
+  test('runs G-code and waits for its end, stores a program, and ends what it began when its run is cancelled', async () => {
+    const printer = await rig.simulate('marlin', '--pty');
+    const device = await rig.connected(printer.address, { protocol: 'marlin' });
+    const run = await world.run(user, [
+      { print: { call: 'device.run_gcode', with: { device, gcode: program(20), name: 'ring.gcode' } } },
+      { again: { call: 'device.run_gcode', with: { device, upload: '${ .upload_id }' } } },
+      { keep: { call: 'device.upload', with: { device, name: 'ring.gcode', content: program(20) } } },
+    ]);
+    expect(run).toMatchObject({
+      status: 'completed',
+      output: { device_id: device, result: { name: 'RING.GCO', lines: 20 } },
+    });
+    // Once by each step, and once more into a file, which is no motion but is a line.
+    const { executed } = await printer.tell({ motionMs: 20, clear: true });
+    expect(executed).toHaveLength(0);
+    const refused = await world.run(user, [
+      { print: { call: 'device.run_gcode', with: { device, gcode: 'G1 X1\n\u0018' } } },
+    ]);
+    expect(refused).toMatchObject({ status: 'failed', error: { detail: expect.stringContaining('line 2') } });
+    const id = await world.newWorkflow(user, [
+      { print: { call: 'device.run_gcode', with: { device, gcode: program(3_000) } } },
+    ]);
+    const { run_id } = await expectStatus(
+      202,
+      world.api('POST', `/api/neosyntis/workflows/${id}/trigger`, { token: user.token, body: {} }),
+    );
+    const [queued] = await until(
+      async () => (await rig.ask('GET', `/api/myntrix/devices/${device}/jobs`)).body,
+      ([job]) => job?.details.acknowledged_line > 0,
+      60_000,
+    );
+    await expectStatus(202, rig.ask('POST', `/api/neosyntis/runs/${run_id}/cancel`));
+    await world.untilRun(user, run_id, ({ status }) => status === 'cancelled');
+    expect((await rig.untilJob(queued.id, isOver)).status).toBe('cancelled');
+    await printer.tell({ motionMs: 0 });
+  });
+});
+
+describe('An upload', () => {
+  let device: string;
+  beforeAll(async () => {
+    const { id } = await expectStatus(
+      201,
+      rig.ask('POST', '/api/myntrix/devices', { name: 'x', connectionString: 'mock://x' }),
+    );
+    device = id;
+  });
+  const left = () => world.sql<{ id: string }>('select id from device_uploads where device_id = ?', [device]);
+
+  test.each([
+    ['control characters', 'G28\nG1 X1\u0018\n', {}, /line 2 of the G-code.*0x18/],
+    ['a line too long', `G28\n${'G1 X1 '.repeat(20)}\n`, {}, /line 2 of the G-code.*119 characters/],
+    ['no line at all', '; only words\n', {}, /no line that could be sent/],
+    ['a run of what is no program', 'abc', { name: 'a.bin', run: true }, /for G-code/],
+    ['firmware without a flasher', 'abc', { name: 'a.hex' }, /no flasher/],
+    ['options that nobody knows', 'G28\n', { options: { colour: 'red' } }, /colour/],
+    ['a name that leads elsewhere', 'G28\n', { options: { name: '../x' } }, /name/],
+    ['a kind that is none', 'G28\n', { kind: 'poem' }, /kind/],
+  ])('with %s is refused, and nothing of it is kept', async (_what, content, how, message) => {
+    const { status, body } = await rig.send(device, content, how);
+    expect([status, body.code]).toEqual([422, 'invalid']);
+    expect(JSON.stringify(body)).toMatch(message);
+    expect(await left()).toEqual([]);
+  });
+
+  test('over the cap is refused before it comes, and while it comes, and nothing is left behind', async () => {
+    const begin = (length: string) =>
+      `POST /api/myntrix/devices/${device}/upload HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${user.token}\r\n` +
+      `Content-Type: multipart/form-data; boundary=b\r\n${length}\r\n\r\n`;
+    const part = '--b\r\nContent-Disposition: form-data; name="file"; filename="a.gcode"\r\n\r\n';
+    const early = await openRaw(world.url);
+    early.socket.write(begin(`Content-Length: ${2 * 2 ** 30}`) + part);
+    expect((await early.closed(60_000)).toString()).toMatch(/^HTTP\/1.1 413 .*larger than 4194304 bytes/s);
+    const chunked = await openRaw(world.url);
+    const piece = Buffer.from(`${'G1 X1 Y1 F3000\n'.repeat(64_000)}`);
+    chunked.socket.write(begin('Transfer-Encoding: chunked'));
+    chunked.socket.write(`${part.length.toString(16)}\r\n${part}\r\n`);
+    for (let sent = 0; sent < 6 && chunked.socket.writable; sent++) {
+      chunked.socket.write(`${piece.length.toString(16)}\r\n`);
+      chunked.socket.write(piece);
+      chunked.socket.write('\r\n');
+    }
+    expect((await chunked.closed(60_000)).toString()).toMatch(/^HTTP\/1.1 413 /);
+    // One that ends in the middle.
+    const cut = await openRaw(world.url);
+    cut.socket.write(`${begin('Content-Length: 5000')}${part}G28\n`);
+    cut.socket.end();
+    await cut.closed(60_000);
+    await until(left, (rows) => rows.length === 0, 60_000);
+  });
+
+  test('has one file in a form, for a device that is there, from who may', async () => {
+    const path = `/api/myntrix/devices/${device}/upload`;
+    expect((await rig.ask('POST', path, {})).status).toBe(415);
+    expect((await rig.send(device, undefined, { run: true })).status).toBe(422);
+    expect((await rig.send('019a9b4c-5d6e-7f80-8a1b-2c3d4e5f6071', 'G28\n')).status).toBe(404);
+    await until(left, (rows) => rows.length === 0, 60_000);
+  });
+});
+
+describe('A file', () => {
+  test('is sent in chunks that the device acknowledges, and goes on where the device is', async () => {
+    const content = Buffer.alloc(40_000, 'some bytes \u0000\n');
+    const got = { bytes: Buffer.alloc(0), chunks: 0, sha256: '' };
+    const server = createServer((socket) => {
+      socket.on('error', () => {});
+      createInterface({ input: socket }).on('line', (line) => {
+        const { upload, chunk, finish } = JSON.parse(line);
+        const answer = (more: object) => socket.write(`${JSON.stringify({ ok: true, ...more })}\n`);
+        if (upload) answer({ offset: 0 });
+        if (chunk) {
+          got.chunks += 1;
+          // The fifth chunk did not fit: the device says so, and is sent it again.
+          if (got.chunks !== 5)
+            got.bytes = Buffer.concat([
+              got.bytes.subarray(0, chunk.offset),
+              Buffer.from(chunk.data, 'base64'),
+            ]);
+          answer({ offset: got.bytes.length });
+        }
+        if (finish) {
+          got.sha256 = finish.sha256;
+          answer({});
+        }
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    try {
+      const address = server.address();
+      const port = typeof address === 'object' ? address?.port : 0;
+      const device = await rig.connected(`tcp://127.0.0.1:${port}`, { protocol: 'json-lines' });
+      const id = await rig.sent(device, new Uint8Array(content), { name: 'font.dat' });
+      const done = await rig.untilJob(id, isOver);
+      expect(done).toMatchObject({
+        type: 'device_upload',
+        status: 'completed',
+        details: { kind: 'file', acknowledged_bytes: 40_000, result: { name: 'font.dat', bytes: 40_000 } },
+      });
+      expect(got.chunks).toBe(21);
+      expect(createHash('sha256').update(got.bytes).digest('hex')).toBe(got.sha256);
+      await expectStatus(202, rig.ask('POST', `/api/myntrix/devices/${device}/disconnect?wait=30`));
+    } finally {
+      server.close();
+    }
+  });
+});

@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { keepSimulators } from '../simulators/kept.ts';
+import type { RunningSimulator } from '../simulators/start.ts';
+import { until } from '../support/client.ts';
+import { enterWorld, expectStatus, type TestUser, type World } from '../support/world.ts';
+
+let world: World;
+let user: TestUser;
+const simulators = keepSimulators();
+beforeAll(async () => {
+  world = await enterWorld('sql', 'temporal');
+  user = await world.newUser('operator');
+});
+afterAll(async () => {
+  await simulators.stopAll();
+  await world.close();
+});
+
+// biome-ignore lint/suspicious/noExplicitAny: answers of many shapes
+type Answer = Record<string, any>;
+const base = '/api/neosyntis/devices';
+const ask = (method: string, path: string, body?: object) =>
+  world.api(method, path, { token: user.token, ...(body ? { body } : {}) });
+const settingsOf = async (id: string): Promise<Answer> => (await ask('GET', `${base}/${id}`)).body;
+
+async function device(...args: string[]): Promise<Answer & { simulator: RunningSimulator }> {
+  const simulator = await simulators.start(...args);
+  const made = await expectStatus(
+    201,
+    ask('POST', '/api/myntrix/devices', { name: 'set', type: args[0], connectionString: simulator.address }),
+  );
+  return { ...made, simulator };
+}
+const connect = (id: string): Promise<Answer> =>
+  expectStatus(202, ask('POST', `/api/myntrix/devices/${id}/connect?wait=30`));
+
+test('a controller is brought to its settings when it is connected, and the difference says why something is not so', async () => {
+  const { id, simulator } = await device('grbl', '--tcp', '0');
+  const made = await expectStatus(201, ask('POST', base, { device_id: id, desired: { $110: 750, $999: 1 } }));
+  expect(made).toMatchObject({
+    device_id: id,
+    reported: {},
+    reported_at: null,
+    difference: [
+      { name: '$110', desired: 750, reported: null, reason: null },
+      { name: '$999', desired: 1, reported: null, reason: null },
+    ],
+  });
+  expect((await ask('POST', base, { device_id: id })).status).toBe(409);
+  expect((await ask('POST', `${base}/${made.id}/apply`)).status).toBe(409);
+
+  expect(await connect(id)).toMatchObject({
+    status: 'connected',
+    statusReason: 'settings that are not as they are wanted: $999',
+  });
+  const reported = await until(
+    () => settingsOf(made.id),
+    ({ reported_at }) => reported_at !== null,
+    30_000,
+  );
+  expect(reported).toMatchObject({ reported: { $110: 750, $111: 500, $130: 200 } });
+  expect(reported.difference).toEqual([
+    { name: '$999', desired: 1, reported: null, reason: expect.stringContaining('error:3') },
+  ]);
+  const { executed } = await simulator.tell({});
+  expect(executed.filter((line) => line.startsWith('$110='))).toEqual(['$110=750']);
+
+  // Changed while it is connected: it differs until it is applied, which says so by commands on the record.
+  const { desired, ...rest } = reported;
+  const changed = await expectStatus(
+    200,
+    ask('PUT', `${base}/${made.id}`, { ...rest, desired: { ...desired, $111: 640, $999: 1 } }),
+  );
+  expect(changed.difference).toEqual([
+    { name: '$999', desired: 1, reported: null, reason: expect.any(String) },
+    { name: '$111', desired: 640, reported: 500, reason: null },
+  ]);
+  const applied = await expectStatus(200, ask('POST', `${base}/${made.id}/apply`));
+  expect(applied).toMatchObject({ reported: { $110: 750, $111: 640 }, difference: [{ name: '$999' }] });
+  const commands = (await ask('GET', `/api/myntrix/devices/${id}/commands`)).body as Answer[];
+  expect(commands.map(({ command }) => command)).toEqual(['$$', '$111=640', '$999=1', '$$']);
+
+  expect((await ask('PUT', `${base}/${made.id}`, { device_id: made.id })).status).toBe(422);
+  expect((await ask('PUT', `${base}/${made.id}`, { desired: { 'a\nb': 1 } })).status).toBe(422);
+  expect((await ask('GET', `${base}?device_id=${id}`)).body).toHaveLength(1);
+  await expectStatus(204, ask('DELETE', `${base}/${made.id}`));
+  expect((await ask('GET', `${base}/${made.id}`)).status).toBe(404);
+});
+
+test('a printer gets its settings again each time that it is connected, because it forgets them', async () => {
+  const { id, simulator } = await device('marlin', '--tcp', '0');
+  const { id: settings } = await expectStatus(
+    201,
+    ask('POST', base, { device_id: id, desired: { 'M92 X': 81.5, 'M203 Z': 5 } }),
+  );
+  await connect(id);
+  await until(
+    () => settingsOf(settings),
+    ({ difference, reported_at }) => reported_at !== null && difference.length === 0,
+    30_000,
+  );
+  await simulator.tell({ clear: true });
+  await simulator.tell({ disconnect: true });
+  await until(
+    () => simulator.tell({}),
+    ({ executed }) => executed.filter((line) => line === 'M503').length > 0,
+    60_000,
+  );
+  await expectStatus(204, ask('DELETE', `/api/myntrix/devices/${id}`));
+  expect((await ask('GET', `${base}/${settings}`)).status).toBe(404);
+});
