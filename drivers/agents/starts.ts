@@ -47,7 +47,7 @@ export function createStarts(state: AgentState, ends: Ends, deps: StartsDeps) {
     const again = state.prepared;
     if (again) {
       const next = renewed(again, id, number);
-      return letGo(number, next) ? undefined : await run(next, number); // nothing is awaited before it runs
+      return letGo(number, next) ? undefined : await runAlone(next, number); // nothing is awaited before it runs
     }
     const giveUp = new AbortController();
     state.giveUp = giveUp;
@@ -56,7 +56,7 @@ export function createStarts(state: AgentState, ends: Ends, deps: StartsDeps) {
     if (note.wanted !== 'running' || state.isClosed || note.order !== order) return;
     if (typeof prepared === 'string') return ends.failed({ cause: 'not_started', message: prepared });
     await makeFifos([number, number + 1].map((one) => startPaths(folder, one).fifo));
-    await run(prepared, number);
+    await runAlone(prepared, number);
     if (prepared.isReusable) state.prepared = prepared;
   }
 
@@ -64,10 +64,7 @@ export function createStarts(state: AgentState, ends: Ends, deps: StartsDeps) {
   function letGo(number: number, prepared: Prepared): boolean {
     const { standby } = state;
     const found = standby?.number === number ? standby.process() : undefined;
-    if (!standby || !found) {
-      void state.dismiss();
-      return false;
-    }
+    if (!standby || !found) return false;
     const started: Started = { boot, number, locks: standby.locks, at: Date.now(), ...found };
     note.started = started;
     state.save(); // before it runs: a later life finds what it made
@@ -88,8 +85,7 @@ export function createStarts(state: AgentState, ends: Ends, deps: StartsDeps) {
     if (!wantsStandby()) return;
     const number = started.number + 1;
     const isWanted = () => note.started === started && state.status === 'running' && !state.isClosed;
-    setTimeout(async () => {
-      if (!isWanted()) return;
+    const makeReady = async () => {
       try {
         const what = { ...renewed(prepared, id, number), locks: newLocks(), output: files.output };
         const standby = await standBy(number, { ...what, ...startPaths(folder, number) }, helpers);
@@ -98,7 +94,17 @@ export function createStarts(state: AgentState, ends: Ends, deps: StartsDeps) {
       } catch (error) {
         warn(`the next start of agent ${id} cannot be made ready`, error);
       }
+    };
+    setTimeout(() => {
+      if (isWanted()) state.arranging = makeReady();
     }, ARRANGE_AFTER_MS).unref();
+  }
+
+  /** Starts the process when nothing stands by in its place, unless it is wanted no more by then. */
+  async function runAlone(prepared: Prepared, number: number): Promise<void> {
+    const { order } = note;
+    await state.dismiss();
+    if (note.wanted === 'running' && !state.isClosed && note.order === order) await run(prepared, number);
   }
 
   async function run(prepared: Prepared, number: number): Promise<void> {

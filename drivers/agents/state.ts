@@ -54,6 +54,8 @@ export function createState({ folder, note, changed, warn }: StateDeps) {
     sweeping: undefined as Promise<void> | undefined,
     /** The next start, made ready. */
     standby: undefined as Standby | undefined,
+    /** Settled when none is being made ready or ended: it shares files with whatever else starts under its number. */
+    arranging: Promise.resolve() as Promise<unknown>,
     /** What the last start of this order used, for the next one. */
     prepared: undefined as Prepared | undefined,
     isClosed: false,
@@ -95,11 +97,12 @@ export function createState({ folder, note, changed, warn }: StateDeps) {
       clearTimeout(state.restarting);
     },
 
-    /** Resolves when nothing stands by any more. */
+    /** Resolves when nothing stands by any more, or is about to. */
     async dismiss(): Promise<void> {
-      const { standby } = state;
+      const { standby, arranging } = state;
       state.standby = undefined;
-      await standby?.dismiss();
+      if (standby) state.arranging = Promise.all([arranging, standby.dismiss()]);
+      await state.arranging;
     },
 
     /** Notes how the process ended; what it printed last is read meanwhile. */
