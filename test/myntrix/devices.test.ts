@@ -147,6 +147,25 @@ describe('A device', () => {
     );
   });
 
+  test('that moves its tool is seen to move it, without being asked', async () => {
+    const printer = await simulate('marlin', '--pty');
+    const { id } = await make(printer.address, { ...eager, protocol: 'marlin', reportSeconds: 1 });
+    await connect(id);
+    expect(await command(id, 'G1 X12.5 Y3 Z0.2')).toMatchObject({ state: 'acknowledged' });
+    const seen = await until(
+      async () => {
+        const scene = await world.api('GET', '/api/myntrix/visualization-data', { token: user.token });
+        return scene.body.devices.find((one: Answer) => one.id === id).animation.tool;
+      },
+      (tool) => tool?.x === 12.5,
+      60_000,
+    );
+    expect(seen).toMatchObject({ x: 12.5, y: 3, z: 0.2 });
+    expect((await printer.tell({})).executed).not.toContain('M114');
+    await disconnect(id);
+    await printer.stop();
+  });
+
   test('of any protocol is found out, comes back when it was lost, and one that never answers is said so', async () => {
     const [grbl, marlin] = await Promise.all([
       simulate('grbl', '--tcp', '0'),

@@ -11,6 +11,7 @@ const FIRMWARE = [
 ].join(' ');
 const CAPABILITIES = {
   AUTOREPORT_TEMP: 1,
+  AUTOREPORT_POS: 1,
   EMERGENCY_PARSER: 1,
   HOST_KEEPALIVE: 1,
   SDCARD: 1,
@@ -23,6 +24,7 @@ export function createMarlinCommands({ options, say }: World) {
   const card = createSdCard(say);
   let position = { X: 0, Y: 0, Z: 0, E: 0 };
   let reports: NodeJS.Timeout | undefined;
+  let positions: NodeJS.Timeout | undefined;
 
   const value = (line: string, letter: string): number | undefined => {
     const found = new RegExp(`${letter}(-?[\\d.]+)`).exec(line.slice(1));
@@ -56,6 +58,11 @@ export function createMarlinCommands({ options, say }: World) {
     return true;
   };
 
+  const whereabouts = (): string =>
+    `${Object.entries(position)
+      .map(([axis, at]) => `${axis}:${at.toFixed(2)}`)
+      .join(' ')} Count X:0 Y:0 Z:0`;
+
   const handlers: Record<string, (line: string) => Outcome> = {
     G0: move,
     G1: move,
@@ -71,18 +78,19 @@ export function createMarlinCommands({ options, say }: World) {
       return () => heaters.isThere('T');
     },
     M110: () => true,
-    M114: () =>
-      said(
-        `${Object.entries(position)
-          .map(([axis, at]) => `${axis}:${at.toFixed(2)}`)
-          .join(' ')} Count X:0 Y:0 Z:0`,
-      ),
+    M114: () => said(whereabouts()),
     M115() {
       say(`${FIRMWARE}\n`);
       for (const [name, has] of Object.entries(CAPABILITIES)) say(`Cap:${name}:${has}\n`);
       return true;
     },
     M140: (line) => heat('B', line),
+    M154(line) {
+      clearInterval(positions);
+      const seconds = value(line, 'S') ?? 0;
+      if (seconds > 0) positions = setInterval(() => say(`${whereabouts()}\n`), seconds * 1_000);
+      return true;
+    },
     M155(line) {
       clearInterval(reports);
       const seconds = value(line, 'S') ?? 0;
@@ -122,6 +130,7 @@ export function createMarlinCommands({ options, say }: World) {
     answer: (line: string): string => (/^M105\b/.test(line) ? ` ${heaters.report()}` : ''),
     reset(): void {
       clearInterval(reports);
+      clearInterval(positions);
       heaters = createHeaters(options.speed);
       card.reset();
     },

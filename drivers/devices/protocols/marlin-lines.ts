@@ -9,6 +9,7 @@ export type MarlinLine =
   | { kind: 'wait' }
   | { kind: 'start' }
   | { kind: 'temperatures'; readings: Reading[] }
+  | { kind: 'position'; readings: Reading[] }
   | { kind: 'error'; text: string }
   | { kind: 'text' };
 
@@ -31,8 +32,20 @@ export function readMarlinLine(line: string): MarlinLine {
   if (line === 'wait') return { kind: 'wait' };
   if (line === 'start') return { kind: 'start' };
   if (/^(Error:|!!)/i.test(line)) return { kind: 'error', text: line.replace(/^(Error:|!!)\s*/i, '') };
-  const readings = readTemperatures(line);
-  return readings.length > 0 ? { kind: 'temperatures', readings } : { kind: 'text' };
+  const temperatures = readTemperatures(line);
+  if (temperatures.length > 0) return { kind: 'temperatures', readings: temperatures };
+  const position = readPosition(line);
+  return position.length > 0 ? { kind: 'position', readings: position } : { kind: 'text' };
+}
+
+/** `X:10.00 Y:5.00 Z:0.30 E:1.20 Count X:800 Y:400 Z:120`, as M114 and M154 have it: where the tool is, in mm. Empty for any other line. */
+export function readPosition(line: string): Reading[] {
+  if (!/^X:\s*-?\d+(\.\d+)? Y:/.test(line)) return [];
+  const [told = ''] = line.split(' Count');
+  return [...told.matchAll(/([A-Z]):\s*(-?\d+(?:\.\d+)?)/g)].map(([, name = '', value]) => ({
+    name,
+    value: Number(value),
+  }));
 }
 
 /** `T:201.3 /200.0 B:60.1 /60.0 @:64`: of nozzles, bed and chamber. Empty for any other line. */

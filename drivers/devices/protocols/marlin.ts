@@ -81,6 +81,10 @@ export function createMarlin(transport: Transport, options: MarlinOptions = {}):
       case 'temperatures':
         emit({ kind: 'readings', readings: line.readings });
         return;
+      case 'position':
+        emit({ kind: 'readings', readings: line.readings });
+        if (!isAskedFor()) return;
+        break;
       case 'error':
         if (/^(Line Number|checksum|No Checksum|No Line Number|expected line)/i.test(line.text)) return;
         error = line.text;
@@ -99,6 +103,9 @@ export function createMarlin(transport: Transport, options: MarlinOptions = {}):
       if (/^echo:\s*Unknown command/i.test(text)) error = text.replace(/^echo:\s*/, '');
     } else emit({ kind: 'log', line: text });
   }
+
+  /** Where the tool is, which it tells by itself in the same words. */
+  const isAskedFor = (): boolean => /^M114\b/i.test(sender.current()?.text.trim() ?? '');
 
   function acknowledged({ number, rest }: Extract<MarlinLine, { kind: 'ok' }>, text: string): void {
     const readings = readTemperatures(text);

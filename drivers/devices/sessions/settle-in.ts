@@ -13,6 +13,12 @@ const withoutSafety: Partial<Record<ProtocolName, string>> = {
 const NO_WAY =
   'When the host is lost, the device stays as it is: this protocol has no way to tell it to be safe then. configuration.hostLossSafety.commands can turn on what its firmware has for that.';
 
+/** What Marlin tells by itself, and the command that says how often: temperatures, and where the tool is. */
+const marlinReports = [
+  ['AUTOREPORT_TEMP', 'M155'],
+  ['AUTOREPORT_POS', 'M154'],
+] as const;
+
 export interface SettledIn {
   safety: DeviceSafety;
   /** What went wrong and does not hinder the connection. */
@@ -32,8 +38,11 @@ export async function settleIn(
   const safety = await makeSafe(protocol, configuration);
   const problems: string[] = [];
   const { reportSeconds = 1, onConnect = [] } = configuration;
-  if (protocol.name === 'marlin' && identity.details['Cap:AUTOREPORT_TEMP'] === '1')
-    await problemOf(protocol, `M155 S${reportSeconds}`).then((problem) => problem && problems.push(problem));
+  for (const [capability, command] of protocol.name === 'marlin' ? marlinReports : []) {
+    if (identity.details[`Cap:${capability}`] !== '1') continue;
+    const problem = await problemOf(protocol, `${command} S${reportSeconds}`);
+    if (problem !== undefined) problems.push(problem);
+  }
   for (const command of isAfterEmergency ? [] : onConnect) {
     const problem = await problemOf(protocol, command);
     if (problem === undefined) continue;
