@@ -19,6 +19,7 @@ import { createDeviceCommandRoutes } from './device-commands.ts';
 import { createDeviceGateway } from './device-gateway.ts';
 import { createDeviceJobTeller } from './device-job-teller.ts';
 import { createDeviceJobCancel, createDeviceJobRoutes } from './device-jobs.ts';
+import { createDeviceOrderRoutes } from './device-order-routes.ts';
 import { createDeviceOrders } from './device-orders.ts';
 import { createDeviceStop } from './device-stop.ts';
 import { createDeviceTelemetrySocket } from './device-telemetry-socket.ts';
@@ -71,6 +72,7 @@ export function createDevices(deps: DevicesDeps) {
       orders: deviceOrders,
       defaultHost: config.VAREON_HOST_NAME,
     }),
+    ...createDeviceOrderRoutes({ devices, orders: deviceOrders }),
     ...createDeviceCommandRoutes({
       devices,
       give: giveCommand,
