@@ -22,7 +22,7 @@ import { EventDeliveryEntity, InboxEventEntity } from './neosyntis/events.ts';
 import { RunEventEntity } from './neosyntis/frames.ts';
 import { LifecycleDueEntity } from './neosyntis/lifecycle.ts';
 import { NotificationsEntity, RunNotificationEntity } from './neosyntis/notifications.ts';
-import { RunEntity, RunStepAttemptEntity, RunStepEntity } from './neosyntis/runs.ts';
+import { RunEntity, RunStepAttemptEntity, RunStepEntity } from './neosyntis/run-entities.ts';
 import { SecretEntity } from './neosyntis/secrets.ts';
 import { TelemetryDirtyEntity, TelemetryRollupEntity } from './neosyntis/telemetry-rollups.ts';
 import { TelemetrySeriesEntity } from './neosyntis/telemetry-series.ts';

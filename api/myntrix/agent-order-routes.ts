@@ -7,17 +7,12 @@ import { Id, IdParams, literals } from '../../domain/wire.ts';
 import { accepted, type Reply, type RequestInfo, type Route, route } from '../http/route.ts';
 import type { AgentOrders } from './agent-orders.ts';
 import { shownTo } from './agents.ts';
+import { WaitQuery } from './wait-query.ts';
 
 const base = '/api/myntrix/agents';
-const WAIT_LIMIT_S = 60;
 
 const said = { start: 'Start an agent', stop: 'Stop an agent', restart: 'Restart an agent' } as const;
 const actions = Object.keys(agentUpdates) as AgentAction[]; // its keys are the actions
-
-const WaitQuery = Type.Object(
-  { wait: Type.Optional(Type.Integer({ minimum: 0, maximum: WAIT_LIMIT_S, description: 'seconds' })) },
-  { additionalProperties: false },
-);
 
 /** Routes that start, stop and restart agents. */
 export function createAgentOrderRoutes({

@@ -9,26 +9,15 @@ import {
   deviceStatuses,
   NewDevice,
 } from '../../domain/myntrix/devices.ts';
-import { type DeviceAction, deviceUpdates } from '../../domain/names.ts';
 import { IdParams, literals, PageQuery } from '../../domain/wire.ts';
 import { pageReply } from '../http/page.ts';
 import { changesOf, etagOf, requireMatch } from '../http/put.ts';
-import {
-  accepted,
-  created,
-  noContent,
-  ok,
-  type Reply,
-  type RequestInfo,
-  type Route,
-  route,
-} from '../http/route.ts';
+import { created, noContent, ok, type Route, route } from '../http/route.ts';
 import { checkedDefinition } from './device-definitions.ts';
 import type { DeviceOrders } from './device-orders.ts';
 
 export const devicesPath = '/api/myntrix/devices';
 const base = devicesPath;
-const WAIT_LIMIT_S = 60;
 
 export interface DeviceRouteDeps {
   devices: DeviceRepository;
@@ -38,35 +27,7 @@ export interface DeviceRouteDeps {
   defaultHost: string;
 }
 
-const said = { connect: 'Connect a device', disconnect: 'Disconnect a device' } as const;
-const actions = Object.keys(deviceUpdates) as DeviceAction[]; // its keys are the actions
-
-const WaitQuery = Type.Object(
-  { wait: Type.Optional(Type.Integer({ minimum: 0, maximum: WAIT_LIMIT_S, description: 'seconds' })) },
-  { additionalProperties: false },
-);
-
-/** Orders a device to be connected or not, and answers how it is; with `wait` once that is done. */
-export function createDeviceGiver({ devices, orders }: Pick<DeviceRouteDeps, 'devices' | 'orders'>) {
-  return async (
-    id: string,
-    action: DeviceAction,
-    { wait, request, show }: { wait: number; request: RequestInfo; show(device: Device): unknown },
-  ): Promise<Reply> => {
-    await orders.give(id, action);
-    const reply = async () => accepted(show(await devices.get(id)), `${base}/${id}`);
-    if (wait === 0) return reply();
-    const later = async () => {
-      await orders.untilDone(id, action, wait, request.signal);
-      return reply();
-    };
-    return { status: 202, later };
-  };
-}
-
-export function createDeviceRoutes(deps: DeviceRouteDeps): Route[] {
-  const { devices, commands, orders, defaultHost } = deps;
-  const give = createDeviceGiver(deps);
+export function createDeviceRoutes({ devices, commands, orders, defaultHost }: DeviceRouteDeps): Route[] {
   return [
     route({
       method: 'GET',
@@ -171,24 +132,6 @@ export function createDeviceRoutes(deps: DeviceRouteDeps): Route[] {
         return noContent();
       },
     }),
-    ...actions.map((action) =>
-      route({
-        method: 'POST',
-        path: `${base}/{id}/${action}`,
-        access: 'myntrix:devices:execute',
-        summary: said[action],
-        description:
-          action === 'connect'
-            ? 'It is connected to again whenever the connection is lost, until it is disconnected. With `?wait=` the answer comes when it is connected or cannot be, or after so many seconds. It clears the note of an emergency stop.'
-            : 'With `?wait=` the answer comes when the connection is closed, or after so many seconds.',
-        params: IdParams,
-        query: WaitQuery,
-        errors: ['conflict'],
-        answers: { 202: { description: 'the device as it is now', schema: Device } },
-        handler: ({ params, query, request }) =>
-          give(params.id, action, { wait: query.wait ?? 0, request, show: (device) => device }),
-      }),
-    ),
     route({
       method: 'GET',
       path: `${base}/{id}/commands`,

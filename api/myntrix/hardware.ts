@@ -4,8 +4,8 @@ import { type Device, Hardware } from '../../domain/myntrix/devices.ts';
 import { IdParams, literals, PageQuery } from '../../domain/wire.ts';
 import { pageReply } from '../http/page.ts';
 import { ok, type Route, route } from '../http/route.ts';
+import { createDeviceGiver } from './device-order-routes.ts';
 import type { DeviceOrders } from './device-orders.ts';
-import { createDeviceGiver } from './devices.ts';
 
 const base = '/api/myntrix/hardware';
 

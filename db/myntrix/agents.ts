@@ -11,7 +11,8 @@ import type { AgentAction } from '../../domain/names.ts';
 import type { Database, Sql } from '../orm.ts';
 import { iso, json, type Page, pageClause, rows } from '../sql.ts';
 import { appendEvents } from '../system/events.ts';
-import { agentEvent, jobEvent } from './agent-events.ts';
+import { agentEvent } from './agent-events.ts';
+import { type OrderedAgent, orderAgent } from './agent-orders.ts';
 import type { BesideAgent, WrittenTasks } from './agent-schedules.ts';
 
 export const AgentEntity = defineEntity({
@@ -169,50 +170,8 @@ export function createAgentRepository({ em }: Database) {
       id: string,
       action: AgentAction,
       jobId: string = uuidv7(),
-    ): Promise<{ jobId: string; epoch: number; isDone: boolean; events: StoredEvent[] }> =>
-      em.fork().transactional(async (tx) => {
-        const agent = await locked(tx, id);
-        const wanted = action === 'stop' ? 'stopped' : 'running';
-        const isDone =
-          action !== 'restart' &&
-          agent.desired === wanted &&
-          agent.status === (action === 'stop' ? 'stopped' : 'running');
-        const isOnItsWay =
-          action === 'start' && agent.desired === 'running' && ['starting', 'unknown'].includes(agent.status);
-        const epoch = agent.epoch + (isDone || isOnItsWay ? 0 : 1);
-        const [given] = await rows<{ epoch: string; ended: boolean }>(
-          tx,
-          "select details->>'epoch' as epoch, ended_at is not null as ended from jobs where id = ?",
-          [jobId],
-        );
-        if (given) return { jobId, epoch: Number(given.epoch), isDone: given.ended, events: [] };
-        const status = isDone ? 'completed' : 'pending';
-        await tx.execute(
-          `insert into jobs (id, type, name, owner_id, status, progress, details, created_at, updated_at, ended_at)
-           values (?, ?, ?, ?, ?, ?, ?::jsonb, now(), now(), case when ? then now() end)`,
-          [
-            jobId,
-            `agent_${action}`,
-            `${action} ${agent.name}`,
-            user.userId,
-            status,
-            isDone ? 100 : 0,
-            json({ agent_id: id, epoch, host: agent.host }),
-            isDone,
-          ],
-        );
-        const now = action === 'stop' ? 'stopping' : 'starting';
-        if (epoch > agent.epoch)
-          await tx.execute(
-            'update agents set desired = ?, epoch = ?, status = ?, updated_at = now() where id = ?',
-            [wanted, epoch, now, id],
-          );
-        const events = await appendEvents(tx, [
-          jobEvent({ id: jobId, ownerId: user.userId, status }),
-          ...(epoch > agent.epoch ? [agentEvent({ ...agent, desired: wanted, status: now })] : []),
-        ]);
-        return { jobId, epoch, isDone, events };
-      }),
+    ): Promise<OrderedAgent> =>
+      em.fork().transactional(async (tx) => orderAgent(tx, user, await locked(tx, id), action, jobId)),
 
     /** From now on nobody finds it; its workflow stops it and deletes the row. @throws AppError `not_found` */
     remove: (

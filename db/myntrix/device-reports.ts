@@ -4,7 +4,7 @@ import type { Database, Sql } from '../orm.ts';
 import { json, rows } from '../sql.ts';
 import { appendEvents } from '../system/events.ts';
 import { deviceEvent, type ToldDevice } from './device-events.ts';
-import { shownDeviceReason, shownDeviceStatus } from './devices.ts';
+import { shownDeviceReason, shownDeviceStatus } from './device-status.ts';
 
 /** What a device's workflow has to do, as the row says now. */
 export interface WantedDevice {

@@ -3,7 +3,7 @@ import type { Device } from '../../domain/myntrix/devices.ts';
 import { createAccountReader } from '../auth/accounts.ts';
 import type { Database } from '../orm.ts';
 import { rows } from '../sql.ts';
-import { shownDeviceReason, shownDeviceStatus } from './devices.ts';
+import { shownDeviceReason, shownDeviceStatus } from './device-status.ts';
 
 export type FoundDevice = Pick<
   Device,

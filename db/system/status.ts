@@ -3,7 +3,7 @@ import { type AgentStatus, agentStatuses } from '../../domain/myntrix/agents.ts'
 import { type DeviceStatus, deviceStatuses } from '../../domain/myntrix/devices.ts';
 import { type RunStatus, runStatuses } from '../../domain/neosyntis/runs.ts';
 import { shownStatus } from '../myntrix/agents.ts';
-import { shownDeviceStatus } from '../myntrix/devices.ts';
+import { shownDeviceStatus } from '../myntrix/device-status.ts';
 import type { Database, Sql } from '../orm.ts';
 import { ownedBy } from '../owned.ts';
 import { rows } from '../sql.ts';
