@@ -1,4 +1,6 @@
+import { fstatSync } from 'node:fs';
 import { createInterface } from 'node:readline';
+import { PassThrough } from 'node:stream';
 import { parseArgs } from 'node:util';
 import { obey } from './control.ts';
 import { type DeviceOptions, noiseOf, type SimulatedDevice, type World } from './device.ts';
@@ -14,7 +16,8 @@ import { createTcpLink } from './tcp-link.ts';
 
 /**
  * `npm run simulate -- marlin --pty`: a device that is not there, on a real pseudo-terminal or socket. Prints one JSON
- * line with its address, then obeys JSON lines on its standard input (control.ts) until that ends or it is interrupted.
+ * line with its address. When its standard input is a pipe, it obeys JSON lines (control.ts) from it, and ends with it;
+ * otherwise, in the background too, it goes on until it is interrupted.
  */
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -86,7 +89,9 @@ for (const given of values.fault) {
   }
   faults.setRate(name as FaultName, Number(share)); // is one of them: checked above
 }
-const commands = createInterface({ input: process.stdin });
+const input = fstatSync(0);
+const isControlled = input.isFIFO() || input.isSocket();
+const commands = createInterface({ input: isControlled ? process.stdin : new PassThrough() });
 commands.on('close', () => process.exit(0));
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(0));
 
