@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { type Config, list } from '../config.ts';
+import { createDeviceLineStore } from '../db/myntrix/device-lines.ts';
 import { createDeviceTelemetryStore } from '../db/myntrix/device-telemetry.ts';
 import { createDeviceRepository } from '../db/myntrix/devices.ts';
 import { createSceneRepository } from '../db/myntrix/visualization.ts';
@@ -84,6 +85,7 @@ export async function startApi({ config, keys, tls, log }: ApiOptions) {
       bus,
       devices: createDeviceRepository(database),
       telemetry: createDeviceTelemetryStore(database),
+      lines: createDeviceLineStore(database),
       log,
     }),
   };

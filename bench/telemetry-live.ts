@@ -1,11 +1,11 @@
 import { fork } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { WebSocket } from 'ws';
 import { withInstallation } from './installation.ts';
 import { percentile, tenths } from './percentile.ts';
+import { cpuMs } from './processor.ts';
 
 /**
  * One device on a host at 1,000 readings a second, told to 50 WebSocket clients: how long a reading takes from the
@@ -103,13 +103,6 @@ async function openClients(url: string, token: string) {
       for (const { socket } of clients) socket.terminate();
     },
   };
-}
-
-/** Processor time of a process in ms: proc_pid_stat(5), utime and stime in ticks of 10 ms. */
-function cpuMs(pid: number): number {
-  const line = readFileSync(`/proc/${pid}/stat`, 'latin1');
-  const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
 async function percentOfCore<T>(

@@ -7,13 +7,14 @@ import { from as copyFrom } from 'pg-copy-streams';
 import { weekBegin, weekOf } from '../db/neosyntis/telemetry-partitions.ts';
 import { type Installation, withInstallation } from './installation.ts';
 import { median, percentile, tenths } from './percentile.ts';
+import { cpuMs } from './processor.ts';
 
 /**
  * A day of 1 s data of 10 series, sent over HTTP in batches of JSON, against COPY of the same rows into a table of the
  * same shape, in turns; then questions about it, and about a month of one series, once all is rolled up. Prints one
  * JSON line. `--hours` makes the day shorter, `--days` the month.
  */
-const LIMITS = { readings_per_s: 50_000, of_copy: 0.3, day_p99_ms: 100 };
+const LIMITS = { readings_per_s: 50_000, of_copy: 0.3, day_p99_ms: 100, day_percentile_p99_ms: 100 };
 const SERIES = 10;
 const BATCH = 5_000;
 const CONNECTIONS = 2;
@@ -61,7 +62,10 @@ await withInstallation(async ({ stack, token, call }: Installation) => {
   await addMonth(client, call);
   const rollupsMs = await rolledUp(client);
   const ask = (query: Record<string, string>) =>
-    asked(() => call('GET', `${path}?${new URLSearchParams(query)}`));
+    asked(
+      () => call('GET', `${path}?${new URLSearchParams(query)}`),
+      () => cpuMs(stack.part('api').pid ?? 0) + cpuMs(stack.part('postgres').pid ?? 0, { children: true }),
+    );
   const oneDay = { metric_name: 'bench', from: iso(day), to: iso(day + DAY_MS), bucket: '1m' };
   const month = {
     metric_name: 'month',
@@ -73,6 +77,7 @@ await withInstallation(async ({ stack, token, call }: Installation) => {
     day_avg: await ask({ ...oneDay, aggregation: 'avg' }),
     day_avg_by_series: await ask({ ...oneDay, aggregation: 'avg', group_by: 'series' }),
     day_p95: await ask({ ...oneDay, aggregation: 'p95' }),
+    day_p95_by_series: await ask({ ...oneDay, aggregation: 'p95', group_by: 'series' }),
     month_avg: await ask({ ...month, aggregation: 'avg' }),
     month_p99: await ask({ ...month, aggregation: 'p99' }),
   };
@@ -81,7 +86,8 @@ await withInstallation(async ({ stack, token, call }: Installation) => {
   const ok =
     http >= LIMITS.readings_per_s &&
     ofCopy >= LIMITS.of_copy &&
-    questions.day_avg.p99_ms <= LIMITS.day_p99_ms;
+    questions.day_avg.p99_ms <= LIMITS.day_p99_ms &&
+    questions.day_p95.p99_ms <= LIMITS.day_percentile_p99_ms;
   console.log(
     JSON.stringify({
       ...{
@@ -195,13 +201,17 @@ async function rolledUp(client: Client): Promise<number> {
   }
 }
 
-async function asked(ask: () => Promise<unknown>) {
+/** `cpu_ms` is what one question costs the API and PostgreSQL together, whatever else the machine does meanwhile. */
+async function asked(ask: () => Promise<unknown>, cpuNow: () => number) {
   const took: number[] = [];
   let points = 0;
+  let before = 0;
   for (let n = 0; n < ASKED + 5; n++) {
+    if (n === 5) before = cpuNow();
     const startedAt = performance.now();
     points = ((await ask()) as unknown[]).length; // a list of points
     if (n >= 5) took.push(performance.now() - startedAt);
   }
-  return { points, p50_ms: tenths(median(took)), p99_ms: tenths(percentile(took, 0.99)) };
+  const cpu = tenths((cpuNow() - before) / ASKED);
+  return { points, p50_ms: tenths(median(took)), p99_ms: tenths(percentile(took, 0.99)), cpu_ms: cpu };
 }

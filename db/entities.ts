@@ -6,6 +6,7 @@ import { WsTicketEntity } from './auth/ws-tickets.ts';
 import { AgentEntity } from './myntrix/agents.ts';
 import { DeviceCommandEntity } from './myntrix/device-commands.ts';
 import { DeviceJobEntity } from './myntrix/device-jobs.ts';
+import { DeviceLineEntity } from './myntrix/device-lines.ts';
 import { DeviceSettingsEntity } from './myntrix/device-settings.ts';
 import { DeviceLatestEntity } from './myntrix/device-telemetry.ts';
 import { DeviceUploadEntity } from './myntrix/device-uploads.ts';
@@ -92,6 +93,7 @@ export const entities = [
   TelemetryRollupEntity,
   TelemetryDirtyEntity,
   DeviceLatestEntity,
+  DeviceLineEntity,
   StateSubjectEntity,
   StateChangeEntity,
 ] as const;

@@ -1,11 +1,13 @@
 import { Compile } from 'typebox/compile';
+import { createDeviceLineStore } from '../db/myntrix/device-lines.ts';
 import { createDeviceTelemetryStore, type DeviceReadings } from '../db/myntrix/device-telemetry.ts';
 import type { Database } from '../db/orm.ts';
-import { HostTelemetry, readingsOf } from '../domain/myntrix/host-telemetry.ts';
+import { HostTelemetry, linesOf, readingsOf, type SourcedLine } from '../domain/myntrix/host-telemetry.ts';
 import { topics } from '../domain/names.ts';
 import { windowAt } from '../domain/neosyntis/telemetry-rows.ts';
 import type { Bus } from '../drivers/bus/port.ts';
 import type { Logger } from '../logs.ts';
+import { createWaitingLines } from './device-lines.ts';
 
 /** Readings are stored together this often. */
 const STORE_EVERY_MS = 500;
@@ -24,7 +26,7 @@ interface Waiting extends DeviceReadings {
 }
 
 /**
- * Stores what hosts say of their own devices. Each platform worker does: the bus may lose a message to one of them, and
+ * Stores what hosts say of their own devices: readings, and the newest lines. Each platform worker does: the bus may lose a message to one of them, and
  * what is stored twice is stored once.
  */
 export async function storeDeviceTelemetry({
@@ -37,6 +39,8 @@ export async function storeDeviceTelemetry({
   log: Logger;
 }): Promise<{ close(): Promise<void> }> {
   const store = createDeviceTelemetryStore(database);
+  const lineStore = createDeviceLineStore(database);
+  const waitingLines = createWaitingLines();
   let waiting: Waiting[] = [];
   let count = 0;
   let isClosed = false;
@@ -61,14 +65,35 @@ export async function storeDeviceTelemetry({
     return waiting.splice(0, items);
   }
 
+  /** What came from the host that has the device, in this life of it. */
+  async function ownOf<Item extends { deviceId: string; host: string; generation: number }>(
+    items: readonly Item[],
+  ): Promise<Item[]> {
+    const places = await store.places([...new Set(items.map(({ deviceId }) => deviceId))]);
+    return items.filter(({ deviceId, host, generation }) => {
+      const place = places.get(deviceId);
+      return place?.host === host && place.generation === generation;
+    });
+  }
+
+  async function storeLines(): Promise<void> {
+    const taken = waitingLines.take();
+    if (taken.length === 0) return;
+    try {
+      const byDevice = new Map<string, SourcedLine[]>();
+      for (const { deviceId, lines } of await ownOf(taken))
+        byDevice.set(deviceId, [...(byDevice.get(deviceId) ?? []), ...lines]);
+      await lineStore.store(byDevice);
+    } catch (error) {
+      waitingLines.putBack(taken);
+      throw error;
+    }
+  }
+
   async function storeSome(): Promise<void> {
     const batch = take();
     try {
-      const places = await store.places([...new Set(batch.map(({ deviceId }) => deviceId))]);
-      const own = batch.filter(({ deviceId, host, generation }) => {
-        const place = places.get(deviceId);
-        return place?.host === host && place.generation === generation;
-      });
+      const own = await ownOf(batch);
       for (const { readings } of batch) lost.foreign += readings.length;
       for (const { readings } of own) lost.foreign -= readings.length;
       const { refused } = await store.store(own, windowAt(Date.now()));
@@ -84,12 +109,13 @@ export async function storeDeviceTelemetry({
   async function storeAll(): Promise<void> {
     try {
       while (waiting.length > 0) await storeSome();
+      await storeLines();
     } catch (error) {
-      log.warn({ err: error }, 'readings of devices wait to be stored');
+      log.warn({ err: error }, 'readings and lines of devices wait to be stored');
     }
     tell();
     timer = undefined;
-    if (waiting.length > 0 && !isClosed) schedule();
+    if ((waiting.length > 0 || !waitingLines.isEmpty()) && !isClosed) schedule();
   }
 
   function schedule(): void {
@@ -102,10 +128,12 @@ export async function storeDeviceTelemetry({
     if (!isHostTelemetry.Check(message)) return log.warn({ topic }, 'not telemetry of a host');
     if (message.stored) return;
     const host = topic.split('/')[2] ?? ''; // the broker lets a host publish only under its own name
+    const { generation } = message;
     for (const device of message.devices) {
+      waitingLines.add({ host, generation, deviceId: device.id, lines: linesOf(message, device) });
       if (device.values.length === 0) continue;
       const readings = readingsOf(device);
-      waiting.push({ host, generation: message.generation, deviceId: device.id, readings });
+      waiting.push({ host, generation, deviceId: device.id, readings });
       count += readings.length;
     }
     while (count > WAITING_LIMIT) {

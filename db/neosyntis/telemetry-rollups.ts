@@ -3,7 +3,7 @@ import { HOUR_US, MINUTE_US } from '../../domain/neosyntis/telemetry-limits.ts';
 import { locks } from '../locks.ts';
 import type { Database, Sql } from '../orm.ts';
 import { rows } from '../sql.ts';
-import { binOf } from './telemetry-sketch.ts';
+import { binOf, bytesOf, createMerger, sketchIn, sketchOf, together } from './telemetry-sketch.ts';
 
 const integers = () => p.array().columnType('integer[]').$type<number[]>();
 
@@ -22,8 +22,10 @@ export const TelemetryRollupEntity = defineEntity({
     first: p.double(),
     last_at: p.bigint('number'),
     last: p.double(),
-    bins: integers(),
-    counts: integers(),
+    sketch: p.blob().nullable(),
+    /** What sketches were once: rows that a process of before wrote have them instead. */
+    bins: integers().nullable(),
+    counts: integers().nullable(),
   },
 });
 
@@ -41,9 +43,11 @@ export const TelemetryDirtyEntity = defineEntity({
 /** Readings that are a little late come before their minute is rolled up. */
 const GRACE_US = 10_000_000;
 
-/** One transaction's work: minutes of a slow sensor take no time, and batches that come for them wait meanwhile. */
+/** One transaction's work: minutes of a slow sensor take no time, and batches that come for them wait meanwhile. Of
+ * hours, the sketches of all their minutes are in this process at once. */
 const FIRST_ROWS = 100;
 const MOST_ROWS = 5_000;
+const MOST_HOURS = 500;
 const WANTED_MS = 300;
 
 interface Claimed {
@@ -56,39 +60,41 @@ const minutes = `
   select c.series, 60, c.at, s.n, s.sum, s.min, s.max,
     s.first_at, (select value from telemetry_readings r where r.series = c.series and r.at = s.first_at),
     s.last_at, (select value from telemetry_readings r where r.series = c.series and r.at = s.last_at),
-    b.bins, b.counts
+    b.sketch
   from claimed c
   cross join lateral (
     select count(*) as n, sum(value) as sum, min(value) as min, max(value) as max, min(r.at) as first_at,
       max(r.at) as last_at
     from telemetry_readings r where r.series = c.series and r.at >= c.at and r.at < c.at + ${MINUTE_US}) s
   cross join lateral (
-    select array_agg(bin order by bin) as bins, array_agg(n order by bin) as counts
+    select ${sketchOf('bin', 'n')} as sketch
     from (select ${binOf('r.value')} as bin, count(*)::int as n from telemetry_readings r
       where r.series = c.series and r.at >= c.at and r.at < c.at + ${MINUTE_US} group by 1) binned) b
   where s.n > 0`;
 
-/** The same of an hour, from its minutes. */
+/** The minutes of an hour; `c` is the hour. */
+const ofHour = `telemetry_rollups r where r.series = c.series and r.step = 60 and r.at >= c.at and r.at < c.at + ${HOUR_US}`;
+
+/** The same of an hour, from its minutes; its sketch comes along. */
 const hours = `
-  select c.series, 3600, c.at, s.n, s.sum, s.min, s.max, s.first_at, s.first, s.last_at, s.last, b.bins, b.counts
+  select c.series, 3600, c.at, s.n, s.sum, s.min, s.max, s.first_at, s.first, s.last_at, s.last,
+    decode(c.sketch, 'base64')
   from claimed c
   cross join lateral (
     select sum(count) as n, sum(sum) as sum, min(min) as min, max(max) as max,
       min(first_at) as first_at, (array_agg(first order by first_at))[1] as first,
       max(last_at) as last_at, (array_agg(last order by last_at desc))[1] as last
-    from telemetry_rollups r
-    where r.series = c.series and r.step = 60 and r.at >= c.at and r.at < c.at + ${HOUR_US}) s
-  cross join lateral (
-    select array_agg(bin order by bin) as bins, array_agg(n order by bin) as counts
-    from (select u.bin, sum(u.n)::int as n from telemetry_rollups r, unnest(r.bins, r.counts) as u (bin, n)
-      where r.series = c.series and r.step = 60 and r.at >= c.at and r.at < c.at + ${HOUR_US} group by 1) binned) b
+    from ${ofHour}) s
   where s.n > 0`;
 
-const names = ['count', 'sum', 'min', 'max', 'first_at', 'first', 'last_at', 'last', 'bins', 'counts'];
+const claimedMinutes = 'select c.series, c.at from unnest(?::bigint[], ?::bigint[]) as c (series, at)';
+const claimedHours =
+  'select c.series, c.at, c.sketch from unnest(?::bigint[], ?::bigint[], ?::text[]) as c (series, at, sketch)';
 
-const write = (select: string): string => `
-  with claimed as materialized (
-    select c.series, c.at from unnest(?::bigint[], ?::bigint[]) as c (series, at))
+const names = ['count', 'sum', 'min', 'max', 'first_at', 'first', 'last_at', 'last', 'sketch'];
+
+const write = (claimed: string, select: string): string => `
+  with claimed as materialized (${claimed})
   insert into telemetry_rollups (series, step, at, ${names.join(', ')}) ${select}
   on conflict (series, step, at) do update set ${names.map((name) => `${name} = excluded.${name}`).join(', ')}`;
 
@@ -116,7 +122,7 @@ async function piece(tx: Sql, nowUs: number, limit: number): Promise<number | un
   const dirty = await rows<Claimed>(tx, claim.minutes, [closed(MINUTE_US) + 1, limit]);
   if (dirty.length > 0) {
     const claimed = columnsOf(dirty);
-    await tx.execute(write(minutes), claimed);
+    await tx.execute(write(claimedMinutes, minutes), claimed);
     await tx.execute(
       `insert into telemetry_dirty (series, step, at)
        select distinct c.series, 3600, c.at - c.at % ${HOUR_US} from unnest(?::bigint[], ?::bigint[]) as c (series, at)
@@ -126,12 +132,28 @@ async function piece(tx: Sql, nowUs: number, limit: number): Promise<number | un
     await clean(tx, 60, claimed);
     return dirty.length;
   }
-  const whole = await rows<Claimed>(tx, claim.hours, [closed(HOUR_US) + 1, limit]);
+  const whole = await rows<Claimed>(tx, claim.hours, [closed(HOUR_US) + 1, Math.min(limit, MOST_HOURS)]);
   if (whole.length === 0) return 0;
   const claimed = columnsOf(whole);
-  await tx.execute(write(hours), claimed);
+  await tx.execute(write(claimedHours, hours), [...claimed, await sketchesOf(tx, claimed)]);
   await clean(tx, 3_600, claimed);
   return whole.length;
+}
+
+/** Those of hours, each in base64, merged of their minutes'. They are locked: nobody changes these meanwhile. */
+async function sketchesOf(tx: Sql, claimed: string[]): Promise<string> {
+  const merger = createMerger();
+  const found = await rows<{ sketches: string | null }>(
+    tx,
+    `select (select ${together(sketchIn('r'))} from ${ofHour}) as sketches
+     from unnest(?::bigint[], ?::bigint[]) with ordinality as c (series, at, n) order by c.n`,
+    claimed,
+  );
+  const merged = found.map(({ sketches }) => {
+    merger.addBytes(Buffer.from(sketches ?? '', 'base64'));
+    return bytesOf(merger.take()).toString('base64');
+  });
+  return `{${merged.map((text) => `"${text}"`).join()}}`;
 }
 
 const columnsOf = (claimed: Claimed[]): string[] => [

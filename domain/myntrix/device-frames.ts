@@ -1,6 +1,6 @@
 import { type Static, Type } from 'typebox';
 import { AnyJson, literals, nullable, Time } from '../wire.ts';
-import { DEVICE_METRICS, logDirections, logLevels } from './host-telemetry.ts';
+import { DEVICE_LINES, DEVICE_METRICS, logDirections, logLevels } from './host-telemetry.ts';
 
 /** How often a client can be told at most; more often than the batches of hosts come is all of them. */
 const MAX_HZ = 100;
@@ -41,6 +41,11 @@ export const DeviceFrame = Type.Union([
     seq: Type.Integer({ description: 'what follows has the next number' }),
     device: AnyJson,
     latest: Type.Record(Type.String(), Type.Object({ value: Type.Number(), timestamp: Time })),
+    logs: Type.Optional(
+      Type.Array(Type.Object(LogFields), {
+        description: `the newest lines, ${DEVICE_LINES} at most, oldest first, for who wants lines`,
+      }),
+    ),
     gap: Type.Optional(
       Type.Literal(true, { description: 'something may have been missed: this is what is known now' }),
     ),

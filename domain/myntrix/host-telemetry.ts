@@ -7,6 +7,8 @@ export const LOG_LINE_LENGTH = 1_000;
 export const MESSAGE_READINGS = 5_000;
 export const MESSAGE_LINES = 300;
 export const MESSAGE_DEVICES = 2_000;
+/** Of each device, for who opens its page. */
+export const DEVICE_LINES = 300;
 /** Different names that one device has readings under. */
 export const DEVICE_METRICS = 500;
 
@@ -21,6 +23,9 @@ export const DeviceLog = Type.Object({
   at: Type.Integer({ minimum: 0 }),
 });
 export type DeviceLog = Static<typeof DeviceLog>;
+
+/** A line, and what makes it the same line wherever it is read: the message that it came in, and its place in there. */
+export type SourcedLine = DeviceLog & { epoch: number; seq: number; n: number };
 
 export const DeviceState = Type.Object({
   status: Type.String({ maxLength: 40 }),
@@ -83,3 +88,9 @@ export function readingsOf({ metrics, from, of, steps, values }: DeviceTelemetry
   }
   return found;
 }
+
+/** The lines of a device in a message. */
+export const linesOf = (
+  { epoch, seq }: Pick<HostTelemetry, 'epoch' | 'seq'>,
+  device: DeviceTelemetry,
+): SourcedLine[] => (device.logs ?? []).map((log, n) => ({ ...log, epoch, seq, n }));

@@ -2,7 +2,7 @@
 export interface RetentionPolicy {
   /** Runs that ended, with their steps, logs and frames; each workflow's latest run stays. */
   runsDays: number;
-  /** Output and frames of jobs that ended; the run itself stays as long as `runsDays` says. */
+  /** Output and frames of jobs that ended, whose run itself stays as long as `runsDays` says; lines of devices. */
   logsDays: number;
   /** What `/ws/events` can go back to. */
   eventsDays: number;
@@ -26,6 +26,7 @@ export type Prunable =
   | 'jobs'
   | 'task_runs'
   | 'device_commands'
+  | 'device_lines'
   | 'workflows'
   | 'inbox'
   | 'metrics'

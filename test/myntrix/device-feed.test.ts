@@ -5,6 +5,11 @@ import { viewOf } from '../../domain/myntrix/device-frames.ts';
 import { until } from '../support/client.ts';
 import type { Frame } from '../support/socket.ts';
 
+const sourced = (line: string, seq: number) => ({
+  ...({ direction: 'in', level: 'info' } as const),
+  ...{ line, at: 1_000, epoch: 1, seq, n: 0 },
+});
+
 function createStage() {
   const record = createDeviceRecord(100);
   const feed = createDeviceFeed({ record, device: () => ({ name: 'bench' }) });
@@ -13,8 +18,8 @@ function createStage() {
     feed,
     say: (metric: string, ...values: number[]) =>
       feed.add({ kind: 'telemetry', readings: values.map((value) => ({ metric, value, atUs: atUs++ })) }),
-    line: (line: string) =>
-      feed.add({ kind: 'log', log: { direction: 'in', level: 'info', line, at: 1_000 } }),
+    record,
+    line: (line: string) => feed.add({ kind: 'log', log: sourced(line, atUs++) }),
   };
 }
 
@@ -177,5 +182,44 @@ test('what is older than what is known changes nothing of the newest values, and
   expect(record.newer([{ metric: 'T', value: 3, atUs: 2_000 }])).toEqual([]);
   feed.gone();
   expect(a.isGone).toBe(true);
+  feed.close();
+});
+
+test('a snapshot has the newest lines, oldest first, for who wants lines; those of the store come before, each once', () => {
+  const { feed, record, line } = createStage();
+  const texts = (frame: Frame | undefined) => frame?.logs?.map(({ line }: { line: string }) => line);
+  const [first, quiet, again] = [watcher(), watcher(), watcher()];
+  line('told before the store was asked');
+  const told = record.lines()[0] as ReturnType<typeof sourced>; // the line above, with its source
+  record.learnLines([sourced('stored', 1), told]);
+  feed.join(first.seen, undefined);
+  expect(texts(first.frames()[0])).toEqual(['stored', 'told before the store was asked']);
+  // What is in the snapshot is not told again, and what comes twice is known.
+  expect(record.newLines([told, sourced('new', 2)]).map(({ line }) => line)).toEqual(['new']);
+  feed.join(quiet.seen, undefined).turn(viewOf({ type: 'subscribe', logs: false }));
+  expect(quiet.frames()[1]).not.toHaveProperty('logs');
+  for (let n = 0; n < 1_000; n++) line(`line ${n}`);
+  feed.join(again.seen, undefined);
+  expect(texts(again.frames()[0])).toEqual(Array.from({ length: 300 }, (_, n) => `line ${700 + n}`));
+  record.learnLines([sourced('older than all of these', 3)]);
+  expect(record.lines()).toHaveLength(300);
+  feed.close();
+});
+
+test('who is slow gets the newest hundred lines, and is told that there were more', async () => {
+  const { feed, line } = createStage();
+  const slow = watcher();
+  feed.join(slow.seen, undefined);
+  slow.behind = 10_000_000;
+  for (let n = 0; n < 150; n++) line(`line ${n}`);
+  slow.behind = 0;
+  const digest = await until(
+    async () => slow.frames().at(-1),
+    (frame) => frame?.type === 'telemetry',
+    60_000,
+  );
+  expect(digest).toMatchObject({ logs_cut: true, readings: [] });
+  expect(digest?.logs).toHaveLength(100);
+  expect(digest?.logs.at(-1)).toMatchObject({ line: 'line 149' });
   feed.close();
 });

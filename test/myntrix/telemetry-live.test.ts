@@ -1,10 +1,15 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { pruneDeviceLines } from '../../db/myntrix/device-lines.ts';
+import { openDatabase } from '../../db/orm.ts';
+import { prunePiece } from '../../db/system/retention.ts';
 import type { HostTelemetry } from '../../domain/myntrix/host-telemetry.ts';
 import { topics } from '../../domain/names.ts';
 import { createDeviceReporter } from '../../drivers/devices/reporter.ts';
+import { createLogger } from '../../logs.ts';
 import { until } from '../support/client.ts';
 import { type FakeHost, joinAsHost } from '../support/fake-host.ts';
 import type { Frame, TestSocket } from '../support/socket.ts';
+import { testStack } from '../support/stack.ts';
 import { enterWorld, expectStatus, type TestUser, type World } from '../support/world.ts';
 
 let world: World;
@@ -90,10 +95,11 @@ test('what a device says on its host is told to all who watch, in order, and is 
     60_000,
   );
   expect(kept.map(({ value }) => value)).toEqual(Array.from({ length: 500 }, (_, n) => n));
-  const [row] = await world.sql<{ last_seen: Date | null }>('select last_seen from devices where id = ?', [
-    device,
-  ]);
-  expect(row?.last_seen).not.toBeNull();
+  await until(
+    () => world.sql<{ last_seen: Date | null }>('select last_seen from devices where id = ?', [device]),
+    ([row]) => row?.last_seen != null, // written after the readings
+    60_000,
+  );
   const fresh = await until(
     async () => (await watch(device)).next(({ type }) => type === 'snapshot'),
     ({ latest }) => latest.T?.value === 499,
@@ -286,4 +292,90 @@ test('a run waits until what a device measures has held for long enough, by read
   });
   expect(await failed(never)).toContain('did not hold for long enough within 1 s');
   reporter.close();
+});
+
+test('who comes later, or again, sees what a device said last, also what nobody watched', async () => {
+  const device = await host.newDevice();
+  const reporter = createDeviceReporter();
+  reporter.connect({ bus: host.bus, host: host.name, generation: 0 });
+  for (let n = 0; n < 350; n++) reporter.log(device, { direction: 'in', level: 'info', line: `line ${n}` });
+  reporter.log(device, { direction: 'out', level: 'info', line: 'M115' });
+  const wanted = [...Array.from({ length: 299 }, (_, n) => `line ${n + 51}`), 'M115'];
+  const kept = () =>
+    world.sql<{ line: string }>(
+      'select line from device_lines where device_id = ? order by at, epoch, seq, n',
+      [device],
+    );
+  await until(kept, (list) => list.at(-1)?.line === 'M115', 60_000);
+  expect((await kept()).map(({ line }) => line)).toEqual(wanted);
+  const { logs } = await (await watch(device)).next(({ type }) => type === 'snapshot');
+  expect(logs.map(({ line }: { line: string }) => line)).toEqual(wanted);
+  expect(logs.at(-1)).toEqual({
+    ...{ direction: 'out', level: 'info', line: 'M115' },
+    timestamp: expect.any(String),
+  });
+  reporter.log(device, { direction: 'in', level: 'warn', line: 'live' });
+  const again = await until(
+    async () => (await watch(device)).next(({ type }) => type === 'snapshot'),
+    (frame) => frame.logs.at(-1)?.line === 'live',
+    60_000,
+  );
+  expect(again.logs).toHaveLength(300);
+  reporter.close();
+});
+
+test('a line that came just before somebody watched, or that the bus lost, is told once it is stored', async () => {
+  const device = await host.newDevice();
+  const socket = await watch(device);
+  await socket.next(({ type }) => type === 'snapshot');
+  // As a platform worker stores what this API never heard.
+  await world.sql(
+    `insert into device_lines (device_id, at, epoch, seq, n, direction, level, line)
+     values (?, ?, 7, 1, 0, 'in', 'info', 'start')`,
+    [device, Date.now()],
+  );
+  expect(await socket.next(({ type }) => type === 'log')).toMatchObject({ line: 'start', level: 'info' });
+});
+
+test('lines of a device are its own host’s, and go with their retention', async () => {
+  const device = await host.newDevice();
+  const other = await joinAsHost(world);
+  const say = (from: FakeHost, seq: number, line: string, at = Date.now()) =>
+    from.bus.publish(topics.hostTelemetry(from.name), {
+      ...{ generation: 0, epoch: 11, seq },
+      devices: [
+        {
+          ...{ id: device, metrics: [], from: 0, of: [], steps: [], values: [] },
+          logs: [{ direction: 'in', level: 'info', line, at }],
+        },
+      ],
+    });
+  say(other, 1, 'foreign');
+  say(host, 1, 'old', Date.now() - 40 * 86_400_000);
+  say(host, 2, 'own');
+  const kept = async () =>
+    (
+      await world.sql<{ line: string }>('select line from device_lines where device_id = ? order by at', [
+        device,
+      ])
+    ).map(({ line }) => line);
+  await until(kept, (list) => list.includes('own') && list.includes('old'), 60_000);
+  expect(await kept()).toEqual(['old', 'own']);
+  const log = createLogger('test', 'silent');
+  const { databaseUrl } = testStack();
+  const database = await openDatabase({ databaseUrl, poolSize: 2, connectWithinMs: 60_000, log });
+  try {
+    await until(
+      async () => {
+        await prunePiece(database, 'device_lines', (tx) => pruneDeviceLines(tx, 30));
+        return kept();
+      },
+      (list) => list.length === 1,
+      60_000,
+    );
+  } finally {
+    await database.close();
+  }
+  expect(await kept()).toEqual(['own']);
+  await other.close();
 });

@@ -1,5 +1,6 @@
 import { Context } from '@temporalio/activity';
 import { pruneDeviceCommands } from '../../../db/myntrix/device-commands.ts';
+import { pruneDeviceLines } from '../../../db/myntrix/device-lines.ts';
 import { pruneDeviceUploads } from '../../../db/myntrix/device-uploads.ts';
 import { pruneStates } from '../../../db/myntrix/states.ts';
 import { pruneMetrics } from '../../../db/myntrix/system-metrics.ts';
@@ -68,7 +69,11 @@ export function createRetentionActivities({
       { what: 'audit', work: (tx) => pruneAudit(tx, auditDays) },
       { what: 'device_commands', work: (tx) => pruneDeviceCommands(tx, auditDays) },
     ),
-    ...when(logsDays, { what: 'frames', work: (tx) => pruneFrames(tx, logsDays) }),
+    ...when(
+      logsDays,
+      { what: 'frames', work: (tx) => pruneFrames(tx, logsDays) },
+      { what: 'device_lines', work: (tx) => pruneDeviceLines(tx, logsDays) },
+    ),
     ...when(
       runsDays,
       { what: 'frames', work: (tx) => pruneFramesOfRuns(tx, runsDays) },

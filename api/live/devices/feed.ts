@@ -73,7 +73,10 @@ export function createDeviceFeed({ record, device }: { record: DeviceRecord; dev
 
   function sendAnew(room: Room, seat: Seat): void {
     const readings = record.latest(room.wants ?? (() => true));
-    seat.watcher.sendText(snapshotFrame(record.seq(), device(), readings, seat.anew === 'gap'));
+    const logs = room.view.logs ? record.lines() : undefined;
+    seat.watcher.sendText(
+      snapshotFrame(record.seq(), { device: device(), readings, logs, isGap: seat.anew === 'gap' }),
+    );
     seat.anew = 'no';
     seat.told = record.seq();
   }

@@ -56,11 +56,20 @@ export function digestFrame(
   });
 }
 
+/** What is known now; `logs` are the newest lines for who wants any. */
 export const snapshotFrame = (
   seq: number,
-  device: object,
-  readings: readonly LiveReading[],
-  isGap: boolean,
+  {
+    device,
+    readings,
+    logs,
+    isGap,
+  }: {
+    device: object;
+    readings: readonly LiveReading[];
+    logs: readonly DeviceLog[] | undefined;
+    isGap: boolean;
+  },
 ): Buffer =>
   bytes({
     type: 'snapshot',
@@ -72,5 +81,6 @@ export const snapshotFrame = (
         { value, timestamp: iso(Math.floor(atUs / 1_000)) },
       ]),
     ),
+    ...(logs ? { logs: logs.map(shownLog) } : {}),
     ...(isGap ? { gap: true } : {}),
   });

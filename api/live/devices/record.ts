@@ -1,10 +1,16 @@
 import type { View } from '../../../domain/myntrix/device-frames.ts';
-import type { DeviceLog, DeviceState, LiveReading } from '../../../domain/myntrix/host-telemetry.ts';
+import {
+  DEVICE_LINES,
+  type DeviceLog,
+  type DeviceState,
+  type LiveReading,
+  type SourcedLine,
+} from '../../../domain/myntrix/host-telemetry.ts';
 
 /** Something new of a device, with its number. */
 export type Delta =
   | { seq: number; kind: 'telemetry'; readings: readonly LiveReading[] }
-  | { seq: number; kind: 'log'; log: DeviceLog }
+  | { seq: number; kind: 'log'; log: SourcedLine }
   | { seq: number; kind: 'state'; state: DeviceState };
 
 export type News =
@@ -25,14 +31,17 @@ export interface Digest {
 const KEPT_DELTAS = 600;
 const KEPT_READINGS = 30_000;
 /** Lines in one frame for who was slow. */
-const KEPT_LINES = 100;
+const DIGEST_LINES = 100;
 const METRICS = 1_000;
+
+const keyOf = ({ epoch, seq, n }: SourcedLine): string => `${epoch} ${seq} ${n}`;
 
 /** What a device said lately, numbered from `base` on, and what of each metric it said last. All of it is bounded. */
 export function createDeviceRecord(base: number) {
   const latest = new Map<string, LiveReading & { seq: number }>();
   const deltas: Delta[] = [];
-  const lines: { seq: number; log: DeviceLog }[] = [];
+  const lines: { seq: number; log: SourcedLine }[] = [];
+  const known = new Set<string>();
   let kept = 0;
   /** Lines up to this number were let go. */
   let cutAt = 0;
@@ -45,7 +54,12 @@ export function createDeviceRecord(base: number) {
     if (delta.kind === 'state') state = { seq: delta.seq, state: delta.state };
     else if (delta.kind === 'log') {
       lines.push({ seq: delta.seq, log: delta.log });
-      if (lines.length > KEPT_LINES) cutAt = lines.shift()?.seq ?? cutAt;
+      known.add(keyOf(delta.log));
+      const gone = lines.length > DEVICE_LINES ? lines.shift() : undefined;
+      if (gone) {
+        cutAt = gone.seq;
+        known.delete(keyOf(gone.log));
+      }
     } else
       for (const reading of delta.readings) {
         const before = latest.get(reading.metric);
@@ -78,6 +92,20 @@ export function createDeviceRecord(base: number) {
       note({ seq, kind: 'telemetry', readings: this.newer(readings) });
     },
 
+    /** The same of lines: those of the store, which may have some that were told meanwhile. */
+    learnLines(stored: readonly SourcedLine[]): void {
+      const room = DEVICE_LINES - lines.length;
+      const before = room > 0 ? this.newLines(stored).slice(-room) : [];
+      lines.unshift(...before.map((log) => ({ seq: base, log })));
+      for (const log of before) known.add(keyOf(log));
+    },
+
+    /** Those that are not known here. */
+    newLines: (given: readonly SourcedLine[]): SourcedLine[] => given.filter((log) => !known.has(keyOf(log))),
+
+    /** The newest lines, oldest first. */
+    lines: (): DeviceLog[] => lines.map(({ log }) => log),
+
     /** All after a number, or nothing when some of it is not kept any more, or was never here. */
     after(last: number): Delta[] | undefined {
       const first = deltas[0]?.seq ?? seq + 1;
@@ -91,10 +119,11 @@ export function createDeviceRecord(base: number) {
 
     /** The newest value of each metric, the lines and the state from a number on. */
     digest(from: number, view: View, wants: (metric: string) => boolean): Digest {
+      const news = view.logs ? lines.filter((line) => line.seq >= from) : [];
       return {
         readings: [...latest.values()].filter((one) => one.seq >= from && wants(one.metric)),
-        logs: view.logs ? lines.filter((line) => line.seq >= from).map(({ log }) => log) : [],
-        isCut: view.logs && cutAt >= from,
+        logs: news.slice(-DIGEST_LINES).map(({ log }) => log),
+        isCut: news.length > DIGEST_LINES || (view.logs && cutAt >= from),
         state: state && state.seq >= from ? state.state : undefined,
       };
     },

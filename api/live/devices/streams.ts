@@ -1,10 +1,16 @@
 import { randomInt } from 'node:crypto';
 import { Compile } from 'typebox/compile';
+import type { DeviceLineStore } from '../../../db/myntrix/device-lines.ts';
 import type { DeviceTelemetryStore } from '../../../db/myntrix/device-telemetry.ts';
 import type { DeviceRepository } from '../../../db/myntrix/devices.ts';
 import { AppError } from '../../../domain/errors.ts';
 import type { Device } from '../../../domain/myntrix/devices.ts';
-import { HostTelemetry, type LiveReading, readingsOf } from '../../../domain/myntrix/host-telemetry.ts';
+import {
+  HostTelemetry,
+  type LiveReading,
+  linesOf,
+  readingsOf,
+} from '../../../domain/myntrix/host-telemetry.ts';
 import { topics } from '../../../domain/names.ts';
 import type { Json } from '../../../domain/wire.ts';
 import type { Bus, Subscription } from '../../../drivers/bus/port.ts';
@@ -18,6 +24,8 @@ import { createDeviceRecord, type DeviceRecord } from './record.ts';
 const COMPARE_MS = 1_000;
 /** A device is listened to for so long after the last watcher has left, who may come again. */
 const KEEP_MS = 30_000;
+/** Lines are stored about half a second after they were said, or somewhat later. */
+const LATE_LINES_MS = 10_000;
 /** Those that number messages of one host: lives of the host, and gateways that send through an API. */
 const SOURCES = 1_000;
 
@@ -30,6 +38,8 @@ interface Watched {
   leftAt: number;
   /** What the store knew and nobody had told, the last time that it was compared. */
   untold: readonly LiveReading[];
+  /** Until when the store may have lines that were not heard: of just before, or that the bus lost. */
+  linesUntil: number;
 }
 
 interface Listening {
@@ -43,13 +53,14 @@ export interface DeviceStreamDeps {
   bus: Bus;
   devices: Pick<DeviceRepository, 'get'>;
   telemetry: Pick<DeviceTelemetryStore, 'latest'>;
+  lines: Pick<DeviceLineStore, 'last'>;
   log: Logger;
 }
 
 export type DeviceStreams = ReturnType<typeof createDeviceStreams>;
 
 /** Devices to those who watch them: one bus subscription for each host of a device that somebody watches. */
-export function createDeviceStreams({ bus, devices, telemetry, log }: DeviceStreamDeps) {
+export function createDeviceStreams({ bus, devices, telemetry, lines, log }: DeviceStreamDeps) {
   const watched = new Map<string, Promise<Watched>>();
   /** Those that are there, for what cannot wait. */
   const ready = new Map<string, Watched>();
@@ -62,15 +73,21 @@ export function createDeviceStreams({ bus, devices, telemetry, log }: DeviceStre
     if (last !== undefined && message.seq <= last) return; // it was here already
     known.sources.set(message.epoch, message.seq);
     if (known.sources.size > SOURCES) known.sources.delete(known.sources.keys().next().value ?? 0);
-    if (last !== undefined && message.seq > last + 1) for (const id of known.ids) ready.get(id)?.feed.renew();
+    if (last !== undefined && message.seq > last + 1) for (const id of known.ids) missed(ready.get(id));
     for (const device of message.devices) {
       const one = known.ids.has(device.id) ? ready.get(device.id) : undefined;
       if (!one) continue;
       const readings = readingsOf(device);
       if (readings.length > 0) one.feed.add({ kind: 'telemetry', readings });
-      for (const line of device.logs ?? []) one.feed.add({ kind: 'log', log: line });
+      for (const log of one.record.newLines(linesOf(message, device))) one.feed.add({ kind: 'log', log });
       for (const state of device.states ?? []) one.feed.add({ kind: 'state', state });
     }
+  }
+
+  function missed(one: Watched | undefined): void {
+    if (!one) return;
+    one.linesUntil = performance.now() + LATE_LINES_MS;
+    one.feed.renew();
   }
 
   async function listen(host: string, id: string): Promise<void> {
@@ -106,10 +123,12 @@ export function createDeviceStreams({ bus, devices, telemetry, log }: DeviceStre
       feed: createDeviceFeed({ record, device: () => one.device }),
       leftAt: performance.now(),
       untold: [],
+      linesUntil: performance.now() + LATE_LINES_MS,
     };
     ready.set(id, one);
     await listen(device.host, id);
     record.learn(await telemetry.latest(id));
+    record.learnLines(await lines.last(id));
     return one;
   }
 
@@ -140,7 +159,7 @@ export function createDeviceStreams({ bus, devices, telemetry, log }: DeviceStre
     if (host !== before.host) {
       await ignore(before.host, id);
       await listen(host, id);
-      one.feed.renew();
+      missed(one);
     }
     if (status !== before.status && status !== one.record.state()?.status)
       one.feed.add({
@@ -154,6 +173,8 @@ export function createDeviceStreams({ bus, devices, telemetry, log }: DeviceStre
     );
     one.untold = untold;
     if (readings.length > 0) one.feed.add({ kind: 'telemetry', readings });
+    if (performance.now() > one.linesUntil) return;
+    for (const log of one.record.newLines(await lines.last(id))) one.feed.add({ kind: 'log', log });
   }
 
   async function compareAll(): Promise<void> {
