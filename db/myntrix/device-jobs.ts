@@ -14,7 +14,7 @@ import { json, rows } from '../sql.ts';
 import { appendEvents } from '../system/events.ts';
 import { claimKey, type IdempotencyClaim } from '../system/idempotency.ts';
 import { deviceJobEvent } from './device-job-events.ts';
-import type { Upload } from './device-uploads.ts';
+import { refuseBeyondEnd, type Upload } from './device-uploads.ts';
 
 export const DeviceJobEntity = defineEntity({
   name: 'DeviceJob',
@@ -175,6 +175,7 @@ export function createDeviceJobs({ em }: Pick<Database, 'em'>) {
           size_bytes: upload.sizeBytes,
           sha256: upload.sha256,
           lines: upload.lines,
+          last_line: upload.lastLine,
         };
         await tx.execute(
           `insert into jobs (id, type, name, owner_id, status, details, created_at, updated_at)
@@ -269,6 +270,7 @@ export function createDeviceJobs({ em }: Pick<Database, 'em'>) {
           );
         if (decision.action === 'cancel') return abort(tx, id, row);
         const { fromLine, restore = [] } = decision;
+        await refuseBeyondEnd(tx, id, fromLine);
         const resumed = { from_line: fromLine, restore, by };
         return become(tx, id, row, {
           state: 'running',

@@ -6,6 +6,8 @@ import { expectStatus, type TestUser, type World } from '../support/world.ts';
 // biome-ignore lint/suspicious/noExplicitAny: answers of many shapes
 export type Answer = Record<string, any>;
 
+export const isOver = ({ status }: Answer) => ['completed', 'failed', 'cancelled'].includes(status);
+
 export interface Sent {
   kind?: string;
   run?: boolean;

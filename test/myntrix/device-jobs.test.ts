@@ -7,7 +7,7 @@ import { until } from '../support/client.ts';
 import { program, sha256, untilStill } from '../support/programs.ts';
 import { openRaw } from '../support/raw.ts';
 import { enterWorld, expectStatus, type TestUser, type World } from '../support/world.ts';
-import { type Answer, createDeviceRig } from './device-jobs-rig.ts';
+import { type Answer, createDeviceRig, isOver } from './device-jobs-rig.ts';
 
 let world: World;
 let user: TestUser;
@@ -21,8 +21,6 @@ afterAll(async () => {
   await rig.close();
   await world.close();
 });
-
-const isOver = ({ status }: Answer) => ['completed', 'failed', 'cancelled'].includes(status);
 
 describe('A program that is uploaded', () => {
   test('is run as it is, whatever the line loses, and who watches sees how far it is', async () => {
