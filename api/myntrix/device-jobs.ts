@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
-import type { DeviceJobRepository, Steered } from '../../db/myntrix/device-jobs.ts';
+import type { Steered } from '../../db/myntrix/device-job-steering.ts';
+import type { DeviceJobRepository } from '../../db/myntrix/device-jobs.ts';
 import type { DeviceRepository } from '../../db/myntrix/devices.ts';
 import type { JobRepository } from '../../db/myntrix/jobs.ts';
 import type { Principal } from '../../domain/auth/principal.ts';

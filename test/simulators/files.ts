@@ -14,7 +14,7 @@ interface Upload {
 const MOST_BYTES = 64 * 2 ** 20;
 
 /**
- * What a device does with files that come in chunks (docs/devices.md, "Uploads and jobs"): it keeps those whose SHA-256
+ * What a device does with files that come in chunks (docs/device-jobs.md): it keeps those whose SHA-256
  * is right, takes no chunk whose CRC-32 is wrong or that is not the next one, and says each time how many bytes it has.
  * `damage` turns a bit of a chunk round before it is looked at.
  */

@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
-import { createDeviceJobReports, type DeviceJobTask } from '../../../db/myntrix/device-job-reports.ts';
+import { createDeviceJobOrders, type DeviceJobTask } from '../../../db/myntrix/device-job-orders.ts';
+import { createDeviceJobReports } from '../../../db/myntrix/device-job-reports.ts';
 import type { Database } from '../../../db/orm.ts';
 import type { DeviceJobEnd, DeviceJobLook, DeviceJobWanted } from '../../../domain/myntrix/device-jobs.ts';
 import { deviceJobsWorkflowId, workflowTypes } from '../../../domain/names.ts';
@@ -13,18 +14,19 @@ const UNHEARD_AFTER_MS = 3_000;
 
 /** The database's side of devices' jobs. All are idempotent. */
 export function createDeviceJobActivities({ database, bus }: { database: Database; bus: Bus }) {
+  const orders = createDeviceJobOrders(database);
   const store = createDeviceJobReports(database);
   const publish = createNews(bus).events;
   return {
     /** What is to be done for a device now; null when nothing is. */
     async takeDeviceJob(deviceId: string): Promise<DeviceJobTask | null> {
-      const { task, events } = await store.take(deviceId);
+      const { task, events } = await orders.take(deviceId);
       publish(events);
       return task;
     },
     /** Null for a job that is gone. */
     wantedOfDeviceJob: async (id: string): Promise<{ wanted: DeviceJobWanted; epoch: number } | null> =>
-      (await store.wanted(id)) ?? null,
+      (await orders.wanted(id)) ?? null,
     async settleDeviceJob(id: string, attempt: number, end: DeviceJobEnd): Promise<void> {
       publish(await store.settle(id, attempt, end));
     },
@@ -49,9 +51,9 @@ export function createDeviceJobActivities({ database, bus }: { database: Databas
 
 /** Wakes workflows that were not told of what there is to do, and begins those again that somebody ended. */
 export const createDeviceJobReconciler = ({ database, client }: { database: Database; client: Client }) => {
-  const store = createDeviceJobReports(database);
+  const orders = createDeviceJobOrders(database);
   return async (): Promise<void> => {
-    const open = await store.open(UNHEARD_AFTER_MS);
+    const open = await orders.open(UNHEARD_AFTER_MS);
     if (open.length === 0) return;
     const running = await runningExecutions(client, workflowTypes.deviceJobs);
     for (const { deviceId, isUnheard } of open)

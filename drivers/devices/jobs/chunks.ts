@@ -15,7 +15,7 @@ const TRIES = 5;
 const spoken: readonly ProtocolName[] = ['json-lines', 'mqtt'];
 
 /**
- * Sends any file in acknowledged chunks, as JSON commands of the device's protocol (docs/devices.md):
+ * Sends any file in acknowledged chunks, as JSON commands of the device's protocol (docs/device-jobs.md):
  * `{"upload": {"id", "name", "size", "sha256"}}`, `{"chunk": {"id", "offset", "data", "crc32"}}` with base64, and
  * `{"finish": {"id", "sha256"}}`. Each answer has `ok`, and may have `offset`: how many bytes the device has, from where
  * it goes on, also when it did not take the chunk. A chunk that comes twice is the same bytes at the same place.

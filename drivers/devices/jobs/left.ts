@@ -9,6 +9,8 @@ import { readNote } from './note.ts';
 /** Jobs that a host remembers. */
 const KEPT = 200;
 
+export type JobFolders = ReturnType<typeof createJobFolders>;
+
 /** The folders of a host's jobs: their files, and what an earlier life of the host has left of them. */
 export function createJobFolders(root: string) {
   mkdirSync(root, { recursive: true, mode: 0o700 });
