@@ -16,6 +16,7 @@ import type { Database, Sql } from '../orm.ts';
 import { iso, json, type Page, pageClause, rows } from '../sql.ts';
 import { appendEvents } from '../system/events.ts';
 import { deviceEvent } from './device-events.ts';
+import { refuseWhileBusy } from './device-jobs.ts';
 
 export const DeviceEntity = defineEntity({
   name: 'Device',
@@ -96,6 +97,8 @@ export interface DeviceDefinition {
   host: string;
   claim: string | null;
 }
+
+const CANCEL_FIRST = 'cancel it first, so that its safe sequence is sent; nobody could afterwards';
 
 export type DeviceRepository = ReturnType<typeof createDeviceRepository>;
 
@@ -231,10 +234,14 @@ export function createDeviceRepository({ em }: Pick<Database, 'em'>) {
         }),
       ),
 
-    /** From now on nobody finds it; its workflow closes the connection and deletes the row. @throws AppError `not_found` */
+    /**
+     * From now on nobody finds it; its workflow closes the connection and deletes the row.
+     * @throws AppError `not_found`; `conflict` for one that is connected, and in the middle of a job
+     */
     remove: (id: string): Promise<{ epoch: number; events: StoredEvent[] }> =>
       em.fork().transactional(async (tx) => {
         const device = await locked(tx, id);
+        if (device.status === 'connected') await refuseWhileBusy(tx, id, device.name, CANCEL_FIRST);
         const epoch = device.epoch + 1;
         await tx.execute(
           `update devices set removed_at = now(), desired = 'disconnected', epoch = ?, updated_at = now() where id = ?`,

@@ -105,9 +105,9 @@ describe('Firmware', () => {
     },
   );
 
-  test('is refused while a job is under way, and waits for nothing else', async () => {
+  test('is refused while a job is under way, and nothing of it reaches the device', async () => {
     const { printer, device } = await printerWith();
-    await printer.tell({ motionMs: 3 });
+    await printer.tell({ motionMs: 20 });
     const print = await rig.sent(device, program(2_000), { run: true });
     await rig.untilJob(print, ({ details }) => details.acknowledged_line > 0);
     const before = startsOf('avrdude');

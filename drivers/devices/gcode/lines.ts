@@ -28,8 +28,9 @@ export function createGcodeReader({ maxLength = 80 }: { maxLength?: number } = {
       // Latin-1: a character a byte, so that positions are those of the file.
       const raws = (rest + Buffer.from(chunk).toString('latin1')).split('\n');
       rest = raws.pop() ?? '';
+      const lines = raws.flatMap((raw) => one(raw, 1) ?? []);
       if (rest.length > LONGEST) throw refused(sourceLine + 1, `it is longer than ${LONGEST} characters`);
-      return raws.flatMap((raw) => one(raw, 1) ?? []);
+      return lines;
     },
     end: () => (rest === '' ? [] : [one(rest, 0) ?? []].flat()),
   };
