@@ -16,6 +16,7 @@ import type { Database, Sql } from '../orm.ts';
 import { iso, json, type Page, pageClause, rows } from '../sql.ts';
 import { appendEvents } from '../system/events.ts';
 import { deviceEvent } from './device-events.ts';
+import { dropDeviceJobs } from './device-job-drop.ts';
 import { refuseWhileBusy } from './device-jobs.ts';
 
 export const DeviceEntity = defineEntity({
@@ -238,7 +239,7 @@ export function createDeviceRepository({ em }: Pick<Database, 'em'>) {
      * From now on nobody finds it; its workflow closes the connection and deletes the row.
      * @throws AppError `not_found`; `conflict` for one that is connected, and in the middle of a job
      */
-    remove: (id: string): Promise<{ epoch: number; events: StoredEvent[] }> =>
+    remove: (id: string): Promise<{ epoch: number; hasJob: boolean; events: StoredEvent[] }> =>
       em.fork().transactional(async (tx) => {
         const device = await locked(tx, id);
         if (device.status === 'connected') await refuseWhileBusy(tx, id, device.name, CANCEL_FIRST);
@@ -247,10 +248,10 @@ export function createDeviceRepository({ em }: Pick<Database, 'em'>) {
           `update devices set removed_at = now(), desired = 'disconnected', epoch = ?, updated_at = now() where id = ?`,
           [epoch, id],
         );
-        return {
-          epoch,
-          events: await appendEvents(tx, [deviceEvent({ ...device, desired: 'disconnected' }, 'deleted')]),
-        };
+        const dropped = await dropDeviceJobs(tx, id);
+        const deleted = deviceEvent({ ...device, desired: 'disconnected' }, 'deleted');
+        const events = await appendEvents(tx, [...dropped.events, deleted]);
+        return { epoch, hasJob: dropped.isUnderWay, events };
       }),
   };
 }

@@ -82,7 +82,7 @@ test('G-code is sent without what is not the device’s: comments, line ends, nu
     Buffer.from('M117 größer').toString('latin1'),
     'G1 X5',
   ]);
-  expect(motions).toBe(6);
+  expect(motions).toBe(5);
 });
 
 describe('A program that was interrupted', () => {

@@ -1,11 +1,14 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: runtime expressions are strings.
 import { createHash } from 'node:crypto';
+import { closeSync, openSync, readdirSync, readSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { until } from '../support/client.ts';
 import { program, sha256, untilStill } from '../support/programs.ts';
 import { openRaw } from '../support/raw.ts';
+import { testStack } from '../support/stack.ts';
 import { enterWorld, expectStatus, type TestUser, type World } from '../support/world.ts';
 import { type Answer, createDeviceRig, isOver } from './device-jobs-rig.ts';
 
@@ -189,6 +192,26 @@ describe('A program that is uploaded', () => {
   });
 });
 
+/** Those of a folder that begin with a text. */
+const filesWith = (folder: string, text: string): string[] =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name))
+    .filter((path) => beginningOf(path, text.length) === text);
+
+function beginningOf(path: string, length: number): string {
+  try {
+    const fd = openSync(path, 'r');
+    const bytes = Buffer.alloc(length);
+    readSync(fd, bytes);
+    closeSync(fd);
+    return bytes.toString('latin1');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return ''; // other tests put and remove
+    throw error;
+  }
+}
+
 describe('A step', () => {
   test('runs G-code and waits for its end, stores a program, and ends what it began when its run is cancelled', async () => {
     const printer = await rig.simulate('marlin', '--pty');
@@ -237,6 +260,8 @@ describe('An upload', () => {
     );
     device = id;
   });
+  /** A line that only the upload over the cap has. */
+  const MARK = 'G1 X77.123 Y1 F3000';
   const left = () => world.sql<{ id: string }>('select id from device_uploads where device_id = ?', [device]);
 
   test.each([
@@ -263,8 +288,21 @@ describe('An upload', () => {
     const early = await openRaw(world.url);
     early.socket.write(begin(`Content-Length: ${2 * 2 ** 30}`) + part);
     expect((await early.closed(60_000)).toString()).toMatch(/^HTTP\/1.1 413 .*larger than 4194304 bytes/s);
+    // Who asks first is not told to send it.
+    const polite = await openRaw(world.url);
+    polite.socket.write(begin(`Content-Length: ${2 * 2 ** 30}\r\nExpect: 100-continue`));
+    expect((await polite.closed(60_000)).toString()).toMatch(/^HTTP\/1.1 413 /);
+    const taken = await openRaw(world.url);
+    const rest = `${part}G28\r\n--b--\r\n`;
+    taken.socket.write(begin(`Content-Length: ${rest.length}\r\nExpect: 100-continue\r\nConnection: close`));
+    taken.socket.once('data', () => taken.socket.write(rest));
+    expect((await taken.closed(60_000)).toString()).toMatch(/^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 202 /);
+    await world.sql('delete from jobs where id in (select id from device_jobs where device_id = ?)', [
+      device,
+    ]);
+    await world.sql('delete from device_uploads where device_id = ?', [device]);
     const chunked = await openRaw(world.url);
-    const piece = Buffer.from(`${'G1 X1 Y1 F3000\n'.repeat(64_000)}`);
+    const piece = Buffer.from(`${MARK}\n`.repeat(50_000));
     chunked.socket.write(begin('Transfer-Encoding: chunked'));
     chunked.socket.write(`${part.length.toString(16)}\r\n${part}\r\n`);
     for (let sent = 0; sent < 6 && chunked.socket.writable; sent++) {
@@ -279,6 +317,8 @@ describe('An upload', () => {
     cut.socket.end();
     await cut.closed(60_000);
     await until(left, (rows) => rows.length === 0, 60_000);
+    const onDisk = async () => filesWith(join(testStack().dataDir, 'blobs'), MARK);
+    await until(onDisk, (names) => names.length === 0, 60_000);
   });
 
   test('has one file in a form, for a device that is there, from who may', async () => {

@@ -45,10 +45,12 @@ export function createGrblLines(machine: GrblMachine, { say }: World) {
       case '$G':
         return told('[GC:G0 G54 G17 G21 G90 G94 M5 M9 T0 F0 S0]');
       case '$X':
+        machine.isLocked = false;
         if (machine.state !== 'Alarm') return 'ok';
         machine.state = 'Idle';
         return told('[MSG:Caution: Unlocked]');
       case '$H':
+        machine.isLocked = false;
         machine.state = 'Idle';
         machine.position = [0, 0, 0];
         return 'ok';
@@ -75,6 +77,7 @@ export function createGrblLines(machine: GrblMachine, { say }: World) {
       if (axis !== -1 && isBeyond(axis, Number(number))) {
         machine.state = 'Alarm';
         machine.isStuck = true;
+        machine.isLocked = true;
         say('ALARM:2\r\n[MSG:Reset to continue]\r\n');
         return undefined;
       }

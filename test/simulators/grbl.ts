@@ -16,6 +16,8 @@ export interface GrblMachine {
   planned: number;
   /** A limit was hit: until it is reset it does nothing. */
   isStuck: boolean;
+  /** And then it has to be unlocked, or homed. */
+  isLocked: boolean;
 }
 
 /**
@@ -25,7 +27,14 @@ export interface GrblMachine {
 export function createGrbl(world: World): SimulatedDevice {
   const { options, faults, record, say } = world;
   const input = createInput();
-  const machine: GrblMachine = { state: 'Idle', position: [0, 0, 0], feed: 0, planned: 0, isStuck: false };
+  const machine: GrblMachine = {
+    state: 'Idle',
+    position: [0, 0, 0],
+    feed: 0,
+    planned: 0,
+    isStuck: false,
+    isLocked: false,
+  };
   const lines = createGrblLines(machine, world);
   let pausedUntil = 0;
   const wire = createWire(faults);
@@ -36,7 +45,7 @@ export function createGrbl(world: World): SimulatedDevice {
     wire.clear();
     const wasMoving = machine.state === 'Run' || machine.state === 'Home';
     machine.planned = 0;
-    machine.state = machine.isStuck || options.locked || wasMoving ? 'Alarm' : 'Idle';
+    machine.state = machine.isLocked || options.locked || wasMoving ? 'Alarm' : 'Idle';
     say("\r\nGrbl 1.1h ['$' for help]\r\n");
     machine.isStuck = false;
     if (wasMoving) say('ALARM:3\r\n');

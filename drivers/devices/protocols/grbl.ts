@@ -69,12 +69,14 @@ export function createGrbl(
       // A full buffer loses the character that does not fit.
       if (underWay.length > 0 && bytesUnderWay + bytes > bufferBytes - 1) break;
       const item = held;
+      const isOdd = ACTS_AT_ONCE.test(item.text);
+      if (isOdd && underWay.length > 0) break; // those before it count
       held = undefined;
-      if (underWay.length === 0) heardAt = performance.now();
-      if (ACTS_AT_ONCE.test(item.text)) {
+      if (isOdd) {
         item.settle({ state: 'failed', reason: `it holds ${AT_ONCE}, which would act at once` });
         continue;
       }
+      if (underWay.length === 0) heardAt = performance.now();
       underWay.push({ item, bytes });
       bytesUnderWay += bytes;
       item.sent();
