@@ -1,4 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { createServer } from 'node:net';
+import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { enterWorld, expectStatus, type TestUser, type World } from '../support/world.ts';
 import { createDeviceRig, isOver } from './device-jobs-rig.ts';
@@ -25,27 +27,32 @@ const kinds: [string, string[], object][] = [
   ['TCP', ['json', '--tcp', '0'], { protocol: 'json-lines' }],
 ];
 
-describe.each(kinds)('A file over %s', (_name, args, configuration) => {
-  test('is on the device as it was uploaded, though an acknowledgement is lost and a chunk is damaged', async () => {
-    const oven = await rig.simulate(...args);
-    const device = await rig.connected(oven.address, configuration);
-    await oven.tell({ clear: true, once: { 'lose-ok': 2, damage: 5 } });
-    const content = new Uint8Array(randomBytes(100_001));
-    const id = await rig.sent(device, content, { name: 'font.dat', options: { chunkBytes: 4_000 } });
-    const done = await rig.untilJob(id, isOver);
-    expect(done).toMatchObject({
-      type: 'device_upload',
-      status: 'completed',
-      progress: 100,
-      details: { acknowledged_bytes: 100_001, result: { name: 'font.dat', bytes: 100_001 }, reason: null },
-    });
-    const { executed, received, faults } = await oven.tell({});
-    expect(executed).toEqual([`stored font.dat 100001 ${sha256(content)}`]);
-    expect(faults).toMatchObject({ 'lose-ok': 1, damage: 1 });
-    // Upload, 26 chunks and finish; the one that was damaged, and the one whose answer was lost, twice.
-    expect(received).toBe(28 + 2);
-  });
+/** All at once: an answer that is lost is waited for. */
+test('A file is on the device as it was uploaded, though an acknowledgement is lost and a chunk is damaged', async () => {
+  await Promise.all(kinds.map(([, args, configuration]) => arrives(args, configuration)));
+});
 
+async function arrives(args: string[], configuration: object): Promise<void> {
+  const oven = await rig.simulate(...args);
+  const device = await rig.connected(oven.address, configuration);
+  await oven.tell({ clear: true, once: { 'lose-ok': 2, damage: 5 } });
+  const content = new Uint8Array(randomBytes(100_001));
+  const id = await rig.sent(device, content, { name: 'font.dat', options: { chunkBytes: 4_000 } });
+  const done = await rig.untilJob(id, isOver);
+  expect(done).toMatchObject({
+    type: 'device_upload',
+    status: 'completed',
+    progress: 100,
+    details: { acknowledged_bytes: 100_001, result: { name: 'font.dat', bytes: 100_001 }, reason: null },
+  });
+  const { executed, received, faults } = await oven.tell({});
+  expect(executed).toEqual([`stored font.dat 100001 ${sha256(content)}`]);
+  expect(faults).toMatchObject({ 'lose-ok': 1, damage: 1 });
+  // Upload, 26 chunks and finish; the one that was damaged, and the one whose answer was lost, twice.
+  expect(received).toBe(28 + 2);
+}
+
+describe.each(kinds)('A file over %s', (_name, args, configuration) => {
   test('that the device does not want, or that stays damaged, is not there, and says why', async () => {
     const oven = await rig.simulate(...args);
     const device = await rig.connected(oven.address, configuration);
@@ -106,4 +113,46 @@ test('A device that takes no files says which do', async () => {
     status: 'failed',
     details: { reason: 'a device that speaks marlin takes no files: json-lines and mqtt do' },
   });
+});
+
+test('A file goes on where the device is, though that said yes', async () => {
+  const content = Buffer.alloc(40_000, 'some bytes \u0000\n');
+  const got = { bytes: Buffer.alloc(0), chunks: 0, sha256: '' };
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    createInterface({ input: socket }).on('line', (line) => {
+      const { upload, chunk, finish } = JSON.parse(line);
+      const answer = (more: object) => socket.write(`${JSON.stringify({ ok: true, ...more })}\n`);
+      if (upload) answer({ offset: 0 });
+      if (chunk) {
+        got.chunks += 1;
+        // The fifth chunk did not fit: the device says so, and is sent it again.
+        if (got.chunks !== 5)
+          got.bytes = Buffer.concat([got.bytes.subarray(0, chunk.offset), Buffer.from(chunk.data, 'base64')]);
+        answer({ offset: got.bytes.length });
+      }
+      if (finish) {
+        got.sha256 = finish.sha256;
+        answer({});
+      }
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  try {
+    const address = server.address();
+    const port = typeof address === 'object' ? address?.port : 0;
+    const device = await rig.connected(`tcp://127.0.0.1:${port}`, { protocol: 'json-lines' });
+    const id = await rig.sent(device, new Uint8Array(content), { name: 'font.dat' });
+    const done = await rig.untilJob(id, isOver);
+    expect(done).toMatchObject({
+      type: 'device_upload',
+      status: 'completed',
+      details: { kind: 'file', acknowledged_bytes: 40_000, result: { name: 'font.dat', bytes: 40_000 } },
+    });
+    expect(got.chunks).toBe(21);
+    expect(createHash('sha256').update(got.bytes).digest('hex')).toBe(got.sha256);
+    await expectStatus(202, rig.ask('POST', `/api/myntrix/devices/${device}/disconnect?wait=30`));
+  } finally {
+    server.close();
+  }
 });

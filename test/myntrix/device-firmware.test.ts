@@ -169,6 +169,30 @@ describe('Firmware', () => {
     expect(await until(() => look(device), isConnected, 60_000)).toMatchObject({ firmwareVersion: '2.1.5' });
   });
 
+  test('of a device that does not answer is written once it is disconnected, and says so before', async () => {
+    const printer = await rig.simulate('marlin', '--pty');
+    const wrong = { protocol: 'grbl', connectTimeoutMs: 500, firmware: avrdude };
+    const body = { name: 'dead', connectionString: printer.address, configuration: wrong, host: 'bench' };
+    const { id: device } = await expectStatus(201, rig.ask('POST', '/api/myntrix/devices', body));
+    const path = `/api/myntrix/devices/${device}`;
+    await expectStatus(202, rig.ask('POST', `${path}/connect`));
+    await until(
+      () => look(device),
+      ({ status }) => status === 'error',
+      60_000,
+    );
+    const early = await rig.sent(device, 'version 2.1.6', { name: 'a.hex' });
+    expect(await rig.untilJob(early, isOver)).toMatchObject({
+      status: 'failed',
+      details: { reason: expect.stringMatching(/is not connected\. .*disconnect it first/) },
+    });
+    expect((await printer.tell({})).executed.join()).not.toContain('M997');
+    await expectStatus(202, rig.ask('POST', `${path}/disconnect?wait=30`));
+    const id = await rig.sent(device, 'version 2.1.6', { name: 'a.hex' });
+    expect((await rig.untilJob(id, isOver)).status).toBe('completed');
+    expect((await printer.tell({})).executed).toContain('M997 2.1.6');
+  });
+
   test('without its program says what the host needs, and without a port what the flasher needs', async () => {
     const bare = await hosts.join('bare');
     const printer = await rig.simulate('marlin', '--pty');

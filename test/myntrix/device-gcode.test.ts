@@ -125,6 +125,14 @@ describe('A program that was interrupted', () => {
     }
     expect(await rig.job(id)).toMatchObject({ status: 'waiting' });
     await printer.tell({ clear: true });
+    // Of an upload that was not counted to its last line its host says the same.
+    await world.sql(
+      'update device_uploads set last_line = null where id = (select upload_id from device_jobs where id = ?)',
+      [id],
+    );
+    await expectStatus(202, decide({ action: 'resume', fromLine: 402 }));
+    const again = await rig.untilJob(id, ({ status, details }) => status === 'waiting' && details.machine);
+    expect(again.details.reason).toBe('the file has nothing to send from line 402 on');
     await expectStatus(202, decide({ action: 'resume', fromLine: 401 }));
     expect((await rig.untilJob(id, isOver)).status).toBe('completed');
     expect((await printer.tell({})).executed.filter((line) => line.startsWith('G'))).toEqual(['G1 X399']);

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { AppError } from '../../../domain/errors.ts';
 import { type DeviceAddress, parseDeviceAddress } from '../../../domain/myntrix/device-address.ts';
 import { type DeviceJobEnd, noProgress, OUTPUT_LIMIT_BYTES } from '../../../domain/myntrix/device-jobs.ts';
 import { type Flasher, flasherArguments, programsOf } from '../../../domain/myntrix/flashers.ts';
@@ -63,7 +64,7 @@ export async function flash(
   // One that nobody holds can be written too: firmware that does not answer cannot be connected to.
   const isHeld = sessions.reports().some(({ id, status }) => id === deviceId && status !== 'disconnected');
   const end = isHeld
-    ? await sessions.lend(deviceId, `firmware ${context.order.file.name}`, write)
+    ? await sessions.lend(deviceId, `firmware ${context.order.file.name}`, write).catch(withHint)
     : await sessions.keepFree(deviceId, () =>
         write(parseDeviceAddress(connectionString, defaultPort ?? undefined)),
       );
@@ -97,6 +98,14 @@ async function backWith(sessions: DeviceSessions, deviceId: string): Promise<Jso
     if (performance.now() > until) return null;
     await delay(LOOK_EVERY_MS);
   }
+}
+
+function withHint(error: unknown): never {
+  if (!(error instanceof AppError) || error.code !== 'unavailable') throw error;
+  throw new AppError(
+    'unavailable',
+    `${error.message} One that does not answer is written while it is disconnected: disconnect it first.`,
+  );
 }
 
 const IN_DOUBT = 'what firmware the device has now is unknown';
