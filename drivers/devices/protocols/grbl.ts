@@ -5,7 +5,7 @@ import type { Transport } from '../port.ts';
 import { createFeedHold } from './grbl-hold.ts';
 import { type GrblLine, readGrblLine } from './grbl-lines.ts';
 import { createLineSplitter } from './line-splitter.ts';
-import { createOutbox, type Item, type Outcome } from './outbox.ts';
+import { checkCommand, createOutbox, type Item, type Outcome } from './outbox.ts';
 import type { DeviceEvent, DeviceProtocol } from './port.ts';
 
 export interface GrblOptions {
@@ -200,6 +200,7 @@ export function createGrbl(
       }
     },
     async command(text, { timeoutMs }) {
+      checkCommand(text);
       if (ACTS_AT_ONCE.test(text))
         throw new AppError(
           'invalid',
