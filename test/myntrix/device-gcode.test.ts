@@ -53,7 +53,7 @@ describe('G-code that cannot be sent is refused with its line, and nothing of it
 });
 
 test('G-code is sent without what is not the device’s: comments, line ends, numbers, checksums, marks', async () => {
-  const printer = await rig.simulate('marlin', '--pty');
+  const printer = await rig.simulate('marlin', '--tcp', '0');
   const device = await rig.connected(printer.address, { protocol: 'marlin' });
   await printer.tell({ clear: true });
   const text = [

@@ -24,7 +24,7 @@ const cancel = (id: string) => expectStatus(202, rig.ask('POST', `/api/myntrix/j
 
 describe('The queue of a printer', () => {
   test('is done in its order, which can be changed until a job begins, and without those that are cancelled', async () => {
-    const printer = await rig.simulate('marlin', '--pty', '--motion-ms', '20');
+    const printer = await rig.simulate('marlin', '--tcp', '0', '--motion-ms', '20');
     const device = await rig.connected(printer.address, { protocol: 'marlin' });
     const first = await rig.sent(device, program(3_000), named('first'));
     const names = ['a', 'b', 'c', 'd', 'e'];
