@@ -67,9 +67,23 @@ export function createServer(
     : createHttpServer(limits, handler);
   // RFC 9110, 10.1.1: an expectation that a server does not know may be ignored.
   server.on('checkExpectation', handler);
+  server.on('checkContinue', (req, res) => {
+    continueOnceRead(req, res);
+    server.emit('request', req, res);
+  });
   answerProtocolErrors(server);
   limitBodyTime(server);
   return server;
+}
+
+/** Who asks before it sends a body (RFC 9110, 10.1.1) is told to once somebody reads it: 2 GB are refused before they come. */
+function continueOnceRead(req: IncomingMessage, res: ServerResponse): void {
+  const read = req._read;
+  req._read = (size) => {
+    req._read = read;
+    if (!res.headersSent) res.writeContinue();
+    read.call(req, size);
+  };
 }
 
 function logged(options: AppOptions) {

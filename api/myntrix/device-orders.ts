@@ -9,6 +9,8 @@ import type { Temporal } from '../temporal/client.ts';
 export interface DeviceOrderDeps {
   devices: DeviceRepository;
   temporal: Temporal;
+  /** Wakes the workflow of the device's jobs. */
+  tellJobs(deviceId: string): Promise<void>;
   publish(events: readonly StoredEvent[]): void;
   log: Logger;
 }
@@ -17,7 +19,7 @@ const LOOK_FIRST_MS = 20;
 const LOOK_EVERY_MS = 250;
 
 /** Connects, disconnects and deletes devices: the row first, then the word to its workflow. */
-export function createDeviceOrders({ devices, temporal, publish, log }: DeviceOrderDeps) {
+export function createDeviceOrders({ devices, temporal, tellJobs, publish, log }: DeviceOrderDeps) {
   /** A word that is lost is said again by the reconciler. */
   async function tell(id: string, action: DeviceAction, epoch: number): Promise<void> {
     try {
@@ -43,9 +45,10 @@ export function createDeviceOrders({ devices, temporal, publish, log }: DeviceOr
     async remove(id: string): Promise<void> {
       await devices.look(id);
       await temporal.ensureUp();
-      const { epoch, events } = await devices.remove(id);
+      const { epoch, hasJob, events } = await devices.remove(id);
       publish(events);
       await tell(id, 'disconnect', epoch);
+      if (hasJob) await tellJobs(id);
     },
 
     /** Until it is as wanted, or cannot be, for so long at most. */

@@ -11,6 +11,7 @@ import { type UploadForm, workOf } from '../../domain/myntrix/upload-work.ts';
 import { uploadBlobKey } from '../../domain/names.ts';
 import { IdParams } from '../../domain/wire.ts';
 import { createGcodeReader } from '../../drivers/devices/gcode/lines.ts';
+import type { GcodeLine } from '../../drivers/devices/gcode/port.ts';
 import type { BlobStore } from '../../drivers/storage/port.ts';
 import type { Logger } from '../../logs.ts';
 import { readMultipart } from '../http/multipart.ts';
@@ -31,12 +32,18 @@ export interface DeviceUploadDeps {
   log: Logger;
 }
 
+/** The lines that are sent, and the number of the last of them in the file. */
+interface GcodeCount {
+  lines: number;
+  lastLine: number;
+}
+
 /** What was found out about a file while it came. */
 interface Metered {
   sizeBytes: number;
   sha256: string;
   /** Of G-code; or why it is none. */
-  gcode: { lines: number } | { problem: AppError };
+  gcode: GcodeCount | { problem: AppError };
 }
 
 /** Takes files for devices in, and queues what is to be done with them. */
@@ -63,8 +70,10 @@ export function createDeviceUploadRoutes(deps: DeviceUploadDeps): Route[] {
       const { name, sizeBytes, sha256, gcode } = taken;
       const kind = form.kind ?? kindOfName(name);
       if (kind === 'gcode' && 'problem' in gcode) throw gcode.problem;
-      const lines = kind === 'gcode' && 'lines' in gcode ? gcode.lines : null;
-      const upload = { id, deviceId, name, kind, sizeBytes, sha256, lines };
+      if (kind === 'firmware' && sizeBytes === 0) throw new AppError('invalid', `${name} is empty.`);
+      const counted =
+        kind === 'gcode' && 'lines' in gcode ? gcode : { lines: null as number | null, lastLine: null };
+      const upload = { id, deviceId, name, kind, sizeBytes, sha256, ...counted };
       await uploads.keep(upload);
       return { upload, form };
     } catch (error) {
@@ -166,11 +175,14 @@ function createMeter() {
   const reader = createGcodeReader();
   let sizeBytes = 0;
   let lines = 0;
+  let lastLine = 0;
   let problem: AppError | undefined;
-  const read = (more: () => readonly unknown[]): void => {
+  const read = (more: () => readonly GcodeLine[]): void => {
     if (problem) return;
     try {
-      lines += more().length;
+      const found = more();
+      lines += found.length;
+      lastLine = found.at(-1)?.sourceLine ?? lastLine;
     } catch (error) {
       if (!(error instanceof AppError)) throw error;
       problem = error;
@@ -194,7 +206,7 @@ function createMeter() {
     result: (): Metered => ({
       sizeBytes,
       sha256: hash.digest('hex'),
-      gcode: problem ? { problem } : { lines },
+      gcode: problem ? { problem } : { lines, lastLine },
     }),
   };
 }

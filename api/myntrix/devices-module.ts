@@ -42,7 +42,10 @@ export function createDevices(deps: DevicesDeps) {
   const cancelDeviceJob = createDeviceJobCancel({ deviceJobs, tell: tellDeviceJobs, publish });
   const deviceCommands = createDeviceCommandStore(database);
   const deviceSettings = createDeviceSettingsRepository(database);
-  const deviceOrders = createDeviceOrders({ devices, temporal, publish, log });
+  const deviceOrders = createDeviceOrders({
+    ...{ devices, temporal, publish, log },
+    tellJobs: tellDeviceJobs,
+  });
   const asker = createHostAsker(bus);
   const giveCommand = createCommandGiver({ record: deviceCommands, asker });
   // So that hosts are known when somebody asks for the first time; else it is tried again then.

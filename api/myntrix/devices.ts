@@ -124,8 +124,10 @@ export function createDeviceRoutes({ devices, commands, orders, defaultHost }: D
       path: `${base}/{id}`,
       access: 'myntrix:devices:write',
       summary: 'Delete a device',
-      description: 'It is disconnected, and its recorded commands go with it.',
+      description:
+        'It is disconnected, its recorded commands go with it, and its jobs that wait are cancelled. One that is connected and in the middle of a job is kept.',
       params: IdParams,
+      errors: ['conflict'],
       answers: { 204: { description: 'nobody finds it any more' } },
       async handler({ params }) {
         await orders.remove(params.id);

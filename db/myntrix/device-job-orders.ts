@@ -55,8 +55,7 @@ export function createDeviceJobOrders({ em }: Pick<Database, 'em'>) {
         const isThere = (
           await rows(tx, 'select 1 from devices where id = ? and removed_at is null', [deviceId])
         ).length;
-        const events: NewEvent[] = isThere ? [] : await dropAll(tx, deviceId);
-        if (isThere) events.push(...(await begin(tx, deviceId)));
+        const events: NewEvent[] = isThere ? await begin(tx, deviceId) : [];
         const [row] = await rows<Row>(
           tx,
           `update device_jobs d set taken = epoch
@@ -114,27 +113,6 @@ async function begin(tx: Sql, deviceId: string): Promise<NewEvent[]> {
     [next.id],
   );
   return [deviceJobEvent({ ...next, deviceId, status: 'running', progress: 0 })];
-}
-
-/** The device was deleted: what waits is cancelled, and what is under way is to end. */
-async function dropAll(tx: Sql, deviceId: string): Promise<NewEvent[]> {
-  await tx.execute(
-    `update device_jobs set wanted = 'cancel', epoch = epoch + 1,
-       state = case when state = 'held' then 'aborting' else state end, updated_at = now()
-     where device_id = ? and ${isActive} and wanted <> 'cancel'`,
-    [deviceId],
-  );
-  const dropped = await rows<{ id: string; type: DeviceJobType }>(
-    tx,
-    `with gone as (
-       update device_jobs set state = 'cancelled', updated_at = now()
-       where device_id = ? and state = 'queued' returning id)
-     update jobs j set status = 'cancelled', ended_at = now(), updated_at = now(),
-       details = details || '{"reason": "the device was deleted"}'
-     from gone where j.id = gone.id returning j.id, j.type`,
-    [deviceId],
-  );
-  return dropped.map((job) => deviceJobEvent({ ...job, deviceId, status: 'cancelled', progress: 0 }));
 }
 
 function taskOf(deviceId: string, row: Row): DeviceJobTask {

@@ -141,7 +141,9 @@ function saidOf(end: DeviceJobEnd): { [name: string]: Json } {
       return { reason: null, result: end.result };
     case 'held':
       return { reason: end.reason, machine: end.machine };
+    case 'cancelled':
+      return { reason: end.reason ?? null, ...(end.safe === undefined ? {} : { safe_sequence: end.safe }) };
     default:
-      return { reason: end.reason ?? null };
+      return { reason: end.reason };
   }
 }

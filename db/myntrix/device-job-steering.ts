@@ -10,6 +10,7 @@ import type { Database, Sql } from '../orm.ts';
 import { json, rows } from '../sql.ts';
 import { appendEvents } from '../system/events.ts';
 import { deviceJobEvent } from './device-job-events.ts';
+import { refuseBeyondEnd } from './device-uploads.ts';
 
 export interface Steered {
   deviceId: string;
@@ -60,7 +61,7 @@ export function createDeviceJobSteering({ em }: Pick<Database, 'em'>) {
         return want(tx, id, row, 'cancel');
       }),
 
-    /** @throws AppError `not_found`; `conflict` for a job that does not wait for a decision */
+    /** @throws AppError `not_found`; `conflict` for a job that does not wait for a decision; `invalid` beyond its end */
     decide: (id: string, decision: Decision, by: string): Promise<Steered> =>
       em.fork().transactional(async (tx) => {
         const row = await locked(tx, id);
@@ -74,6 +75,7 @@ export function createDeviceJobSteering({ em }: Pick<Database, 'em'>) {
           );
         if (decision.action === 'cancel') return abort(tx, id, row);
         const { fromLine, restore = [] } = decision;
+        await refuseBeyondEnd(tx, id, fromLine);
         const resumed = { from_line: fromLine, restore, by };
         return become(tx, id, row, {
           state: 'running',

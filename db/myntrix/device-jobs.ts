@@ -93,7 +93,8 @@ export function createDeviceJobs({ em }: Pick<Database, 'em'>) {
         );
         if (known || claimed !== id)
           return { id: claimed, uploadId: known?.upload_id ?? upload.id, isNew: false, events: [] };
-        if (work.kind === 'firmware') await refuseWhileBusy(tx, deviceId, device.name);
+        if (work.kind === 'firmware')
+          await refuseWhileBusy(tx, deviceId, device.name, 'firmware is not written meanwhile');
         const type = typeOf(work);
         const details = {
           device_id: deviceId,
@@ -106,6 +107,7 @@ export function createDeviceJobs({ em }: Pick<Database, 'em'>) {
           size_bytes: upload.sizeBytes,
           sha256: upload.sha256,
           lines: upload.lines,
+          last_line: upload.lastLine,
         };
         await tx.execute(
           `insert into jobs (id, type, name, owner_id, status, details, created_at, updated_at)
@@ -161,7 +163,8 @@ export function createDeviceJobs({ em }: Pick<Database, 'em'>) {
   };
 }
 
-async function refuseWhileBusy(tx: Sql, deviceId: string, name: string): Promise<void> {
+/** @throws AppError `conflict` while a job of a device is under way; `why` says what cannot be done then */
+export async function refuseWhileBusy(tx: Sql, deviceId: string, name: string, why: string): Promise<void> {
   const [busy] = await rows<{ id: string; name: string }>(
     tx,
     `select j.id, j.name from device_jobs d join jobs j on j.id = d.id where d.device_id = ? and d.${isActive}`,
@@ -170,6 +173,6 @@ async function refuseWhileBusy(tx: Sql, deviceId: string, name: string): Promise
   if (busy)
     throw new AppError(
       'conflict',
-      `The device "${name}" is busy with job ${busy.id} (${busy.name}): firmware is not written meanwhile.`,
+      `The device "${name}" is busy with job ${busy.id} (${busy.name}): ${why}.`,
     );
 }

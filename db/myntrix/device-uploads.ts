@@ -1,4 +1,5 @@
 import { defineEntity, p } from '@mikro-orm/postgresql';
+import { AppError } from '../../domain/errors.ts';
 import type { UploadKind } from '../../domain/myntrix/device-uploads.ts';
 import type { Database, Sql } from '../orm.ts';
 import { rows } from '../sql.ts';
@@ -15,6 +16,7 @@ export const DeviceUploadEntity = defineEntity({
     size_bytes: p.bigint('number').default(0),
     sha256: p.text().nullable(),
     lines: p.integer().nullable(),
+    last_line: p.integer().nullable(),
     owner_id: p.uuid(),
     created_at: p.datetime(3),
   },
@@ -28,8 +30,9 @@ export interface Upload {
   kind: UploadKind;
   sizeBytes: number;
   sha256: string;
-  /** Of G-code. */
+  /** Of G-code: those that are sent, and the number of the last of them in the file. */
   lines: number | null;
+  lastLine: number | null;
 }
 
 export type DeviceUploadRepository = ReturnType<typeof createDeviceUploads>;
@@ -47,11 +50,11 @@ export function createDeviceUploads({ em }: Pick<Database, 'em'>) {
     },
 
     /** Once it is there. */
-    async keep({ id, name, kind, sizeBytes, sha256, lines }: Upload): Promise<void> {
+    async keep({ id, name, kind, sizeBytes, sha256, lines, lastLine }: Upload): Promise<void> {
       await em.execute(
-        `update device_uploads set is_whole = true, name = ?, kind = ?, size_bytes = ?, sha256 = ?, lines = ?
-         where id = ?`,
-        [name, kind, sizeBytes, sha256, lines, id],
+        `update device_uploads set is_whole = true, name = ?, kind = ?, size_bytes = ?, sha256 = ?, lines = ?,
+           last_line = ? where id = ?`,
+        [name, kind, sizeBytes, sha256, lines, lastLine, id],
       );
     },
 
@@ -67,7 +70,8 @@ export function createDeviceUploads({ em }: Pick<Database, 'em'>) {
     async find(id: string): Promise<Upload | undefined> {
       const [found] = await rows<Upload>(
         em,
-        `select id, device_id as "deviceId", name, kind, size_bytes::float8 as "sizeBytes", sha256, lines
+        `select id, device_id as "deviceId", name, kind, size_bytes::float8 as "sizeBytes", sha256, lines,
+           last_line as "lastLine"
          from device_uploads where id = ? and is_whole`,
         [id],
       );
@@ -85,6 +89,24 @@ export function createDeviceUploads({ em }: Pick<Database, 'em'>) {
       return found?.is === true;
     },
   };
+}
+
+/**
+ * A program goes on at a line that it has.
+ * @throws AppError `invalid` for one beyond its end
+ */
+export async function refuseBeyondEnd(tx: Sql, jobId: string, fromLine: number): Promise<void> {
+  const [upload] = await rows<{ last: number | null }>(
+    tx,
+    `select u.last_line as last from device_jobs d join device_uploads u on u.id = d.upload_id where d.id = ?`,
+    [jobId],
+  );
+  const last = upload?.last ?? Number.POSITIVE_INFINITY; // of earlier versions: its host reads the file
+  if (fromLine <= last) return;
+  const message = `is ${fromLine}, and the last line that can be sent is ${last}`;
+  throw new AppError('invalid', `The program cannot go on: fromLine ${message}.`, {
+    errors: [{ path: '/fromLine', message }],
+  });
 }
 
 /** Of those that one pass of retention deletes. */

@@ -16,6 +16,8 @@ import type { Database, Sql } from '../orm.ts';
 import { iso, json, type Page, pageClause, rows } from '../sql.ts';
 import { appendEvents } from '../system/events.ts';
 import { deviceEvent } from './device-events.ts';
+import { dropDeviceJobs } from './device-job-drop.ts';
+import { refuseWhileBusy } from './device-jobs.ts';
 import { shownDeviceReason, shownDeviceStatus } from './device-status.ts';
 
 export const DeviceEntity = defineEntity({
@@ -82,6 +84,8 @@ export interface DeviceDefinition {
   host: string;
   claim: string | null;
 }
+
+const CANCEL_FIRST = 'cancel it first, so that its safe sequence is sent; nobody could afterwards';
 
 export type DeviceRepository = ReturnType<typeof createDeviceRepository>;
 
@@ -217,19 +221,23 @@ export function createDeviceRepository({ em }: Pick<Database, 'em'>) {
         }),
       ),
 
-    /** From now on nobody finds it; its workflow closes the connection and deletes the row. @throws AppError `not_found` */
-    remove: (id: string): Promise<{ epoch: number; events: StoredEvent[] }> =>
+    /**
+     * From now on nobody finds it; its workflow closes the connection and deletes the row.
+     * @throws AppError `not_found`; `conflict` for one that is connected, and in the middle of a job
+     */
+    remove: (id: string): Promise<{ epoch: number; hasJob: boolean; events: StoredEvent[] }> =>
       em.fork().transactional(async (tx) => {
         const device = await locked(tx, id);
+        if (device.status === 'connected') await refuseWhileBusy(tx, id, device.name, CANCEL_FIRST);
         const epoch = device.epoch + 1;
         await tx.execute(
           `update devices set removed_at = now(), desired = 'disconnected', epoch = ?, updated_at = now() where id = ?`,
           [epoch, id],
         );
-        return {
-          epoch,
-          events: await appendEvents(tx, [deviceEvent({ ...device, desired: 'disconnected' }, 'deleted')]),
-        };
+        const dropped = await dropDeviceJobs(tx, id);
+        const deleted = deviceEvent({ ...device, desired: 'disconnected' }, 'deleted');
+        const events = await appendEvents(tx, [...dropped.events, deleted]);
+        return { epoch, hasJob: dropped.isUnderWay, events };
       }),
   };
 }

@@ -74,7 +74,14 @@ export const noProgress: DeviceJobProgress = {
 /** How an attempt ended. */
 export type DeviceJobEnd =
   | { kind: 'completed'; progress: DeviceJobProgress; result: Json; output?: string }
-  | { kind: 'cancelled'; progress: DeviceJobProgress; reason?: string; output?: string }
+  /** `safe`: whether its safe sequence was sent, and why not all of it. */
+  | {
+      kind: 'cancelled';
+      progress: DeviceJobProgress;
+      reason?: string;
+      output?: string;
+      safe?: { sent: boolean; reason?: string };
+    }
   | { kind: 'failed'; progress: DeviceJobProgress; reason: string; output?: string }
   /** It cannot go on by itself. `machine` is where the program has brought the machine by the last line acknowledged. */
   | { kind: 'held'; progress: DeviceJobProgress; reason: string; machine: Json };

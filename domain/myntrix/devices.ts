@@ -86,7 +86,8 @@ export const DeviceConfiguration = Type.Object(
       Type.Integer({
         minimum: 0,
         maximum: 3_600,
-        description: 'Marlin tells its temperatures (M155) and where its tool is (M154) so often by itself; 1 unless given, 0 never',
+        description:
+          'Marlin tells its temperatures (M155) and where its tool is (M154) so often by itself; 1 unless given, 0 never',
       }),
     ),
     gcode: Type.Optional(

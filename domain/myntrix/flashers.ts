@@ -7,6 +7,10 @@ const word = (description: string, examples: string[]) =>
 const address = Type.String({ pattern: '^0x[0-9a-fA-F]{1,8}$', examples: ['0x10000'] });
 const baud = Type.Integer({ minimum: 300, maximum: 4_000_000 });
 
+const timeoutSeconds = Type.Optional(
+  Type.Integer({ minimum: 1, maximum: 3_600, description: 'ends it when it takes longer; 900 unless given' }),
+);
+
 const Avrdude = Type.Object(
   {
     flasher: Type.Literal('avrdude'),
@@ -16,6 +20,7 @@ const Avrdude = Type.Object(
     memory: Type.Optional(literals(['flash', 'eeprom'])),
     /** Without it the whole chip is erased first; boot loaders mostly cannot. */
     erase: Type.Optional(Type.Boolean()),
+    timeoutSeconds,
   },
   { additionalProperties: false },
 );
@@ -28,6 +33,7 @@ const Esptool = Type.Object(
     address: Type.Optional(address),
     flashMode: Type.Optional(literals(['keep', 'qio', 'qout', 'dio', 'dout'])),
     eraseAll: Type.Optional(Type.Boolean()),
+    timeoutSeconds,
   },
   { additionalProperties: false },
 );
@@ -45,6 +51,7 @@ const DfuUtil = Type.Object(
     alt: Type.Optional(Type.Integer({ minimum: 0, maximum: 255 })),
     address: Type.Optional(address),
     leave: Type.Optional(Type.Boolean({ description: 'has it start what was written' })),
+    timeoutSeconds,
   },
   { additionalProperties: false },
 );

@@ -87,15 +87,20 @@ async function writeSynced(file: string, content: BlobContent, signal?: AbortSig
   return bytes;
 }
 
+/** A folder that others remove as empty is there again at once. */
+const ATTEMPTS = 50;
+
 /** Renames into a folder that may not be there yet, or be removed as empty in this very moment. */
 async function moveInto(draft: string, file: string, root: string): Promise<void> {
   const folder = dirname(file);
   for (let attempt = 1; ; attempt++) {
-    const made = await mkdir(folder, { recursive: true, mode: 0o700 });
+    let made: string | undefined;
     try {
+      // It is not there either, sometimes, after it was found there.
+      made = await mkdir(folder, { recursive: true, mode: 0o700 });
       await rename(draft, file);
     } catch (error) {
-      if (isMissing(error) && attempt < 5) continue;
+      if (isMissing(error) && attempt < ATTEMPTS) continue;
       throw error;
     }
     // The names of new folders must last as well.

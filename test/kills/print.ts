@@ -1,3 +1,4 @@
+import { checksumOf } from '../../drivers/devices/gcode/lines.ts';
 import { startSimulator } from '../simulators/start.ts';
 import { until } from '../support/client.ts';
 import { program, sha256, untilStill } from '../support/programs.ts';
@@ -17,6 +18,7 @@ export async function beginPrint(platform: Platform) {
   const printer = await startSimulator(['marlin', '--tcp', '0', '--motion-ms', String(MOTION_MS)]);
   const device = await deviceOf(platform, printer.address);
   const text = program(LINES);
+  const lines = text.split('\n').map((line) => `${line}\n`);
   const form = new FormData();
   form.set('file', new Blob([text]), 'long.gcode');
   form.set('run', 'true');
@@ -33,6 +35,27 @@ export async function beginPrint(platform: Platform) {
       WITHIN_MS,
     );
   await untilJob(({ details }) => details.acknowledged_line > 3);
+
+  /**
+   * That what the printer has done is the beginning of the program, each line once and in order; and that what came by
+   * the wire last is that too, with right checksums: a line may come again there, and is not done again.
+   */
+  async function inspect(): Promise<void> {
+    const { motions, sha256: did, last } = await printer.tell({});
+    if (did !== sha256(lines.slice(0, motions).join('')))
+      throw new Error(`the ${motions} motions that were done are not the program's first`);
+    // Who connects begins to count anew.
+    const came = last.slice(last.findLastIndex((raw) => raw.includes('M110')) + 1).flatMap((raw) => {
+      const [, sent = '', line = '', sum] = /^(N\d+ (G1 .*))\*(\d+)$/.exec(raw) ?? [];
+      if (line === '') return [];
+      if (Number(sum) !== checksumOf(sent)) throw new Error(`${raw} came with a wrong checksum`);
+      return [`${line}\n`];
+    });
+    const once = [...new Set(came)];
+    const from = lines.indexOf(once[0] ?? '');
+    if (once.length === 0 || once.join('') !== lines.slice(from, from + once.length).join(''))
+      throw new Error(`what came last is no piece of the program: ${JSON.stringify(last)}`);
+  }
 
   /** What a person does who has looked at the printer. */
   async function decide(): Promise<void> {
@@ -63,6 +86,7 @@ export async function beginPrint(platform: Platform) {
         WITHIN_MS,
       );
       await untilJob(({ status, details }) => status === 'running' && details.acknowledged_line >= motions);
+      await inspect();
     },
     /** Lets the rest go fast. @returns how it ended, and whether the printer did each line once and in order */
     async end(): Promise<{ status: string; motions: number; isRight: boolean }> {

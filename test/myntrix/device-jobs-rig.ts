@@ -6,6 +6,8 @@ import { expectStatus, type TestUser, type World } from '../support/world.ts';
 // biome-ignore lint/suspicious/noExplicitAny: answers of many shapes
 export type Answer = Record<string, any>;
 
+export const isOver = ({ status }: Answer) => ['completed', 'failed', 'cancelled'].includes(status);
+
 export interface Sent {
   kind?: string;
   run?: boolean;
@@ -18,6 +20,7 @@ export interface Sent {
 export function createDeviceRig(world: World, user: () => TestUser) {
   const dispatcher = new Agent();
   const simulators: RunningSimulator[] = [];
+  const devices: string[] = [];
   const path = '/api/myntrix/devices';
   const ask = (method: string, rest: string, body?: object) =>
     world.api(method, rest, { token: user().token, ...(body ? { body } : {}) });
@@ -78,11 +81,14 @@ export function createDeviceRig(world: World, user: () => TestUser) {
           ...more,
         }),
       );
+      devices.push(id);
       const { status, statusReason } = await expectStatus(202, ask('POST', `${path}/${id}/connect?wait=30`));
       if (status !== 'connected') throw new Error(`${connectionString} is ${status}: ${statusReason}`);
       return id;
     },
     async close(): Promise<void> {
+      // A port that is gone is opened again as soon as another simulator has its number.
+      await Promise.all(devices.map((id) => ask('POST', `${path}/${id}/disconnect?wait=10`)));
       for (const one of simulators) await one.stop();
       await dispatcher.close();
     },

@@ -1,19 +1,15 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: runtime expressions are strings.
-import { createHash } from 'node:crypto';
-import { createServer } from 'node:net';
-import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { until } from '../support/client.ts';
 import { program, sha256, untilStill } from '../support/programs.ts';
-import { openRaw } from '../support/raw.ts';
 import { enterWorld, expectStatus, type TestUser, type World } from '../support/world.ts';
-import { type Answer, createDeviceRig } from './device-jobs-rig.ts';
+import { type Answer, createDeviceRig, isOver } from './device-jobs-rig.ts';
 
 let world: World;
 let user: TestUser;
 let rig: ReturnType<typeof createDeviceRig>;
 beforeAll(async () => {
-  world = await enterWorld('sql');
+  world = await enterWorld();
   user = await world.newUser('operator');
   rig = createDeviceRig(world, () => user);
 });
@@ -21,8 +17,6 @@ afterAll(async () => {
   await rig.close();
   await world.close();
 });
-
-const isOver = ({ status }: Answer) => ['completed', 'failed', 'cancelled'].includes(status);
 
 describe('A program that is uploaded', () => {
   test('is run as it is, whatever the line loses, and who watches sees how far it is', async () => {
@@ -227,114 +221,5 @@ describe('A step', () => {
     await world.untilRun(user, run_id, ({ status }) => status === 'cancelled');
     expect((await rig.untilJob(queued.id, isOver)).status).toBe('cancelled');
     await printer.tell({ motionMs: 0 });
-  });
-});
-
-describe('An upload', () => {
-  let device: string;
-  beforeAll(async () => {
-    const { id } = await expectStatus(
-      201,
-      rig.ask('POST', '/api/myntrix/devices', { name: 'x', connectionString: 'mock://x' }),
-    );
-    device = id;
-  });
-  const left = () => world.sql<{ id: string }>('select id from device_uploads where device_id = ?', [device]);
-
-  test.each([
-    ['control characters', 'G28\nG1 X1\u0018\n', {}, /line 2 of the G-code.*0x18/],
-    ['a line too long', `G28\n${'G1 X1 '.repeat(20)}\n`, {}, /line 2 of the G-code.*119 characters/],
-    ['no line at all', '; only words\n', {}, /no line that could be sent/],
-    ['a run of what is no program', 'abc', { name: 'a.bin', run: true }, /for G-code/],
-    ['firmware without a flasher', 'abc', { name: 'a.hex' }, /no flasher/],
-    ['options that nobody knows', 'G28\n', { options: { colour: 'red' } }, /colour/],
-    ['a name that leads elsewhere', 'G28\n', { options: { name: '../x' } }, /name/],
-    ['a kind that is none', 'G28\n', { kind: 'poem' }, /kind/],
-  ])('with %s is refused, and nothing of it is kept', async (_what, content, how, message) => {
-    const { status, body } = await rig.send(device, content, how);
-    expect([status, body.code]).toEqual([422, 'invalid']);
-    expect(JSON.stringify(body)).toMatch(message);
-    expect(await left()).toEqual([]);
-  });
-
-  test('over the cap is refused before it comes, and while it comes, and nothing is left behind', async () => {
-    const begin = (length: string) =>
-      `POST /api/myntrix/devices/${device}/upload HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${user.token}\r\n` +
-      `Content-Type: multipart/form-data; boundary=b\r\n${length}\r\n\r\n`;
-    const part = '--b\r\nContent-Disposition: form-data; name="file"; filename="a.gcode"\r\n\r\n';
-    const early = await openRaw(world.url);
-    early.socket.write(begin(`Content-Length: ${2 * 2 ** 30}`) + part);
-    expect((await early.closed(60_000)).toString()).toMatch(/^HTTP\/1.1 413 .*larger than 4194304 bytes/s);
-    const chunked = await openRaw(world.url);
-    const piece = Buffer.from(`${'G1 X1 Y1 F3000\n'.repeat(64_000)}`);
-    chunked.socket.write(begin('Transfer-Encoding: chunked'));
-    chunked.socket.write(`${part.length.toString(16)}\r\n${part}\r\n`);
-    for (let sent = 0; sent < 6 && chunked.socket.writable; sent++) {
-      chunked.socket.write(`${piece.length.toString(16)}\r\n`);
-      chunked.socket.write(piece);
-      chunked.socket.write('\r\n');
-    }
-    expect((await chunked.closed(60_000)).toString()).toMatch(/^HTTP\/1.1 413 /);
-    // One that ends in the middle.
-    const cut = await openRaw(world.url);
-    cut.socket.write(`${begin('Content-Length: 5000')}${part}G28\n`);
-    cut.socket.end();
-    await cut.closed(60_000);
-    await until(left, (rows) => rows.length === 0, 60_000);
-  });
-
-  test('has one file in a form, for a device that is there, from who may', async () => {
-    const path = `/api/myntrix/devices/${device}/upload`;
-    expect((await rig.ask('POST', path, {})).status).toBe(415);
-    expect((await rig.send(device, undefined, { run: true })).status).toBe(422);
-    expect((await rig.send('019a9b4c-5d6e-7f80-8a1b-2c3d4e5f6071', 'G28\n')).status).toBe(404);
-    await until(left, (rows) => rows.length === 0, 60_000);
-  });
-});
-
-describe('A file', () => {
-  test('is sent in chunks that the device acknowledges, and goes on where the device is', async () => {
-    const content = Buffer.alloc(40_000, 'some bytes \u0000\n');
-    const got = { bytes: Buffer.alloc(0), chunks: 0, sha256: '' };
-    const server = createServer((socket) => {
-      socket.on('error', () => {});
-      createInterface({ input: socket }).on('line', (line) => {
-        const { upload, chunk, finish } = JSON.parse(line);
-        const answer = (more: object) => socket.write(`${JSON.stringify({ ok: true, ...more })}\n`);
-        if (upload) answer({ offset: 0 });
-        if (chunk) {
-          got.chunks += 1;
-          // The fifth chunk did not fit: the device says so, and is sent it again.
-          if (got.chunks !== 5)
-            got.bytes = Buffer.concat([
-              got.bytes.subarray(0, chunk.offset),
-              Buffer.from(chunk.data, 'base64'),
-            ]);
-          answer({ offset: got.bytes.length });
-        }
-        if (finish) {
-          got.sha256 = finish.sha256;
-          answer({});
-        }
-      });
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    try {
-      const address = server.address();
-      const port = typeof address === 'object' ? address?.port : 0;
-      const device = await rig.connected(`tcp://127.0.0.1:${port}`, { protocol: 'json-lines' });
-      const id = await rig.sent(device, new Uint8Array(content), { name: 'font.dat' });
-      const done = await rig.untilJob(id, isOver);
-      expect(done).toMatchObject({
-        type: 'device_upload',
-        status: 'completed',
-        details: { kind: 'file', acknowledged_bytes: 40_000, result: { name: 'font.dat', bytes: 40_000 } },
-      });
-      expect(got.chunks).toBe(21);
-      expect(createHash('sha256').update(got.bytes).digest('hex')).toBe(got.sha256);
-      await expectStatus(202, rig.ask('POST', `/api/myntrix/devices/${device}/disconnect?wait=30`));
-    } finally {
-      server.close();
-    }
   });
 });

@@ -15,6 +15,8 @@ export interface DeviceOptions {
   noise: boolean;
   /** Needs homing or unlocking first (GRBL). */
   locked: boolean;
+  /** Of its firmware (Marlin); `M997 <version>` writes another. */
+  version: string;
 }
 
 export interface World {

@@ -18,7 +18,7 @@ const SETTINGS = new Map([
 /** More than that is an overflow (LINE_BUFFER_SIZE). */
 const LINE_LIMIT = 80;
 
-/** What a controller does with a line. @returns its `ok` or `error:N`. */
+/** What a controller does with a line. @returns its `ok` or `error:N`; nothing when it has come to an end. */
 export function createGrblLines(machine: GrblMachine, { say }: World) {
   const settings = new Map(SETTINGS);
   const told = (text: string): 'ok' => {
@@ -45,10 +45,12 @@ export function createGrblLines(machine: GrblMachine, { say }: World) {
       case '$G':
         return told('[GC:G0 G54 G17 G21 G90 G94 M5 M9 T0 F0 S0]');
       case '$X':
+        machine.isLocked = false;
         if (machine.state !== 'Alarm') return 'ok';
         machine.state = 'Idle';
         return told('[MSG:Caution: Unlocked]');
       case '$H':
+        machine.isLocked = false;
         machine.state = 'Idle';
         machine.position = [0, 0, 0];
         return 'ok';
@@ -60,7 +62,11 @@ export function createGrblLines(machine: GrblMachine, { say }: World) {
     }
   }
 
-  function gcode(line: string): string {
+  /** Where soft limits are on ($20), a motion beyond the travel of an axis ($130 to $132) ends all of them. */
+  const isBeyond = (axis: number, to: number): boolean =>
+    settings.get(20) === '1' && Math.abs(to) > Number(settings.get(130 + axis));
+
+  function gcode(line: string): string | undefined {
     if (machine.state === 'Alarm') return 'error:9';
     const words = line.replace(/\s+/g, '');
     if (!/^([A-Z][-+]?[\d.]+)+$/i.test(words)) return /^[A-Z]/i.test(words) ? 'error:2' : 'error:1';
@@ -68,6 +74,13 @@ export function createGrblLines(machine: GrblMachine, { say }: World) {
       const code = `${letter.toUpperCase()}${Number(number)}`;
       if (/^[GM]/.test(code) && !KNOWN.test(code)) return 'error:20';
       const axis = 'XYZ'.indexOf(letter.toUpperCase());
+      if (axis !== -1 && isBeyond(axis, Number(number))) {
+        machine.state = 'Alarm';
+        machine.isStuck = true;
+        machine.isLocked = true;
+        say('ALARM:2\r\n[MSG:Reset to continue]\r\n');
+        return undefined;
+      }
       if (axis !== -1) machine.position[axis] = Number(number);
       if (letter.toUpperCase() === 'F') machine.feed = Number(number);
     }
@@ -75,7 +88,7 @@ export function createGrblLines(machine: GrblMachine, { say }: World) {
   }
 
   return {
-    run(line: string): string {
+    run(line: string): string | undefined {
       if (line.length > LINE_LIMIT) return 'error:11';
       if (line === '') return 'ok';
       return line.startsWith('$') ? system(line) : gcode(line);

@@ -14,6 +14,10 @@ export interface GrblMachine {
   feed: number;
   /** Motions that are planned. */
   planned: number;
+  /** A limit was hit: until it is reset it does nothing. */
+  isStuck: boolean;
+  /** And then it has to be unlocked, or homed. */
+  isLocked: boolean;
 }
 
 /**
@@ -23,7 +27,14 @@ export interface GrblMachine {
 export function createGrbl(world: World): SimulatedDevice {
   const { options, faults, record, say } = world;
   const input = createInput();
-  const machine: GrblMachine = { state: 'Idle', position: [0, 0, 0], feed: 0, planned: 0 };
+  const machine: GrblMachine = {
+    state: 'Idle',
+    position: [0, 0, 0],
+    feed: 0,
+    planned: 0,
+    isStuck: false,
+    isLocked: false,
+  };
   const lines = createGrblLines(machine, world);
   let pausedUntil = 0;
   const wire = createWire(faults);
@@ -34,8 +45,9 @@ export function createGrbl(world: World): SimulatedDevice {
     wire.clear();
     const wasMoving = machine.state === 'Run' || machine.state === 'Home';
     machine.planned = 0;
-    machine.state = options.locked || wasMoving ? 'Alarm' : 'Idle';
+    machine.state = machine.isLocked || options.locked || wasMoving ? 'Alarm' : 'Idle';
     say("\r\nGrbl 1.1h ['$' for help]\r\n");
+    machine.isStuck = false;
     if (wasMoving) say('ALARM:3\r\n');
     if (machine.state === 'Alarm') say("[MSG:'$H'|'$X' to unlock]\r\n");
   }
@@ -58,7 +70,9 @@ export function createGrbl(world: World): SimulatedDevice {
     63: () => say(status()),
     126: () => {
       record.executed('~');
-      if (machine.state === 'Hold') machine.state = machine.planned > 0 ? 'Run' : 'Idle';
+      if (machine.state !== 'Hold') return;
+      machine.state = machine.planned > 0 ? 'Run' : 'Idle';
+      pump();
     },
   };
 
@@ -88,6 +102,7 @@ export function createGrbl(world: World): SimulatedDevice {
     record.received(raw);
     const line = raw.trim();
     const result = lines.run(line);
+    if (result === undefined) return;
     if (result === 'ok' && line !== '') record.executed(line);
     if (faults.strikes('reset')) {
       start();
@@ -121,7 +136,8 @@ export function createGrbl(world: World): SimulatedDevice {
   }
 
   function pump(): void {
-    while (machine.planned < PLANNER) {
+    // A machine that is held reads nothing until it goes on, and one that hit a limit until it is reset.
+    while (machine.planned < PLANNER && machine.state !== 'Hold' && !machine.isStuck) {
       const wait = pausedUntil - performance.now();
       if (wait > 0) {
         setTimeout(pump, wait);

@@ -7,6 +7,7 @@ import { type DeviceOptions, noiseOf, type SimulatedDevice, type World } from '.
 import { createFaults, type FaultName, faultNames } from './faults.ts';
 import { createGrbl } from './grbl.ts';
 import { startHttpOven } from './http-oven.ts';
+import { startJsonOven } from './json-oven.ts';
 import { createMarlin } from './marlin.ts';
 import { startModbusOven } from './modbus-oven.ts';
 import { startMqttOven } from './mqtt-oven.ts';
@@ -39,9 +40,9 @@ const { values, positionals } = parseArgs({
   },
 });
 const makers = { marlin: createMarlin, grbl: createGrbl };
-const ovens = { mqtt: startMqttOven, modbus: startModbusOven, http: startHttpOven };
+const ovens = { mqtt: startMqttOven, modbus: startModbusOven, http: startHttpOven, json: startJsonOven };
 const kind = positionals[0] ?? '';
-const isOven = kind === 'mqtt' || kind === 'modbus' || kind === 'http';
+const isOven = kind === 'mqtt' || kind === 'modbus' || kind === 'http' || kind === 'json';
 const isMachine = kind === 'marlin' || kind === 'grbl';
 if (
   positionals.length !== 1 ||
@@ -79,6 +80,7 @@ const options: DeviceOptions = {
   rxBuffer: number('rx-buffer'),
   noise: values.noise,
   locked: values.locked,
+  version: '2.1.2.4',
 };
 const faults = createFaults(number('seed'));
 for (const given of values.fault) {

@@ -5,10 +5,11 @@ import { createSdCard } from './sd-card.ts';
 /** True when it is done at once; else a question that is asked until it is. */
 export type Outcome = true | (() => boolean);
 
-const FIRMWARE = [
-  'FIRMWARE_NAME:Marlin 2.1.2.4 (simulated) SOURCE_CODE_URL:github.com/MarlinFirmware/Marlin PROTOCOL_VERSION:1.0',
-  'MACHINE_TYPE:Simulated Printer EXTRUDER_COUNT:1 UUID:cede2a2f-41a2-4748-9b12-c55c62f367ff',
-].join(' ');
+const firmware = (version: string): string =>
+  [
+    `FIRMWARE_NAME:Marlin ${version} (simulated) SOURCE_CODE_URL:github.com/MarlinFirmware/Marlin PROTOCOL_VERSION:1.0`,
+    'MACHINE_TYPE:Simulated Printer EXTRUDER_COUNT:1 UUID:cede2a2f-41a2-4748-9b12-c55c62f367ff',
+  ].join(' ');
 const CAPABILITIES = {
   AUTOREPORT_TEMP: 1,
   AUTOREPORT_POS: 1,
@@ -80,7 +81,7 @@ export function createMarlinCommands({ options, say }: World) {
     M110: () => true,
     M114: () => said(whereabouts()),
     M115() {
-      say(`${FIRMWARE}\n`);
+      say(`${firmware(options.version)}\n`);
       for (const [name, has] of Object.entries(CAPABILITIES)) say(`Cap:${name}:${has}\n`);
       return true;
     },
@@ -108,6 +109,11 @@ export function createMarlinCommands({ options, say }: World) {
         const pairs = Object.entries(values).map(([letter, number]) => `${letter}${number.toFixed(2)}`);
         say(`echo:; what ${name} is:\necho:  ${name} ${pairs.join(' ')}\n`);
       }
+      return true;
+    },
+    /** Real ones take new firmware from their card. */
+    M997(line) {
+      options.version = line.slice('M997'.length).trim();
       return true;
     },
     M999: () => true,

@@ -34,7 +34,7 @@ export function createMarlin(world: World): SimulatedDevice {
     isKilled = false;
     isWorking = false;
     commands.reset();
-    say('start\necho:Marlin 2.1.2.4 (simulated)\n//action:ready\n');
+    say(`start\necho:Marlin ${options.version} (simulated)\n//action:ready\n`);
   }
 
   function askAgain(why: string): void {

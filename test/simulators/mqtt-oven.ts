@@ -1,13 +1,15 @@
 import { createServer, type Socket } from 'node:net';
 import { Aedes } from 'aedes';
 import mqtt from 'mqtt';
+import { createFiles } from './files.ts';
 import { createFates, createOven, type OvenOptions, obeyOven, type RunningOven } from './oven.ts';
 
 const TELEMETRY_MS = 100;
 
 /**
  * An oven on a broker: `<base>/command` and `<base>/answer` (an `id` of a command is repeated), `<base>/telemetry/…`,
- * and `<base>/availability`, retained, which its last will turns to `offline`. It brings its broker, unless one is named.
+ * and `<base>/availability`, retained, which its last will turns to `offline`. It takes files in chunks, and brings its
+ * broker, unless one is named.
  */
 export async function startMqttOven({
   faults,
@@ -20,6 +22,7 @@ export async function startMqttOven({
 }: OvenOptions): Promise<RunningOven> {
   const oven = createOven(speed, record);
   const fates = createFates(faults);
+  const files = createFiles(faults, record);
   const own = broker === undefined ? await startBroker(port, login) : undefined;
   const [username, password] = login?.split(':') ?? [];
   const url = broker ?? `mqtt://127.0.0.1:${own?.port}`;
@@ -40,7 +43,8 @@ export async function startMqttOven({
     const fate = fates.ofCommand();
     if (fate === 'lost') return;
     const command = parse(payload.toString('utf8'));
-    const said = fate === 'refused' ? { ok: false, error: 'not now' } : obeyOven(oven, command ?? {}, record);
+    const done = () => files.take(command ?? {}) ?? obeyOven(oven, command ?? {}, record);
+    const said = fate === 'refused' ? { ok: false, error: 'not now' } : done();
     const answer = command?.id === undefined ? said : { ...said, id: command.id };
     fates.ofAnswer((how) => {
       if (how === 'cut') cut();

@@ -135,6 +135,20 @@ describe.each(['a folder', 'S3'])('Blobs in %s', (name) => {
 });
 
 describe('A folder of blobs', () => {
+  test('takes blobs into a folder that others empty in the same moments', async () => {
+    const root = join(folder, 'emptied');
+    const stores = await Promise.all([openFolderStore(root), openFolderStore(root)]);
+    const putAndDelete = async (one: number): Promise<void> => {
+      for (let time = 0; time < 50; time++) {
+        const key = `uploads/${one}-${time}`;
+        await stores[one % 2]?.put(key, Buffer.from('x'));
+        await stores[one % 2]?.delete(key);
+      }
+    };
+    await Promise.all([0, 1, 2, 3].map(putAndDelete));
+    expect(readdirSync(root)).toEqual(['.incoming']);
+  });
+
   test('is its owner’s alone, holds no empty folders, and loses what a crash left half written', async () => {
     const root = join(folder, 'own');
     const store = await openFolderStore(root);

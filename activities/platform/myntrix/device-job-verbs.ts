@@ -79,11 +79,11 @@ export function createDeviceJobVerbs(deps: DeviceJobVerbDeps): Record<string, Ve
     if (known) return known;
     const name = plainName(asked.name ?? (asked.run ? 'step.gcode' : 'step'));
     const kind = asked.kind ?? (asked.run ? 'gcode' : kindOfName(name));
-    const lines = kind === 'gcode' ? linesOf(content) : null;
+    const counted = kind === 'gcode' ? linesOf(content) : { lines: null, lastLine: null };
     await uploads.announce({ id, deviceId: device.id, ownerId: device.userId });
     await deps.blobs.put(uploadBlobKey(id), content);
     const sha256 = createHash('sha256').update(content).digest('hex');
-    const upload = { id, deviceId: device.id, name, kind, sizeBytes: content.length, sha256, lines };
+    const upload = { id, deviceId: device.id, name, kind, sizeBytes: content.length, sha256, ...counted };
     await uploads.keep(upload);
     return upload;
   }
@@ -170,11 +170,12 @@ export function createDeviceJobVerbs(deps: DeviceJobVerbDeps): Record<string, Ve
 }
 
 /** @throws AppError `invalid` */
-function linesOf(content: Buffer): number {
+function linesOf(content: Buffer): { lines: number; lastLine: number } {
   const reader = createGcodeReader();
-  const lines = reader.push(content).length + reader.end().length;
-  if (lines === 0) throw new AppError('invalid', 'The G-code has no line that could be sent.');
-  return lines;
+  const lines = [...reader.push(content), ...reader.end()];
+  const last = lines.at(-1);
+  if (!last) throw new AppError('invalid', 'The G-code has no line that could be sent.');
+  return { lines: lines.length, lastLine: last.sourceLine };
 }
 
 const refused = (kind: ProblemKind, detail: string) => verbFailure({ kind, detail });

@@ -28,17 +28,19 @@ export function createGcodeReader({ maxLength = 80 }: { maxLength?: number } = {
       // Latin-1: a character a byte, so that positions are those of the file.
       const raws = (rest + Buffer.from(chunk).toString('latin1')).split('\n');
       rest = raws.pop() ?? '';
+      const lines = raws.flatMap((raw) => one(raw, 1) ?? []);
       if (rest.length > LONGEST) throw refused(sourceLine + 1, `it is longer than ${LONGEST} characters`);
-      return raws.flatMap((raw) => one(raw, 1) ?? []);
+      return lines;
     },
     end: () => (rest === '' ? [] : [one(rest, 0) ?? []].flat()),
   };
 }
 
 /**
- * G-code as lines that can be sent: without comments (`;…` and `(…)`), empty lines and blanks at the ends.
- * @throws AppError invalid with the line's number: control characters, too long, or a command that belongs to the
- * connection
+ * G-code as lines that can be sent: without comments (`;…` and `(…)`), empty lines, blanks at the ends, a byte order
+ * mark, the `%` around a tape, and numbers and checksums of its own, which are checked: the connection has its own.
+ * @throws AppError invalid with the line's number: control characters, too long, a checksum that is wrong, or a command
+ * that belongs to the connection
  */
 export async function* readGcode(
   chunks: AsyncIterable<Uint8Array>,
@@ -55,17 +57,51 @@ export async function* readGcode(
 
 function sendable(raw: string, sourceLine: number, maxLength: number): string {
   if (raw.length > LONGEST) throw refused(sourceLine, `it is longer than ${LONGEST} characters`);
-  const line = raw.endsWith('\r') ? raw.slice(0, -1) : raw;
+  const begun = sourceLine === 1 && raw.startsWith(BYTE_ORDER_MARK) ? raw.slice(BYTE_ORDER_MARK.length) : raw;
+  const line = begun.endsWith('\r') ? begun.slice(0, -1) : begun;
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   const control = /[\u0000-\u0008\u000a-\u001f\u007f]/.exec(line);
   if (control)
     throw refused(sourceLine, `it holds the control character 0x${control[0].charCodeAt(0).toString(16)}`);
   const bare = /[;(]/.test(line) ? line.replace(/\([^)]*\)/g, '').replace(/;.*$/, '') : line;
-  const text = bare.trim();
+  const text = withoutNumber(bare.trim(), sourceLine);
+  if (text === '%') return ''; // where a tape begins and ends
   if (text.length > maxLength)
     throw refused(sourceLine, `it has ${text.length} characters, and the device takes ${maxLength}`);
-  if (/^(N\d+\s*)?M110\b/i.test(text)) throw refused(sourceLine, 'M110 numbers the connection’s own lines');
+  const code = /^M0*(\d+)(?!\d)/i.exec(text)?.[1];
+  const why = code === undefined ? undefined : notOfPrograms[code];
+  if (why !== undefined) throw refused(sourceLine, `M${code} ${why}`);
   return text;
+}
+
+/** As bytes, of UTF-8. */
+const BYTE_ORDER_MARK = '\u00ef\u00bb\u00bf';
+
+/** What a program cannot hold, and why. */
+const notOfPrograms: Record<string, string | undefined> = {
+  28: 'and M29 write files on the device’s card: what comes between them would not be done, and what comes after would',
+  29: 'and M28 write files on the device’s card: what comes between them would not be done, and what comes after would',
+  110: 'numbers the connection’s own lines',
+  112: 'is an emergency stop: a program that ends in one cannot be done (M0, M2 and M5 end programs and spindles)',
+};
+
+/** Lines have numbers and checksums of the connection's: with two, firmware takes the rest for an unknown command. */
+function withoutNumber(line: string, sourceLine: number): string {
+  const [, command, checksum] = /^N\d+\s*(.*?)(?:\*(\d+))?$/i.exec(line) ?? [];
+  if (command === undefined) return line;
+  if (checksum !== undefined) {
+    const right = checksumOf(line.slice(0, line.lastIndexOf('*')));
+    if (Number(checksum) !== right)
+      throw refused(sourceLine, `its checksum is ${checksum}, and ${right} would be right: it is damaged`);
+  }
+  return command.trim();
+}
+
+/** The exclusive or of all characters, as RepRap firmware checks it. */
+export function checksumOf(text: string): number {
+  let sum = 0;
+  for (let at = 0; at < text.length; at++) sum ^= text.charCodeAt(at);
+  return sum & 0xff;
 }
 
 const refused = (line: number, why: string): AppError =>

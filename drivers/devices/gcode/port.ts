@@ -19,7 +19,8 @@ export interface RunProgress {
 
 export type RunEnd =
   | { kind: 'completed'; progress: RunProgress }
-  | { kind: 'cancelled'; progress: RunProgress }
+  /** `reason` says what of the safe sequence was not done. */
+  | { kind: 'cancelled'; progress: RunProgress; reason?: string }
   /** It cannot go on by itself, and a person decides: nothing after `progress.sourceLine` is known to be done. */
   | { kind: 'held'; reason: string; progress: RunProgress };
 
@@ -34,8 +35,12 @@ export interface GcodeRun {
   /** Sends nothing more. Resolves once the device has acknowledged what it was sent. */
   pause(): Promise<void>;
   resume(): void;
-  /** Sends nothing more of the program, then these lines, such as those that turn heaters off and lift the tool. */
-  cancel(safeSequence: readonly string[]): Promise<RunEnd>;
+  /**
+   * Sends nothing more of the program, then these lines, each once, such as those that turn heaters off and lift the
+   * tool.
+   * @param drop has the device forget what it was sent and has not done; without it the device does that first
+   */
+  cancel(safeSequence: readonly string[], drop?: () => Promise<void>): Promise<RunEnd>;
   /** Never rejects. */
   readonly ended: Promise<RunEnd>;
 }

@@ -21,7 +21,7 @@ export function createGcodeRun(
   let at = 0;
   let isRead = false;
   let isConfirming = false;
-  let state: 'running' | 'paused' | 'cancelling' | 'over' = 'running';
+  let state: 'running' | 'paused' | 'cancelling' | 'dropping' | 'over' = 'running';
   let wakeReader: (() => void) | undefined;
   const whenSettled: (() => void)[] = [];
   let toldAt = 0;
@@ -56,7 +56,8 @@ export function createGcodeRun(
   }
 
   function settled(line: GcodeLine, outcome: Outcome): void {
-    if (state === 'over') return;
+    // What the device forgets because it is told to is known to nobody.
+    if (state === 'over' || (state === 'dropping' && outcome.state !== 'acknowledged')) return;
     if (outcome.state !== 'acknowledged') {
       const reason = `line ${line.sourceLine} (${line.text}): ${outcome.reason}`;
       finish({ kind: 'held', reason, progress: snapshot() });
@@ -110,7 +111,9 @@ export function createGcodeRun(
 
   const program: Program = {
     next,
-    fail: (reason) => finish({ kind: 'held', reason, progress: snapshot() }),
+    fail(reason) {
+      if (state !== 'dropping') finish({ kind: 'held', reason, progress: snapshot() });
+    },
   };
   const isOver = (): boolean => state === 'over';
   const allSettled = (): Promise<void> =>
@@ -131,24 +134,34 @@ export function createGcodeRun(
       outbox.setProgram(program);
       complete();
     },
-    async cancel(safeSequence) {
+    async cancel(safeSequence, drop) {
       if (isOver()) return over.promise;
-      state = 'cancelling';
-      await allSettled();
+      if (drop) await dropped(drop);
+      else {
+        state = 'cancelling';
+        await allSettled();
+      }
       for (const line of safeSequence) {
         if (isOver()) break;
         const { state: outcome, reason } = await outbox
           .command(line, SAFE_LINE_MS)
-          .catch((error: Error) => ({ state: 'unknown', reason: error.message }));
+          .catch((error: Error) => ({ state: 'not sent', reason: error.message }));
         if (outcome === 'acknowledged') continue;
-        finish({
-          kind: 'held',
-          reason: `cancelled, but ${line} of the safe sequence is ${outcome}: ${reason}`,
-          progress: snapshot(),
-        });
+        const problem = `${line} of the safe sequence is ${outcome}: ${reason}; what comes after it was not sent`;
+        finish({ kind: 'cancelled', progress: snapshot(), reason: problem });
       }
       finish({ kind: 'cancelled', progress: snapshot() });
       return over.promise;
     },
   };
+
+  async function dropped(drop: () => Promise<void>): Promise<void> {
+    state = 'dropping';
+    try {
+      await drop();
+    } catch (error) {
+      const reason = `it was to be cancelled: ${error instanceof Error ? error.message : String(error)}`;
+      finish({ kind: 'held', reason, progress: snapshot() });
+    }
+  }
 }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { DeviceJobEnd } from '../../../domain/myntrix/device-jobs.ts';
+import type { DeviceJobEnd, DeviceJobWork } from '../../../domain/myntrix/device-jobs.ts';
 import type { Processes } from '../../processes/port.ts';
 import type { BlobExchange } from '../../storage/port.ts';
 import { machineAt } from '../gcode/machine.ts';
@@ -83,14 +83,19 @@ export function createCarryOut({ folders, sessions, processes, blobs, PATH, chan
       if (!device) return cancelled;
       let hasBegun = false;
       try {
-        return await device.hold(`the job "${order.file.name}"`, async (protocol) => {
-          hasBegun = true;
-          started();
-          if (work.kind === 'store')
-            return noted(await storeProgram(context, protocol, work.name).catch(failure(job)));
-          if (work.kind === 'file') return noted(await sendFile(context, protocol, work).catch(failure(job)));
-          return noted(await runProgram(context, protocol, work).catch(stopped(job, file)));
-        });
+        return await device.hold(
+          `the job "${order.file.name}"`,
+          async (protocol) => {
+            hasBegun = true;
+            started();
+            if (work.kind === 'store')
+              return noted(await storeProgram(context, protocol, work.name).catch(failure(job)));
+            if (work.kind === 'file')
+              return noted(await sendFile(context, protocol, work).catch(failure(job)));
+            return noted(await runProgram(context, protocol, work).catch(stopped(job, file)));
+          },
+          { commands: commandsBeside(work) },
+        );
       } catch (error) {
         if (hasBegun) throw error;
         change(job, 'connecting', error instanceof Error ? error.message : String(error)); // somebody else has it
@@ -112,6 +117,10 @@ export function createCarryOut({ folders, sessions, processes, blobs, PATH, chan
 
   return carryOut;
 }
+
+/** What is said while a file is open on the card would be a line of that file. */
+const commandsBeside = ({ kind }: DeviceJobWork): 'refused' | 'between' =>
+  kind === 'store' ? 'refused' : 'between';
 
 const failure =
   (job: Live) =>

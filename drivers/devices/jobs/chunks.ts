@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
 import {
   type DeviceJobEnd,
   type DeviceJobProgress,
@@ -15,9 +16,9 @@ const spoken: readonly ProtocolName[] = ['json-lines', 'mqtt'];
 
 /**
  * Sends any file in acknowledged chunks, as JSON commands of the device's protocol (docs/device-jobs.md):
- * `{"upload": {"id", "name", "size", "sha256"}}`, `{"chunk": {"id", "offset", "data"}}` with base64, and
+ * `{"upload": {"id", "name", "size", "sha256"}}`, `{"chunk": {"id", "offset", "data", "crc32"}}` with base64, and
  * `{"finish": {"id", "sha256"}}`. Each answer has `ok`, and may have `offset`: how many bytes the device has, from where
- * it goes on. A chunk that comes twice is the same bytes at the same place.
+ * it goes on, also when it did not take the chunk. A chunk that comes twice is the same bytes at the same place.
  */
 export async function sendFile(
   context: JobContext,
@@ -39,7 +40,7 @@ export async function sendFile(
       });
       if (state === 'acknowledged') return { offset: offsetIn(lines.at(-1)), problem: undefined };
       problem = `${state}: ${reason ?? 'no reason'}`;
-      if (state === 'failed') break;
+      if (state === 'failed') return { offset: offsetIn(lines.at(-1)), problem };
     }
     return { offset: undefined, problem };
   };
@@ -55,12 +56,17 @@ export async function sendFile(
         return { kind: 'cancelled', progress: at };
       }
       const { bytesRead } = await handle.read(buffer, 0, chunkBytes, offset);
-      const data = buffer.subarray(0, bytesRead).toString('base64');
-      const answer = await ask({ chunk: { id, offset, data } });
-      if (answer.problem !== undefined) return failed(`at byte ${offset}: ${answer.problem}`);
+      const piece = buffer.subarray(0, bytesRead);
+      const answer = await ask({
+        chunk: { id, offset, data: piece.toString('base64'), crc32: crc32(piece) },
+      });
+      const isRefused = answer.problem !== undefined;
+      // It says where it is: a damaged chunk is sent again.
+      if (isRefused && answer.offset === undefined) return failed(`at byte ${offset}: ${answer.problem}`);
       const has = Math.min(answer.offset ?? offset + bytesRead, file.sizeBytes);
       standing = has > offset ? 0 : standing + 1;
-      if (standing > TRIES) return failed(`the device stays at byte ${offset}`);
+      if (standing > TRIES)
+        return failed(`the device stays at byte ${offset}${isRefused ? `: ${answer.problem}` : ''}`);
       offset = has;
       at = { ...at, acknowledgedBytes: offset };
       context.progress(at);

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { AppError } from '../../../domain/errors.ts';
 import { type DeviceAddress, parseDeviceAddress } from '../../../domain/myntrix/device-address.ts';
 import { type DeviceJobEnd, noProgress, OUTPUT_LIMIT_BYTES } from '../../../domain/myntrix/device-jobs.ts';
 import { type Flasher, flasherArguments, programsOf } from '../../../domain/myntrix/flashers.ts';
@@ -7,7 +8,7 @@ import type { ProcessEnd, Processes } from '../../processes/port.ts';
 import type { DeviceSessions } from '../sessions/port.ts';
 import type { JobContext } from './port.ts';
 
-const FLASH_MS = 15 * 60_000;
+const FLASH_SECONDS = 15 * 60;
 /** A device that has new firmware starts, and is connected to anew. */
 const BACK_WITHIN_MS = 60_000;
 const LOOK_EVERY_MS = 100;
@@ -26,6 +27,7 @@ export async function flash(
   flasher: Flasher,
 ): Promise<DeviceJobEnd> {
   const { deviceId, connectionString, defaultPort } = context.order;
+  const { timeoutSeconds = FLASH_SECONDS } = flasher;
   const before = sessions.of(deviceId)?.identity;
   let output = '';
   const say = (text: string): void => {
@@ -45,7 +47,7 @@ export async function flash(
           env: { PATH },
           platformEnv: {},
           asHost: true,
-          timeoutMs: FLASH_MS,
+          timeoutMs: timeoutSeconds * 1_000,
           killGraceMs: 2_000,
           outputLimitBytes: 16 * 1024 * 1024,
         },
@@ -62,8 +64,10 @@ export async function flash(
   // One that nobody holds can be written too: firmware that does not answer cannot be connected to.
   const isHeld = sessions.reports().some(({ id, status }) => id === deviceId && status !== 'disconnected');
   const end = isHeld
-    ? await sessions.lend(deviceId, `firmware ${context.order.file.name}`, write)
-    : await write(parseDeviceAddress(connectionString, defaultPort ?? undefined));
+    ? await sessions.lend(deviceId, `firmware ${context.order.file.name}`, write).catch(withHint)
+    : await sessions.keepFree(deviceId, () =>
+        write(parseDeviceAddress(connectionString, defaultPort ?? undefined)),
+      );
   const progress = {
     ...noProgress,
     acknowledgedBytes: end.kind === 'exited' && end.code === 0 ? context.order.file.sizeBytes : 0,
@@ -74,10 +78,10 @@ export async function flash(
       kind: 'cancelled',
       progress,
       output,
-      reason: 'the flasher was ended: the device may have no firmware now',
+      reason: `the flasher was ended: ${IN_DOUBT}`,
     };
   if (end.kind !== 'exited' || end.code !== 0)
-    return { kind: 'failed', progress, output, reason: `${flasher.flasher} ${saidOf(end)}` };
+    return { kind: 'failed', progress, output, reason: `${flasher.flasher} ${saidOf(end, timeoutSeconds)}` };
   if (isHeld) version.after = await backWith(sessions, deviceId);
   return { kind: 'completed', progress, output, result: { flasher: flasher.flasher, version } };
 }
@@ -96,17 +100,27 @@ async function backWith(sessions: DeviceSessions, deviceId: string): Promise<Jso
   }
 }
 
-function saidOf(end: ProcessEnd): string {
+function withHint(error: unknown): never {
+  if (!(error instanceof AppError) || error.code !== 'unavailable') throw error;
+  throw new AppError(
+    'unavailable',
+    `${error.message} One that does not answer is written while it is disconnected: disconnect it first.`,
+  );
+}
+
+const IN_DOUBT = 'what firmware the device has now is unknown';
+
+function saidOf(end: ProcessEnd, timeoutSeconds: number): string {
   switch (end.kind) {
     case 'exited':
       return `ended with code ${end.code}; its output says why`;
     case 'signalled':
-      return `was ended by ${end.signal}`;
+      return `was ended by ${end.signal}: ${IN_DOUBT}`;
     case 'timed_out':
-      return `was not done within ${FLASH_MS / 60_000} minutes`;
+      return `was not done within ${timeoutSeconds} s, and was ended: ${IN_DOUBT}`;
     case 'not_started':
       return `did not start: ${end.reason}`;
     default:
-      return `was ended: ${end.kind}`;
+      return `was ended (${end.kind}): ${IN_DOUBT}`;
   }
 }

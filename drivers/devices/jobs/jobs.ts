@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   type DeviceJobEnd,
   type DeviceJobLook,
@@ -8,6 +9,7 @@ import {
 } from '../../../domain/myntrix/device-jobs.ts';
 import { createAttempts } from '../../workflows/attempts.ts';
 import { StaleOrder } from '../../workflows/stale-order.ts';
+import type { DeviceSessions, LiveDevice } from '../sessions/port.ts';
 import { type CarryOutDeps, createCarryOut } from './carry-out.ts';
 import { createJobFolders } from './left.ts';
 import { type Live, reportOf } from './live.ts';
@@ -18,6 +20,10 @@ export interface DeviceJobsOptions extends Omit<CarryOutDeps, 'folders' | 'chang
   /** The host's own data folder. */
   dataDir: string;
 }
+
+/** How long somebody who wants a device made safe waits for its connection. */
+const SOON_MS = 30_000;
+const LOOK_EVERY_MS = 100;
 
 export function createDeviceJobs({ dataDir, ...deps }: DeviceJobsOptions): DeviceJobs {
   const { sessions } = deps;
@@ -95,8 +101,8 @@ export function createDeviceJobs({ dataDir, ...deps }: DeviceJobsOptions): Devic
       for (const tell of job.onWanted) tell();
     },
     async abort({ deviceId, sequences, work, file }) {
-      const device = sessions.of(deviceId);
       if (work.kind !== 'run') return { sent: false, reason: 'only programs have a safe sequence' };
+      const device = await soon(sessions, deviceId);
       if (!device) return { sent: false, reason: 'the device is not connected' };
       try {
         return await device.hold(`the end of the job "${file.name}"`, async (protocol) => {
@@ -113,4 +119,17 @@ export function createDeviceJobs({ dataDir, ...deps }: DeviceJobsOptions): Devic
       return () => listeners.delete(listener);
     },
   };
+}
+
+/** A connection that was lost a moment ago is back soon: heaters may be on. */
+async function soon(sessions: DeviceSessions, deviceId: string): Promise<LiveDevice | undefined> {
+  const until = performance.now() + SOON_MS;
+  for (;;) {
+    const device = sessions.of(deviceId);
+    const isComing = sessions
+      .reports()
+      .some(({ id, status }) => id === deviceId && status !== 'disconnected');
+    if (device || !isComing || performance.now() > until) return device;
+    await delay(LOOK_EVERY_MS);
+  }
 }

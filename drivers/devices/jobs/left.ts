@@ -30,6 +30,12 @@ export function createJobFolders(root: string) {
       if (noted.attempt !== undefined && noted.attempt < attempt) return undefined;
       if (noted.end) return noted.end;
       const { progress } = noted;
+      if (work.kind === 'firmware')
+        return {
+          kind: 'failed',
+          progress,
+          reason: 'its host ended while it was written: what firmware the device has now is unknown',
+        };
       if (work.kind !== 'run')
         return { kind: 'failed', progress, reason: 'its host ended in the middle of it: begin it anew' };
       return {

@@ -30,7 +30,7 @@ export async function sendAll(
     if (isOver()) return undefined;
     const { state, reason } = await protocol
       .command(command, { timeoutMs: COMMAND_MS })
-      .catch((error: Error) => ({ state: 'unknown' as const, reason: error.message }));
+      .catch((error: Error) => ({ state: 'not sent' as const, reason: error.message })); // it throws before it sends
     if (state !== 'acknowledged') return `${command} is ${state}${reason === undefined ? '' : `: ${reason}`}`;
   }
   return undefined;

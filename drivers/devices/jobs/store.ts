@@ -25,7 +25,9 @@ export async function storeProgram(
   const failed = (reason: string): DeviceJobEnd => ({ kind: 'failed', progress: at, reason });
   const { run } = protocol;
   if (protocol.name !== 'marlin' || !run)
-    return failed(`a device that speaks ${protocol.name} has no card: run the program instead (run=true)`);
+    return failed(
+      `a device that speaks ${protocol.name} has no card: ${run ? 'run the program instead (run=true)' : 'send it as a file (kind=file)'}`,
+    );
   const opened = await protocol.command(`M28 ${name}`, { timeoutMs: COMMAND_MS });
   if (opened.state !== 'acknowledged' || !opened.lines.some((line) => /Writing to file/i.test(line)))
     return failed(`the card does not take ${name}: ${opened.reason ?? opened.lines.join(' ')}`);

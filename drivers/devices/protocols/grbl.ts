@@ -2,9 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '../../../domain/errors.ts';
 import { createGcodeRun } from '../gcode/run.ts';
 import type { Transport } from '../port.ts';
+import { createFeedHold } from './grbl-hold.ts';
 import { type GrblLine, readGrblLine } from './grbl-lines.ts';
 import { createLineSplitter } from './line-splitter.ts';
-import { createOutbox, type Item, type Outcome } from './outbox.ts';
+import { checkCommand, createOutbox, type Item, type Outcome } from './outbox.ts';
 import type { DeviceEvent, DeviceProtocol } from './port.ts';
 
 export interface GrblOptions {
@@ -24,6 +25,10 @@ const LATE_MS = 300;
 /** A `?` that was not answered is said again. */
 const ASK_AGAIN_MS = 1_000;
 const RESTARTED = 'the device started anew';
+
+/** Taken out of the middle of a line by the firmware; those from 0x80 on are overrides of feed, spindle and coolant. */
+const ACTS_AT_ONCE = /[?!~\u0080-\u00ff]/;
+const AT_ONCE = '?, !, ~ or a character beyond ASCII';
 
 /** Characters that act at once, wherever they are. */
 export type Realtime = '?' | '!' | '~';
@@ -47,6 +52,9 @@ export function createGrbl(
   /** When `?` was said that is not answered yet; 0 when there is none. */
   let askedAt = 0;
   let lastState = '';
+  let reports = 0;
+  let starts = 0;
+  let over: string | undefined;
   /** Taken from the outbox, and too long for what is left of the buffer. */
   let held: Item | undefined;
   const outbox = createOutbox(() => pump());
@@ -61,12 +69,14 @@ export function createGrbl(
       // A full buffer loses the character that does not fit.
       if (underWay.length > 0 && bytesUnderWay + bytes > bufferBytes - 1) break;
       const item = held;
+      const isOdd = ACTS_AT_ONCE.test(item.text);
+      if (isOdd && underWay.length > 0) break; // those before it count
       held = undefined;
-      if (underWay.length === 0) heardAt = performance.now();
-      if (/[?!~]/.test(item.text)) {
-        item.settle({ state: 'failed', reason: 'it holds ?, ! or ~, which would act at once' });
+      if (isOdd) {
+        item.settle({ state: 'failed', reason: `it holds ${AT_ONCE}, which would act at once` });
         continue;
       }
+      if (underWay.length === 0) heardAt = performance.now();
       underWay.push({ item, bytes });
       bytesUnderWay += bytes;
       item.sent();
@@ -99,6 +109,7 @@ export function createGrbl(
 
   function stop(reason: string): void {
     isStopped = true;
+    over ??= reason;
     clearInterval(polling);
     lose(reason);
     outbox.close(reason);
@@ -127,6 +138,7 @@ export function createGrbl(
         return;
       case 'welcome':
         version = line.version;
+        starts += 1;
         emit({ kind: 'reset' });
         forget(RESTARTED);
         pump();
@@ -143,6 +155,7 @@ export function createGrbl(
   }
 
   function status({ state, readings, buffer }: Extract<GrblLine, { kind: 'status' }>): void {
+    reports += 1;
     if (state !== lastState) emit({ kind: 'state', state });
     lastState = state;
     if (readings.length > 0) emit({ kind: 'readings', readings });
@@ -187,14 +200,19 @@ export function createGrbl(
       }
     },
     async command(text, { timeoutMs }) {
-      if (/[?!~]/.test(text))
+      checkCommand(text);
+      if (ACTS_AT_ONCE.test(text))
         throw new AppError(
           'invalid',
-          'the command holds ?, ! or ~, which act at once: send them as realtime',
+          `the command holds ${AT_ONCE}, which act at once: ?, ! and ~ are commands of their own`,
         );
       return outbox.command(text.trim(), timeoutMs);
     },
     realtime: (character) => transport.write(Buffer.from(character)),
+    feedHold: createFeedHold(
+      (bytes) => transport.write(Buffer.from(bytes)),
+      () => ({ reports, state: lastState, starts, over }),
+    ),
     async emergencyStop() {
       const bytes = transport.overtake(options.emergencyBytes ?? RESET);
       stop('an emergency stop was sent');

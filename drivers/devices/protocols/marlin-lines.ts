@@ -1,3 +1,4 @@
+import { checksumOf } from '../gcode/lines.ts';
 import type { Identity, Reading } from './port.ts';
 
 /** What a line of a Marlin-like firmware means. Source: the RepRap wiki, "G-code: Replies from the RepRap machine". */
@@ -85,7 +86,5 @@ export function readIdentity(lines: readonly string[]): Identity {
 /** With number and checksum (the exclusive or of all characters before `*`), as the firmware checks them. */
 export function numbered(number: number, text: string): string {
   const line = `N${number} ${text}`;
-  let sum = 0;
-  for (let at = 0; at < line.length; at++) sum ^= line.charCodeAt(at);
-  return `${line}*${sum & 0xff}\n`;
+  return `${line}*${checksumOf(line)}\n`;
 }

@@ -45,6 +45,17 @@ export type DeviceEvent =
   | { kind: 'reset' }
   | { kind: 'alarm'; message: string };
 
+/** Has a machine stand in the middle of a motion; until it goes on, it takes no line. */
+export interface FeedHold {
+  hold(): Promise<void>;
+  release(): Promise<void>;
+  /**
+   * Has it stand, and forget what it was told and has not done; where it is stays known.
+   * @throws AppError timeout, unavailable
+   */
+  drop(): Promise<void>;
+}
+
 /** A protocol on an open transport. Commands are carried out one after the other, in the order in which they came. */
 export interface DeviceProtocol {
   readonly name: ProtocolName;
@@ -57,6 +68,8 @@ export interface DeviceProtocol {
   command(text: string, options: { timeoutMs: number }): Promise<Answer>;
   /** Characters that act at once, wherever they are, where the protocol has them. */
   realtime?(character: string): Promise<void>;
+  /** Where the protocol has it. */
+  readonly feedHold?: FeedHold;
   /** Stops the device, before everything that waits; what was under way becomes `unknown`. */
   emergencyStop(): Promise<void>;
   /** Streams a program, where the protocol has programs; one at a time. */

@@ -76,6 +76,8 @@ export interface DeviceSessions {
    * @throws AppError conflict while somebody holds the device, unavailable when it is not connected
    */
   lend<T>(deviceId: string, what: string, work: (address: DeviceAddress) => Promise<T>): Promise<T>;
+  /** Does something with the port of a device that this host does not hold; who connects to it meanwhile waits. */
+  keepFree<T>(deviceId: string, work: () => Promise<T>): Promise<T>;
   /** Carries out what the platform asks, each id once. Never rejects. */
   carryOut(request: DeviceRequest): Promise<DeviceAnswer>;
   /** Answers of requests of which nobody has said that they are recorded. */

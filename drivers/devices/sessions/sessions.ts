@@ -112,6 +112,7 @@ export function createDeviceSessions({
       if (!session) return Promise.reject(new AppError('unavailable', 'This host holds no such device.'));
       return session.lend(what, work);
     },
+    keepFree: inTurn,
     carryOut: requests.carryOut,
     unrecorded: (): DeviceAnswer[] => requests.unrecorded(),
     recorded: requests.recorded,
