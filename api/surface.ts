@@ -50,6 +50,7 @@ import type { CheckExpressions } from '../domain/neosyntis/definition.ts';
 import { createNews } from '../drivers/bus/news.ts';
 import type { Bus } from '../drivers/bus/port.ts';
 import { createHostAsker } from '../drivers/devices/ask-hosts.ts';
+import { createHearingRecord } from '../drivers/devices/command-record.ts';
 import { createCommandGiver } from '../drivers/devices/give-command.ts';
 import { createGuardedEvaluator } from '../drivers/expressions/guarded.ts';
 import { createPayloadCodec } from '../drivers/payloads/codec.ts';
@@ -203,7 +204,8 @@ export function createSurface(deps: SurfaceDeps) {
   const deviceSettings = createDeviceSettingsRepository(database);
   const deviceOrders = createDeviceOrders({ devices, temporal, publish, log });
   const asker = createHostAsker(bus);
-  const giveCommand = createCommandGiver({ record: deviceCommands, asker });
+  const record = createHearingRecord(deviceCommands, deviceSettings);
+  const giveCommand = createCommandGiver({ record, asker });
   // So that hosts are known when somebody asks for the first time; else it is tried again then.
   asker
     .listen()

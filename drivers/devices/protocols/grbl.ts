@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '../../../domain/errors.ts';
 import { createGcodeRun } from '../gcode/run.ts';
 import type { Transport } from '../port.ts';
+import { checkCommand } from './command-text.ts';
 import { type GrblLine, readGrblLine } from './grbl-lines.ts';
 import { createLineSplitter } from './line-splitter.ts';
 import { createOutbox, type Item, type Outcome } from './outbox.ts';
@@ -49,7 +50,7 @@ export function createGrbl(
   let lastState = '';
   /** Taken from the outbox, and too long for what is left of the buffer. */
   let held: Item | undefined;
-  const outbox = createOutbox(() => pump());
+  const outbox = createOutbox(pump, (text) => checkCommand(text, 'grbl'));
 
   function pump(): void {
     while (!isStopped) {
