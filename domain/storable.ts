@@ -28,3 +28,17 @@ function wrongText(text: string, path: string): { path: string; what: string } |
   if (!text.isWellFormed()) return { path, what: 'holds half of a UTF-16 surrogate pair' };
   return undefined;
 }
+
+/** What a device says, as it can be stored: U+FFFD is in the place of NUL and of half a surrogate pair. */
+export const storableText = (text: string): string => text.replaceAll('\0', '\uFFFD').toWellFormed();
+
+/** The same with all its texts as they can be stored. */
+export function storableCopy<T>(value: T): T {
+  const visit = (each: unknown): unknown => {
+    if (typeof each === 'string') return storableText(each);
+    if (Array.isArray(each)) return each.map(visit);
+    if (each === null || typeof each !== 'object') return each;
+    return Object.fromEntries(Object.entries(each).map(([key, item]) => [storableText(key), visit(item)]));
+  };
+  return visit(value) as T; // the same shape: only characters of texts changed
+}

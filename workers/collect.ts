@@ -5,6 +5,7 @@ import { createAgentReports } from '../db/myntrix/agent-reports.ts';
 import { createDeviceCommandStore } from '../db/myntrix/device-commands.ts';
 import { createDeviceJobReports } from '../db/myntrix/device-job-reports.ts';
 import { createDeviceReports } from '../db/myntrix/device-reports.ts';
+import { createDeviceSettingsRepository } from '../db/myntrix/device-settings.ts';
 import { appendLog } from '../db/myntrix/logs.ts';
 import { createSystemMetricsRepository } from '../db/myntrix/system-metrics.ts';
 import type { Database } from '../db/orm.ts';
@@ -19,6 +20,7 @@ import { LogChunkMessage } from '../domain/neosyntis/log-chunk.ts';
 import { type HostAnnouncement, HostMessage } from '../domain/system/hosts.ts';
 import { createNews } from '../drivers/bus/news.ts';
 import type { Bus } from '../drivers/bus/port.ts';
+import { createHearingRecord } from '../drivers/devices/command-record.ts';
 import type { Logger } from '../logs.ts';
 
 /** Chunks of one run, of 32 KiB at most, that wait for the database. */
@@ -71,7 +73,10 @@ export async function collectFromHosts({
   const agents = createAgentReports(database);
   const devices = createDeviceReports(database);
   const deviceJobs = createDeviceJobReports(database);
-  const commands = createDeviceCommandStore(database);
+  const commands = createHearingRecord(
+    createDeviceCommandStore(database),
+    createDeviceSettingsRepository(database),
+  );
 
   async function store(host: string, chunk: LogChunk): Promise<void> {
     const { frame, missing } = await appendLog(database, host, chunk);

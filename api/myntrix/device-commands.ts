@@ -9,7 +9,7 @@ import {
 } from '../../domain/myntrix/devices.ts';
 import { IdParams } from '../../domain/wire.ts';
 import type { CommandGiver } from '../../drivers/devices/give-command.ts';
-import { checkCommand } from '../../drivers/devices/protocols/outbox.ts';
+import { checkCommand } from '../../drivers/devices/protocols/command-text.ts';
 import { ok, type Route, route } from '../http/route.ts';
 import type { DeviceStop } from './device-stop.ts';
 import { devicesPath as base } from './devices.ts';
@@ -29,14 +29,14 @@ export function createDeviceCommandRoutes({ devices, give, stop }: DeviceCommand
       access: 'myntrix:devices:execute',
       summary: 'Send a command to a device and read its answer',
       description:
-        'One line, after those that others gave before. It is recorded as `unknown` before it is sent, and never sent again by itself. `409` when the device is not connected.',
+        'One line, after those that others gave before, of at most 80 characters (Marlin), 126 (GRBL), 250 (`lines`), 8,192 (`raw`, Modbus) or 65,536 bytes (`json-lines`, MQTT, HTTP). It is recorded as `unknown` before it is sent, and never sent again by itself. `409` when the device is not connected.',
       params: IdParams,
       body: CommandRequest,
       errors: ['conflict'],
       answers: { 200: { description: 'how it came out', schema: DeviceCommand } },
       async handler({ user, params, body: { command, timeout_ms: timeoutMs = COMMAND_TIMEOUT_MS } }) {
-        checkCommand(command);
         const device = await devices.look(params.id);
+        checkCommand(command, device.protocol ?? undefined);
         // One that is silent is in `error` and may be connected all the same: its host knows.
         if (device.status !== 'connected' && device.status !== 'error')
           throw new AppError(

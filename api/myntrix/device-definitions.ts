@@ -3,7 +3,9 @@ import { AppError } from '../../domain/errors.ts';
 import { type DeviceAddress, parseDeviceAddress } from '../../domain/myntrix/device-address.ts';
 import { claimOf } from '../../domain/myntrix/device-claims.ts';
 import { readMessageSettings } from '../../domain/myntrix/device-connection.ts';
-import { checkCommand } from '../../drivers/devices/protocols/outbox.ts';
+import type { DeviceConfiguration } from '../../domain/myntrix/devices.ts';
+import { messageProtocolOf } from '../../drivers/devices/open-messages.ts';
+import { checkCommand } from '../../drivers/devices/protocols/command-text.ts';
 import { namedProtocol } from '../../drivers/devices/sessions/connect.ts';
 
 /**
@@ -18,14 +20,23 @@ export function checkedDefinition(device: Omit<DeviceDefinition, 'claim'>): Devi
     requireDevicePath(parsed);
     return parsed;
   });
-  at('/configuration/protocol', () => namedProtocol(device));
+  const named = at('/configuration/protocol', () => namedProtocol(device));
   at('/configuration', () => readMessageSettings(address, configuration));
-  for (const [index, command] of (configuration.onConnect ?? []).entries())
-    at(`/configuration/onConnect/${index}`, () => checkCommand(command));
-  for (const [index, command] of (configuration.hostLossSafety?.commands ?? []).entries())
-    at(`/configuration/hostLossSafety/commands/${index}`, () => checkCommand(command));
+  const protocol = messageProtocolOf(address) ?? named;
+  for (const [path, commands] of Object.entries(configuredCommands(configuration)))
+    for (const [index, command] of (commands ?? []).entries())
+      at(`/configuration/${path}/${index}`, () => checkCommand(command, protocol));
   return { ...device, claim: claimOf(address, host) };
 }
+
+/** What is sent without anybody asking for it at that moment. */
+const configuredCommands = ({ onConnect, hostLossSafety, gcode }: DeviceConfiguration) => ({
+  onConnect,
+  'hostLossSafety/commands': hostLossSafety?.commands,
+  'gcode/pauseSequence': gcode?.pauseSequence,
+  'gcode/resumeSequence': gcode?.resumeSequence,
+  'gcode/cancelSequence': gcode?.cancelSequence,
+});
 
 /** A file that is no device could be changed by opening it as one. */
 function requireDevicePath(address: DeviceAddress): void {

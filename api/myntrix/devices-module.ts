@@ -6,6 +6,7 @@ import { createDeviceUploads } from '../../db/myntrix/device-uploads.ts';
 import { createDeviceRepository } from '../../db/myntrix/devices.ts';
 import type { JobRepository } from '../../db/myntrix/jobs.ts';
 import { createHostAsker } from '../../drivers/devices/ask-hosts.ts';
+import { createHearingRecord } from '../../drivers/devices/command-record.ts';
 import { createCommandGiver } from '../../drivers/devices/give-command.ts';
 import { createDeviceSecretRoutes } from '../host/device-secrets.ts';
 import { createHostDeviceSettingsRoutes } from '../host/device-settings.ts';
@@ -47,7 +48,8 @@ export function createDevices(deps: DevicesDeps) {
     tellJobs: tellDeviceJobs,
   });
   const asker = createHostAsker(bus);
-  const giveCommand = createCommandGiver({ record: deviceCommands, asker });
+  const record = createHearingRecord(deviceCommands, deviceSettings);
+  const giveCommand = createCommandGiver({ record, asker });
   // So that hosts are known when somebody asks for the first time; else it is tried again then.
   asker
     .listen()

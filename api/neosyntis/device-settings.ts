@@ -10,7 +10,7 @@ import {
 } from '../../domain/myntrix/device-settings.ts';
 import { Id, IdParams, PageQuery } from '../../domain/wire.ts';
 import type { CommandGiver } from '../../drivers/devices/give-command.ts';
-import { checkCommand } from '../../drivers/devices/protocols/outbox.ts';
+import { checkCommand } from '../../drivers/devices/protocols/command-text.ts';
 import { applySettings } from '../../drivers/devices/settings/apply.ts';
 import { pageReply } from '../http/page.ts';
 import { changesOf, etagOf, requireMatch } from '../http/put.ts';
@@ -114,11 +114,12 @@ export const createDeviceSettingsRoutes = ({ settings, devices, give }: DeviceSe
     async handler({ user, params }) {
       const found = await settings.get(params.id);
       const device = await devices.get(found.device_id);
-      if (device.status !== 'connected' || device.protocol === null)
+      const { protocol } = device;
+      if (device.status !== 'connected' || protocol === null)
         throw new AppError('conflict', `The device "${device.name}" is ${device.status}: connect it first.`);
       const outcome = await applySettings(
         async (command) => {
-          checkCommand(command);
+          checkCommand(command, protocol);
           const given = {
             id: uuidv7(),
             device,
@@ -131,7 +132,7 @@ export const createDeviceSettingsRoutes = ({ settings, devices, give }: DeviceSe
           const { state, response, reason } = await give(given);
           return { state, lines: (response ?? '').split('\n'), ...(reason === null ? {} : { reason }) };
         },
-        device.protocol,
+        protocol,
         found,
       );
       await settings.report(found.device_id, outcome);

@@ -145,6 +145,20 @@ export function createDeviceReports({ em }: Pick<Database, 'em'>) {
         olderThanMs,
       ),
 
+    /**
+     * Devices whose workflow waits until a host lets go that was deleted meanwhile: it is never heard of again. A new
+     * order has them look anew.
+     */
+    async freeOfDeletedHosts(olderThanMs: number): Promise<void> {
+      await em.execute(
+        `update devices d set epoch = epoch + 1, updated_at = now()
+         where desired = 'disconnected' and taken = epoch and updated_at < now() - make_interval(secs => ?)
+           and (removed_at is not null or status in ('connecting', 'connected'))
+           and not exists (select 1 from hosts h where h.name = d.host)`,
+        [olderThanMs / 1_000],
+      );
+    },
+
     /** Devices whose workflow was not told of the newest order. */
     untaken: (olderThanMs: number): Promise<{ id: string; epoch: number }[]> =>
       numbered(

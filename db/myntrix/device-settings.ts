@@ -5,6 +5,7 @@ import { AppError } from '../../domain/errors.ts';
 import {
   type DeviceSettings,
   differenceOf,
+  type KnownSettings,
   type NewDeviceSettings,
   type SettingsOutcome,
   type SettingValues,
@@ -118,6 +119,39 @@ export function createDeviceSettingsRepository({ em }: Pick<Database, 'em'>) {
         [deviceId, host],
       );
       return found;
+    },
+
+    /**
+     * Notes what a device said of its settings to a command that somebody gave, and whose answer is not recorded yet.
+     * @param answer said late, it changes nothing that was asked after it
+     * @param read what that makes of what is known; nothing when it said nothing of settings
+     */
+    async hear(
+      answer: { id: string; deviceId: string; answeredAt: string; isLate: boolean },
+      read: (known: KnownSettings, command: string) => SettingsOutcome | undefined,
+    ): Promise<void> {
+      const { id, deviceId, answeredAt, isLate } = answer;
+      const outcome = async (sql: Sql, lock = ''): Promise<SettingsOutcome | undefined> => {
+        const [known] = await rows<KnownSettings & { command: string }>(
+          sql,
+          `select s.settings, s.desired, s.reported, s.problems, d.protocol, c.command
+           ${from} join device_commands c on c.device_id = d.id
+           where s.device_id = ? and c.id = ? and c.answered_at is null and d.protocol is not null
+             and not (? and coalesce(s.reported_at > ?::timestamptz, false)) ${lock}`,
+          [deviceId, id, isLate, answeredAt],
+        );
+        return known && read(known, known.command);
+      };
+      // Most devices have no settings, and most answers say nothing of them.
+      if (!(await outcome(em))) return;
+      await em.fork().transactional(async (tx) => {
+        const heard = await outcome(tx, 'for update of s');
+        if (heard)
+          await tx.execute(
+            'update device_settings set reported = ?::jsonb, problems = ?::jsonb, reported_at = now() where device_id = ?',
+            [json(heard.reported), json(heard.problems), deviceId],
+          );
+      });
     },
 
     /** Notes what a device said. @param host that holds it; undefined when the platform asked itself */

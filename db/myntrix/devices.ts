@@ -86,6 +86,7 @@ export interface DeviceDefinition {
 }
 
 const CANCEL_FIRST = 'cancel it first, so that its safe sequence is sent; nobody could afterwards';
+export type LookedAt = Pick<Device, 'id' | 'name' | 'host' | 'status' | 'desired' | 'protocol'>;
 
 export type DeviceRepository = ReturnType<typeof createDeviceRepository>;
 
@@ -131,10 +132,10 @@ export function createDeviceRepository({ em }: Pick<Database, 'em'>) {
     get: (id: string): Promise<Device> => get(id),
 
     /** What an order or a command has to know, in one read. @throws AppError `not_found` */
-    async look(id: string): Promise<Pick<Device, 'id' | 'name' | 'host' | 'status' | 'desired'>> {
-      const [found] = await rows<Pick<Device, 'id' | 'name' | 'host' | 'status' | 'desired'>>(
+    async look(id: string): Promise<LookedAt> {
+      const [found] = await rows<LookedAt>(
         em,
-        `select d.id, d.name, d.host, ${shownDeviceStatus} as status, d.desired
+        `select d.id, d.name, d.host, ${shownDeviceStatus} as status, d.desired, d.protocol
          from devices d where d.id = ? and d.removed_at is null`,
         [id],
       );

@@ -22,21 +22,22 @@ const values = (description: string) =>
   });
 export type SettingValues = Record<string, SettingValue>;
 
+/** One line: nothing else goes with it. */
+const command = { minLength: 1, maxLength: 250, pattern: '^[^\\u0000-\\u001f\\u007f]*$' };
+
 /** How one setting is written and read, where its protocol has no own way. */
 export const SettingWay = Type.Object(
   {
     set: Type.Optional(
       Type.String({
-        minLength: 1,
-        maxLength: 250,
+        ...command,
         description: 'the command, with {value} in it',
         examples: ['VOLT {value}'],
       }),
     ),
     get: Type.Optional(
       Type.String({
-        minLength: 1,
-        maxLength: 250,
+        ...command,
         description: 'the command that asks for it',
         examples: ['VOLT?'],
       }),
@@ -78,6 +79,9 @@ export const SettingsOutcome = Type.Object(
   closed,
 );
 export type SettingsOutcome = Static<typeof SettingsOutcome>;
+
+/** What is known of the settings of a device that has been spoken to. */
+export type KnownSettings = WantedSettings & SettingsOutcome & { protocol: string };
 
 export const SettingsReport = Type.Object(
   { device_id: Id, ...SettingsOutcome.properties },

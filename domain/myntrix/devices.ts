@@ -15,7 +15,10 @@ export type CommandState = (typeof commandStates)[number];
 
 const DAY_MS = 86_400_000;
 
-export const COMMAND_LIMIT = 1_000;
+/** Of any protocol; each has its own below that. */
+export const COMMAND_LIMIT = 65_536;
+/** Of one that is part of a configuration. */
+const CONFIGURED_COMMAND_LIMIT = 1_000;
 export const COMMAND_TIMEOUT_MS = 10_000;
 export const MAX_COMMAND_TIMEOUT_MS = 600_000;
 /** Commands of one device that are under way or wait; one more is refused. */
@@ -23,12 +26,15 @@ export const DEVICE_QUEUE = 200;
 
 const closed = { additionalProperties: false } as const;
 
-const CommandText = Type.String({
-  minLength: 1,
-  maxLength: COMMAND_LIMIT,
-  description: 'one line, without CR, LF and other control characters',
-  examples: ['M105'],
-});
+const commandText = (maxLength: number) =>
+  Type.String({
+    minLength: 1,
+    maxLength,
+    description:
+      'one line, without CR, LF and other control characters; each protocol has a limit to its length',
+    examples: ['M105'],
+  });
+const CommandText = commandText(CONFIGURED_COMMAND_LIMIT);
 
 /** How a device is spoken to. Fields that are not named here are kept, and mean nothing. */
 export const DeviceConfiguration = Type.Object(
@@ -309,7 +315,7 @@ export type DeviceUpdate = Static<typeof DeviceUpdate>;
 
 export const CommandRequest = Type.Object(
   {
-    command: CommandText,
+    command: commandText(COMMAND_LIMIT),
     timeout_ms: Type.Optional(
       Type.Integer({
         minimum: 1,

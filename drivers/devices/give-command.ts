@@ -28,7 +28,7 @@ export interface CommandRecord {
     runId: string | null;
     origin: string | null;
   }): Promise<boolean>;
-  settle(answer: Omit<DeviceAnswer, 'isAgain' | 'kind' | 'isSent'>): Promise<DeviceCommand | undefined>;
+  settle(answer: DeviceAnswer): Promise<DeviceCommand | undefined>;
   get(deviceId: string, id: string): Promise<DeviceCommand | undefined>;
 }
 

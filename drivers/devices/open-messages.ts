@@ -4,10 +4,14 @@ import type { DeviceMeans, OpenDevice, OpenDeviceOptions } from './connection.ts
 import { openHttp } from './http/open.ts';
 import { openModbus } from './modbus/open.ts';
 import { openMqtt } from './mqtt/open.ts';
+import { messageProtocolNames } from './protocols/port.ts';
 
-/** Whether a device is spoken to by messages: then `openMessages` opens it, and its protocol is not found out. */
-export const hasMessages = ({ transport }: DeviceAddress): boolean =>
-  transport === 'mqtt' || transport === 'modbus-tcp' || transport === 'http';
+/** The protocol of a device that is spoken to by messages: `openMessages` opens it, and nothing is found out. */
+export function messageProtocolOf({
+  transport,
+}: DeviceAddress): (typeof messageProtocolNames)[number] | undefined {
+  return transport === 'modbus-tcp' ? 'modbus' : messageProtocolNames.find((name) => name === transport);
+}
 
 /**
  * Opens a device whose protocol is one with its transport.

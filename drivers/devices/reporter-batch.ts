@@ -8,6 +8,7 @@ import {
   MESSAGE_LINES,
   MESSAGE_READINGS,
 } from '../../domain/myntrix/host-telemetry.ts';
+import { storableText } from '../../domain/storable.ts';
 
 /** About what these take as text. */
 const READING_BYTES = 40;
@@ -91,5 +92,4 @@ export function createReporterBatch() {
 export type ReporterBatch = ReturnType<typeof createReporterBatch>;
 
 /** Cut text is still well formed: PostgreSQL takes no half of a surrogate pair. */
-const cut = (text: string, length: number): string =>
-  text.slice(0, length).replaceAll('\0', '\uFFFD').toWellFormed();
+const cut = (text: string, length: number): string => storableText(text.slice(0, length));

@@ -5,20 +5,28 @@ export interface LineDevice {
   address: string;
   /** What it did, in its order. */
   executed: string[];
+  /** How often somebody connected, and what is open now. */
+  connections: number;
+  open(): number;
   /** Its answers come so much later. */
   pauseMs: number;
   cut(): void;
   close(): Promise<void>;
 }
 
-/** @param answer to what came; none for what has no answer */
+/**
+ * @param answer to what came; none for what has no answer
+ * @param port 0 for a free one
+ */
 export async function startLineDevice(
   isBinary: boolean,
   answer: (said: string) => string | undefined,
+  port = 0,
 ): Promise<LineDevice> {
   const clients = new Set<Socket>();
   const server = createServer({ noDelay: true }, (socket) => {
     clients.add(socket);
+    device.connections += 1;
     socket.on('close', () => clients.delete(socket));
     socket.on('error', () => {}); // its end is what counts
     const take = (said: string): void => {
@@ -38,12 +46,14 @@ export async function startLineDevice(
       for (const line of lines) take(line);
     });
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
   const at = server.address();
   if (at === null || typeof at === 'string') throw new Error('a TCP server has a port');
   const device: LineDevice = {
     address: `tcp://127.0.0.1:${at.port}`,
     executed: [],
+    connections: 0,
+    open: () => clients.size,
     pauseMs: 0,
     cut: () => clients.forEach((socket) => void socket.resetAndDestroy()),
     async close() {

@@ -2,12 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, test } from '@jest/globals';
+import { afterAll, beforeEach, expect, test } from '@jest/globals';
+import type { WantedSettings } from '../../domain/myntrix/device-settings.ts';
 import { DEVICE_QUEUE, type DeviceOrder, type DeviceReport } from '../../domain/myntrix/devices.ts';
 import type { Transport } from '../../drivers/devices/port.ts';
 import { createDeviceSessions } from '../../drivers/devices/sessions/sessions.ts';
 import { openMock } from '../../drivers/devices/transports/mock.ts';
 import { StaleOrder } from '../../drivers/workflows/stale-order.ts';
+import { until } from '../support/client.ts';
 import { means } from './protocol-cases.ts';
 
 /** The host's registry alone, on transports that answer `ok`, or never. */
@@ -35,14 +37,27 @@ function open(name: string): Transport {
   };
 }
 const quiet = { readings() {}, log() {}, state() {} };
+/** What the platform says of settings; nobody can be asked while there is nothing. */
+let wanted: (() => Promise<WantedSettings | null>) | undefined;
+const settings = {
+  async wanted() {
+    if (!wanted) throw new Error('the platform is away');
+    return wanted();
+  },
+  tell: async (deviceId: string) => void settled.push(deviceId),
+};
+const settled: string[] = [];
 const sessions = createDeviceSessions({
   folder,
   open: async (address) => open(address.transport === 'mock' ? address.name : ''),
-  means,
+  means: { ...means, settings },
   reporter: quiet,
 });
 afterAll(() => sessions.close());
 
+beforeEach(() => {
+  wanted = async () => null;
+});
 const never = new AbortController().signal;
 const order = (id: string, epoch: number, name = 'fine'): DeviceOrder => ({
   ...{ id, epoch, name, type: 'lines', connectionString: `mock://${name}` },
@@ -164,4 +179,33 @@ test('Who has a device for themselves has it alone, and a port that is lent is f
   });
   await isConnected(id, 1);
   expect(sessions.of(id)?.connection).not.toBe(live.connection);
+});
+
+test('Settings that could not be asked for at the connect wait until nobody has the device for themselves', async () => {
+  const id = randomUUID();
+  wanted = undefined;
+  void sessions.hold(order(id, 1), never);
+  await isConnected(id, 1);
+  const port = opened.at(-1);
+  const done = Promise.withResolvers<void>();
+  const held = sessions.of(id)?.hold('an upload', () => done.promise, { commands: 'refused' });
+  let asked = 0;
+  wanted = async () => {
+    asked += 1;
+    return { settings: { volts: { set: 'VOLT {value}' } }, desired: { volts: 5 } };
+  };
+  await until(
+    async () => asked,
+    (count) => count > 1,
+    60_000,
+  );
+  expect([port?.written, settled]).toEqual([[], []]);
+  done.resolve();
+  await held;
+  await until(
+    async () => settled,
+    (told) => told.length > 0,
+    60_000,
+  );
+  expect(port?.written).toEqual(['VOLT 5\n']);
 });

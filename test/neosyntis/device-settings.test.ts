@@ -87,25 +87,68 @@ test('a controller is brought to its settings when it is connected, and the diff
   expect((await ask('GET', `${base}/${made.id}`)).status).toBe(404);
 });
 
-test('a printer gets its settings again each time that it is connected, because it forgets them', async () => {
+const isAsWanted = ({ difference, reported_at }: Answer) => reported_at !== null && difference.length === 0;
+const command = (id: string, text: string): Promise<Answer> =>
+  expectStatus(200, ask('POST', `/api/myntrix/devices/${id}/command`, { command: text, timeout_ms: 60_000 }));
+
+test('a printer gets its settings again when its firmware or its connection began anew, because it forgets them', async () => {
   const { id, simulator } = await device('marlin', '--tcp', '0');
   const { id: settings } = await expectStatus(
     201,
     ask('POST', base, { device_id: id, desired: { 'M92 X': 81.5, 'M203 Z': 5 } }),
   );
   await connect(id);
-  await until(
-    () => settingsOf(settings),
-    ({ difference, reported_at }) => reported_at !== null && difference.length === 0,
-    30_000,
-  );
-  await simulator.tell({ clear: true });
-  await simulator.tell({ disconnect: true });
-  await until(
-    () => simulator.tell({}),
-    ({ executed }) => executed.filter((line) => line === 'M503').length > 0,
-    60_000,
-  );
+  await until(() => settingsOf(settings), isAsWanted, 60_000);
+  for (const anew of [{ restart: true }, { disconnect: true }] as const) {
+    const before = (await settingsOf(settings)).reported_at;
+    await simulator.tell({ clear: true });
+    await simulator.tell(anew);
+    await until(
+      () => settingsOf(settings),
+      (seen) => seen.reported_at > before && isAsWanted(seen),
+      60_000,
+    );
+    const { executed } = await simulator.tell({});
+    expect(executed.filter((line) => /^M(92|203|503)/.test(line))).toEqual(['M503', 'M92 X81.5', 'M503']);
+  }
   await expectStatus(204, ask('DELETE', `/api/myntrix/devices/${id}`));
   expect((await ask('GET', `${base}/${settings}`)).status).toBe(404);
+});
+
+test('what a device says of its settings to a command of somebody’s own counts, whoever gave it', async () => {
+  const [cnc, printer] = await Promise.all([device('grbl', '--tcp', '0'), device('marlin', '--tcp', '0')]);
+  const [ofCnc, ofPrinter] = await Promise.all([
+    expectStatus(201, ask('POST', base, { device_id: cnc.id, desired: { $110: 500, $999: 1 } })),
+    expectStatus(201, ask('POST', base, { device_id: printer.id, desired: { 'M92 X': 80 } })),
+  ]);
+  await Promise.all([connect(cnc.id), connect(printer.id)]);
+  await until(() => settingsOf(ofPrinter.id), isAsWanted, 60_000);
+  const before = await until(
+    () => settingsOf(ofCnc.id),
+    ({ reported_at }) => reported_at !== null,
+    60_000,
+  );
+
+  expect(await command(cnc.id, '$110=333')).toMatchObject({ state: 'acknowledged' });
+  expect((await settingsOf(ofCnc.id)).reported.$110).toBe(500); // what it said last
+  await command(cnc.id, '$$');
+  const after = await settingsOf(ofCnc.id);
+  expect(after.reported).toEqual({ ...before.reported, $110: 333 });
+  expect(after.difference).toEqual([
+    { name: '$110', desired: 500, reported: 333, reason: null },
+    { name: '$999', desired: 1, reported: null, reason: expect.stringContaining('error:3') },
+  ]);
+  expect(after.reported_at > before.reported_at).toBe(true);
+  // What says nothing of settings changes nothing.
+  await command(cnc.id, '$I');
+  expect(await settingsOf(ofCnc.id)).toEqual(after);
+
+  await command(printer.id, 'M92 X90');
+  const give = { call: 'device.command', with: { device: printer.id, command: 'M503' } };
+  expect(await world.run(user, [{ give }])).toMatchObject({ status: 'completed' });
+  expect(await settingsOf(ofPrinter.id)).toMatchObject({
+    reported: { 'M92 X': 90, 'M203 Z': 5 },
+    difference: [{ name: 'M92 X', desired: 80, reported: 90, reason: null }],
+  });
+  for (const { id } of [cnc, printer]) await expectStatus(204, ask('DELETE', `/api/myntrix/devices/${id}`));
 });

@@ -19,6 +19,12 @@ const CAPABILITIES = {
   BINARY_FILE_TRANSFER: 0,
 };
 
+/** What it has in its EEPROM: what was set and not stored by M500 is forgotten with a reset. */
+const stored = (): Record<string, Record<string, number>> => ({
+  M92: { X: 80, Y: 80, Z: 400, E: 93 },
+  M203: { X: 300, Y: 300, Z: 5, E: 25 },
+});
+
 /** What a printer does with a command that came right; what it says before its `ok`. */
 export function createMarlinCommands({ options, say }: World) {
   let heaters = createHeaters(options.speed);
@@ -49,10 +55,7 @@ export function createMarlinCommands({ options, say }: World) {
   };
 
   /** What M503 tells, in the firmware's own form. */
-  const settings: Record<string, Record<string, number>> = {
-    M92: { X: 80, Y: 80, Z: 400, E: 93 },
-    M203: { X: 300, Y: 300, Z: 5, E: 25 },
-  };
+  let settings = stored();
   const configure = (line: string): true => {
     const values = settings[/^M\d+/.exec(line)?.[0] ?? ''] ?? {};
     for (const letter of Object.keys(values)) values[letter] = value(line, letter) ?? values[letter] ?? 0;
@@ -138,6 +141,7 @@ export function createMarlinCommands({ options, say }: World) {
       clearInterval(reports);
       clearInterval(positions);
       heaters = createHeaters(options.speed);
+      settings = stored();
       card.reset();
     },
   };

@@ -3,6 +3,7 @@ import type { Client } from '@temporalio/client';
 import type { Static } from 'typebox';
 import { v7 as uuidv7 } from 'uuid';
 import { createDeviceCommandStore } from '../../../db/myntrix/device-commands.ts';
+import { createDeviceSettingsRepository } from '../../../db/myntrix/device-settings.ts';
 import { createDeviceSteps, type FoundDevice } from '../../../db/myntrix/device-steps.ts';
 import { createDeviceRepository } from '../../../db/myntrix/devices.ts';
 import type { Database } from '../../../db/orm.ts';
@@ -18,8 +19,9 @@ import type { Json } from '../../../domain/wire.ts';
 import { createNews } from '../../../drivers/bus/news.ts';
 import type { Bus } from '../../../drivers/bus/port.ts';
 import { createHostAsker } from '../../../drivers/devices/ask-hosts.ts';
+import { createHearingRecord } from '../../../drivers/devices/command-record.ts';
 import { createCommandGiver } from '../../../drivers/devices/give-command.ts';
-import { checkCommand } from '../../../drivers/devices/protocols/outbox.ts';
+import { checkCommand } from '../../../drivers/devices/protocols/command-text.ts';
 import { tellDevice } from '../../../drivers/devices/tell.ts';
 import { derivedId } from '../neosyntis/derived-id.ts';
 import { beating } from '../neosyntis/outbound/beating.ts';
@@ -45,7 +47,10 @@ export function createDeviceVerbs({
 }: DeviceVerbDeps): Record<string, VerbImplementation> {
   const steps = createDeviceSteps(database);
   const devices = createDeviceRepository(database);
-  const record = createDeviceCommandStore(database);
+  const record = createHearingRecord(
+    createDeviceCommandStore(database),
+    createDeviceSettingsRepository(database),
+  );
   const give = createCommandGiver({ record, asker: createHostAsker(bus) });
   const publish = createNews(bus).events;
 
@@ -98,12 +103,12 @@ export function createDeviceVerbs({
     const { runId, path, iteration, attempt } = call;
     const args = call.args as Static<typeof deviceCommandArguments>; // checked against it
     const { command: text, timeout_ms: timeoutMs = Math.min(COMMAND_TIMEOUT_MS, call.timeoutMs) } = args;
+    const device = await found(args.device);
     try {
-      checkCommand(text);
+      checkCommand(text, device.protocol ?? undefined);
     } catch (error) {
       throw refused('validation', error instanceof Error ? error.message : String(error));
     }
-    const device = await found(args.device);
     const { userId } = await requireRight(runId);
     const origin = derivedId(runId, `${path} ${iteration.join('.')} ${attempt} command`);
     const before = await record.ofOrigin(origin);

@@ -43,6 +43,7 @@ export const createDeviceReconciler = ({ database, client }: { database: Databas
   }
 
   return async (): Promise<void> => {
+    await store.freeOfDeletedHosts(UNTAKEN_AFTER_MS);
     for (const { id, epoch } of await store.untaken(UNTAKEN_AFTER_MS))
       await tellDevice(client, id, action, epoch);
     await beginAgain();

@@ -7,7 +7,7 @@ import type { OpenDevice, OpenDeviceOptions } from '../connection.ts';
 import { withoutBytes } from '../no-bytes.ts';
 import type { ConnectionEnd } from '../port.ts';
 import { createCalls } from '../protocols/calls.ts';
-import { checkMessage } from '../protocols/outbox.ts';
+import { checkMessage } from '../protocols/command-text.ts';
 import { identityIn, jsonIn } from '../protocols/said.ts';
 import { secretText } from '../secret-text.ts';
 import { readHttpAnswer, readHttpFailure } from './answer.ts';
@@ -63,7 +63,7 @@ export async function openHttp(
     name: 'http',
     ended: over.promise,
     check(text) {
-      checkMessage(text);
+      checkMessage(text, 'http');
       make.ofCommand(text);
     },
     async perform(text, signal) {

@@ -4,7 +4,7 @@ import { type ModbusSettings, type Registers, unitOf } from '../../../domain/myn
 import type { OpenDevice, OpenDeviceOptions } from '../connection.ts';
 import { withoutBytes } from '../no-bytes.ts';
 import { type Called, createCalls } from '../protocols/calls.ts';
-import { checkCommand } from '../protocols/outbox.ts';
+import { checkCommand } from '../protocols/command-text.ts';
 import { blocksOf } from './blocks.ts';
 import { connectModbus } from './client.ts';
 import { readModbusCommand } from './commands.ts';
@@ -54,7 +54,7 @@ export async function openModbus(
     name: 'modbus',
     ended: client.ended,
     check(text) {
-      checkCommand(text);
+      checkCommand(text, 'modbus');
       readModbusCommand(text, registers);
     },
     perform,

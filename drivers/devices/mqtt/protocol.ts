@@ -1,8 +1,8 @@
 import { AppError } from '../../../domain/errors.ts';
 import type { MqttSettings, MqttTopics } from '../../../domain/myntrix/device-mqtt.ts';
 import type { Transport } from '../port.ts';
+import { checkMessage } from '../protocols/command-text.ts';
 import { createExchange } from '../protocols/exchange.ts';
-import { checkMessage } from '../protocols/outbox.ts';
 import type { DeviceProtocol } from '../protocols/port.ts';
 import { identityIn, jsonIn, objectIn, saysNo } from '../protocols/said.ts';
 import { matches, telemetryOf } from './topics.ts';
@@ -30,7 +30,7 @@ export function createMqttProtocol(
     {
       name: 'mqtt',
       checkText(text) {
-        checkMessage(text);
+        checkMessage(text, 'mqtt');
         if (correlation !== undefined && !objectIn(text))
           throw new AppError(
             'invalid',

@@ -1,5 +1,6 @@
 import { AppError } from '../../../domain/errors.ts';
 import type { Transport } from '../port.ts';
+import { checkCommand } from './command-text.ts';
 import { createOutbox, type Item } from './outbox.ts';
 import type { DeviceEvent, DeviceProtocol, ProtocolName } from './port.ts';
 
@@ -22,14 +23,14 @@ export function createExchange(
     name,
     bytesOf,
     check,
-    checkText,
+    checkText = (text) => checkCommand(text, name),
     emergencyBytes,
   }: {
     name: ProtocolName;
     bytesOf(text: string): Uint8Array;
     /** What is wrong with a command. */
     check?: (text: string) => string | undefined;
-    /** Instead of one line of printable characters. */
+    /** Instead of one line of printable characters, of the protocol’s length. */
     checkText?: (text: string) => void;
     emergencyBytes: Uint8Array | undefined;
   },

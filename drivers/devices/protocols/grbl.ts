@@ -2,10 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '../../../domain/errors.ts';
 import { createGcodeRun } from '../gcode/run.ts';
 import type { Transport } from '../port.ts';
+import { checkCommand } from './command-text.ts';
 import { createFeedHold } from './grbl-hold.ts';
 import { type GrblLine, readGrblLine } from './grbl-lines.ts';
 import { createLineSplitter } from './line-splitter.ts';
-import { checkCommand, createOutbox, type Item, type Outcome } from './outbox.ts';
+import { createOutbox, type Item, type Outcome } from './outbox.ts';
 import type { DeviceEvent, DeviceProtocol } from './port.ts';
 
 export interface GrblOptions {
@@ -57,7 +58,7 @@ export function createGrbl(
   let over: string | undefined;
   /** Taken from the outbox, and too long for what is left of the buffer. */
   let held: Item | undefined;
-  const outbox = createOutbox(() => pump());
+  const outbox = createOutbox(pump, (text) => checkCommand(text, 'grbl'));
 
   function pump(): void {
     while (!isStopped) {

@@ -1,12 +1,8 @@
 import type { Transport } from '../port.ts';
 import { createExchange } from './exchange.ts';
 import { createLineSplitter } from './line-splitter.ts';
-import { checkCommand } from './outbox.ts';
 import type { DeviceProtocol, Reading } from './port.ts';
 import { objectIn, saysNo } from './said.ts';
-
-/** Such devices are no small controllers. */
-const LINE_LIMIT = 65_536;
 
 /**
  * A device that speaks JSON objects, one a line. What it says with `ok`, `error` or `result` answers the command under
@@ -19,8 +15,6 @@ export function createJsonLines(
   const exchange = createExchange(transport, {
     name: 'json-lines',
     bytesOf: (text) => Buffer.from(`${text}\n`),
-    // A chunk of a file is one command.
-    checkText: (text) => checkCommand(text, LINE_LIMIT),
     emergencyBytes: options.emergencyBytes,
   });
   transport.onData(

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '../../../domain/errors.ts';
 import { createGcodeRun } from '../gcode/run.ts';
 import type { Transport } from '../port.ts';
+import { checkCommand } from './command-text.ts';
 import { createLineSplitter } from './line-splitter.ts';
 import { type MarlinLine, readIdentity, readMarlinLine, readTemperatures } from './marlin-lines.ts';
 import { createMarlinSender, type SenderOptions } from './marlin-sender.ts';
@@ -25,7 +26,10 @@ export function createMarlin(transport: Transport, options: MarlinOptions = {}):
   let emit = (_: DeviceEvent): void => {};
   let wasResend = false;
   let error: string | undefined;
-  const outbox = createOutbox(() => sender.pump());
+  const outbox = createOutbox(
+    () => sender.pump(),
+    (text) => checkCommand(text, 'marlin'),
+  );
   const sender = createMarlinSender(
     {
       outbox,

@@ -36,13 +36,14 @@ export interface Outbox {
   close(why: string): void;
 }
 
-const LINE_LIMIT = 250;
+/** Of a command, in a message about it. */
+const SHOWN = 250;
 
 /**
  * @param wake called when there is something new to send
  * @param check throws AppError invalid for a text that cannot be one command
  */
-export function createOutbox(wake: () => void, check: (text: string) => void = checkCommand): Outbox {
+export function createOutbox(wake: () => void, check: (text: string) => void): Outbox {
   let commands: (Item & { refuse(error: Error): void })[] = [];
   let program: Program | undefined;
   let closed: string | undefined;
@@ -88,7 +89,7 @@ export function createOutbox(wake: () => void, check: (text: string) => void = c
           reject(
             new AppError(
               'timeout',
-              `${text.slice(0, LINE_LIMIT)} was not sent within ${timeoutMs} ms: the device was busy`,
+              `${text.slice(0, SHOWN)} was not sent within ${timeoutMs} ms: the device was busy`,
             ),
           );
         }, timeoutMs);
@@ -111,36 +112,4 @@ export function createOutbox(wake: () => void, check: (text: string) => void = c
       for (const { refuse } of refused) refuse(new AppError('unavailable', why));
     },
   };
-}
-
-/** One line and nothing that would end it or act at once. @throws AppError invalid */
-export function checkCommand(text: string, limit = LINE_LIMIT): void {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  const odd = /[\u0000-\u001f\u007f-\u00a0]|[^\u0000-\u00ff]/.exec(text);
-  if (odd)
-    throw new AppError(
-      'invalid',
-      `the command holds the character U+${odd[0].charCodeAt(0).toString(16).padStart(4, '0')}: a command is one line of printable Latin-1 characters`,
-    );
-  if (text.trim() === '' || text.length > limit)
-    throw new AppError('invalid', `the command has ${text.length} characters: 1 to ${limit} are right`);
-}
-
-/** What a message may hold; devices behind brokers and web servers are no small controllers. */
-const MESSAGE_LIMIT = 65_536;
-
-/** Any text that is not empty, but for control characters other than those of indented JSON. @throws AppError invalid */
-export function checkMessage(text: string): void {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  const odd = /[\u0000-\u0008\u000b-\u001f\u007f]/.exec(text);
-  if (odd)
-    throw new AppError(
-      'invalid',
-      `the command holds the character U+${odd[0].charCodeAt(0).toString(16).padStart(4, '0')}: messages are text`,
-    );
-  if (text.trim() === '' || Buffer.byteLength(text) > MESSAGE_LIMIT)
-    throw new AppError(
-      'invalid',
-      `the command has ${Buffer.byteLength(text)} bytes: 1 to ${MESSAGE_LIMIT} are right`,
-    );
 }

@@ -6,7 +6,7 @@ import {
 } from '../../../domain/myntrix/device-address.ts';
 import type { DeviceOrder } from '../../../domain/myntrix/devices.ts';
 import type { DeviceMeans } from '../connection.ts';
-import { hasMessages, openMessages } from '../open-messages.ts';
+import { messageProtocolOf, openMessages } from '../open-messages.ts';
 import type { OpenOptions, Transport } from '../port.ts';
 import { createProtocol } from '../protocols/create.ts';
 import { detectProtocol } from '../protocols/detect.ts';
@@ -59,7 +59,7 @@ export async function connectDevice(order: DeviceOrder, options: ConnectOptions)
   const timeoutMs = configuration.connectTimeoutMs ?? CONNECT_TIMEOUT_MS;
   const until = performance.now() + timeoutMs;
   const leftMs = () => Math.max(1, until - performance.now());
-  const messages = hasMessages(address)
+  const messages = messageProtocolOf(address)
     ? await openMessages(
         order,
         address,

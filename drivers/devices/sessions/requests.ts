@@ -1,5 +1,6 @@
 import { AppError } from '../../../domain/errors.ts';
 import { DEVICE_QUEUE, type DeviceAnswer, type DeviceRequest } from '../../../domain/myntrix/devices.ts';
+import { storableCopy } from '../../../domain/storable.ts';
 import type { DeviceReporter } from '../reporter.ts';
 import type { OwnedLive } from './live.ts';
 
@@ -96,7 +97,7 @@ export function createDeviceRequests({ of, stop, reporter, clock }: RequestDeps)
           : kind === 'command'
             ? command(request)
             : emergency(request));
-        entry.done = { id, deviceId, kind, ...found, isAgain: true };
+        entry.done = { id, deviceId, kind, ...storableCopy(found), isAgain: true };
         return { ...entry.done, isAgain: false };
       }
     },

@@ -135,7 +135,10 @@ export function startDeviceSession(order: DeviceOrder, { open, means, reporter, 
       const settled = await whileOpen(settleIn(mine.protocol, identity, order.configuration, isCalm));
       if (!settled || now.emergencyNote !== null) return settled;
       // Nothing of it moves something; a controller that started anew has forgotten it.
-      const unset = await whileOpen(keepSettings(order.id, mine.protocol, means.settings, over.signal));
+      const isHeld = () => mine.heldBy !== undefined;
+      const unset = await whileOpen(
+        keepSettings(order.id, mine.protocol, means.settings, over.signal, isHeld),
+      );
       if (over.signal.aborted) return undefined;
       const problems = [settled.problem, unset].filter((one) => one !== undefined);
       return problems.length === 0 ? settled : { ...settled, problem: problems.join('; ') };

@@ -1,5 +1,6 @@
 import { AppError } from '../../../domain/errors.ts';
 import type { DeviceAnswer, DeviceReport } from '../../../domain/myntrix/devices.ts';
+import { storableCopy } from '../../../domain/storable.ts';
 import { createAttempts } from '../../workflows/attempts.ts';
 import { StaleOrder } from '../../workflows/stale-order.ts';
 import type { DeviceMeans } from '../connection.ts';
@@ -34,7 +35,11 @@ export function createDeviceSessions({
   let isClosed = false;
 
   const clock = (): number => performance.now() - began;
-  const numbered = (report: Omit<DeviceReport, 'seq'>): DeviceReport => ({ ...report, seq: ++seq });
+  /** One that could not be stored would take those of all devices of this host along. */
+  const numbered = (report: Omit<DeviceReport, 'seq'>): DeviceReport => ({
+    ...storableCopy(report),
+    seq: ++seq,
+  });
   const tell = (session: DeviceSession): void => {
     const report = numbered(session.report());
     for (const listener of listeners) listener(report);

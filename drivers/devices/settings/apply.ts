@@ -1,10 +1,12 @@
 import {
   isSame,
+  type KnownSettings,
   SETTINGS_LIMIT,
   type SettingsOutcome,
   type SettingValues,
   type WantedSettings,
 } from '../../../domain/myntrix/device-settings.ts';
+import { storableText } from '../../../domain/storable.ts';
 import type { Answer } from '../protocols/port.ts';
 import { type Ways, waysOf } from './ways.ts';
 
@@ -73,6 +75,26 @@ async function tried(command: Command, text: string): Promise<string | undefined
   }
 }
 
+/** What the answer to a command that somebody gave makes of what is known; nothing when it says nothing of settings. */
+export function heardSettings(
+  { protocol, settings, desired, reported, problems }: KnownSettings,
+  command: string,
+  lines: readonly string[],
+): SettingsOutcome | undefined {
+  const names = [...new Set([...Object.keys(desired), ...Object.keys(settings), ...Object.keys(reported)])];
+  const heard = waysOf(protocol, settings).heard(command.trim(), lines, names);
+  if (Object.keys(heard).length === 0) return undefined;
+  return {
+    reported: limited({ ...reported, ...heard }, names),
+    // What was said of a value that is another one now is not true any more.
+    problems: Object.fromEntries(
+      Object.entries(problems).filter(
+        ([name]) => !(name in heard) || isSame(heard[name] ?? '', reported[name]),
+      ),
+    ),
+  };
+}
+
 /** What is wanted first: a controller may say more than is kept. */
 function limited(values: SettingValues, names: readonly string[]): SettingValues {
   const rest = Object.keys(values).filter((name) => !names.includes(name));
@@ -81,4 +103,6 @@ function limited(values: SettingValues, names: readonly string[]): SettingValues
 }
 
 const shortened = (problems: Record<string, string>): Record<string, string> =>
-  Object.fromEntries(Object.entries(problems).map(([name, problem]) => [name, problem.slice(0, 500)]));
+  Object.fromEntries(
+    Object.entries(problems).map(([name, problem]) => [name, storableText(problem.slice(0, 500))]),
+  );

@@ -14,8 +14,11 @@ const ASK_MS = 2_000;
 
 /**
  * Brings a device that was just connected to to its settings, and tells what came of it. When the platform cannot be
- * asked at this moment, that goes on behind: the device can be used without it.
+ * asked at this moment, that goes on behind: the device can be used without it. A program or an upload that has begun
+ * meanwhile goes to its end first: it is not to find another machine in its middle, and what is being written to a card
+ * would take the commands in.
  * @param signal ends with the connection
+ * @param isHeld whether somebody has the device for themselves
  * @returns what went wrong and does not hinder the connection
  */
 export async function keepSettings(
@@ -23,6 +26,7 @@ export async function keepSettings(
   protocol: DeviceProtocol,
   source: SettingsSource,
   signal: AbortSignal,
+  isHeld: () => boolean,
 ): Promise<string | undefined> {
   async function apply(wanted: WantedSettings | null): Promise<string | undefined> {
     if (!wanted || signal.aborted) return undefined;
@@ -40,7 +44,11 @@ export async function keepSettings(
     late.catch(() => {}); // when the answer came first
     return await apply(await Promise.race([source.wanted(deviceId), late]));
   } catch {
-    void again(async () => apply(await source.wanted(deviceId)), signal);
+    void again(async () => {
+      const wanted = await source.wanted(deviceId);
+      if (isHeld()) throw new Error('somebody has the device for themselves');
+      await apply(wanted);
+    }, signal);
     return undefined;
   }
 }
