@@ -41,20 +41,29 @@ export interface Away {
 
 export type Asked = Answer | undefined;
 
-const PASSWORD = 'seven quiet herons';
+/** Of the first administrator. */
+export const PASSWORD = 'seven quiet herons';
 const ANSWER_WITHIN_MS = 15_000;
 
 /**
  * A whole installation of its own, to be killed.
  * @param legTasks after so many tasks and rounds another execution of a run goes on
+ * @param settings more of them
  */
-export async function startPlatform({ legTasks }: { legTasks?: number } = {}): Promise<Platform> {
+export async function startPlatform({
+  legTasks,
+  settings = {},
+}: {
+  legTasks?: number;
+  settings?: Record<string, string>;
+} = {}): Promise<Platform> {
   const dataDir = mkdtempSync(join(tmpdir(), 'vareon-kills-'));
   const bus = await startBus(await freePort());
   const env = {
     ...(await testEnvironment(dataDir, PASSWORD)),
     BUS_URL: bus.url,
     ...(legTasks === undefined ? {} : { VAREON_LEG_TASKS: String(legTasks) }),
+    ...settings,
   };
   const stack = await startStack({ env }).catch((error) => {
     bus.close();
