@@ -224,7 +224,7 @@ describe('kill -9 in the middle of 50 runs', () => {
   test('or a platform worker that sleeps longer than its work may take: it goes on as well', async () => {
     // Local activities, such as a run's last projection, have 10 s; what was given to it meanwhile comes again.
     const { recoveredMs } = await ordeal.freeze('platform', 12_000);
-    expect(recoveredMs).toBeLessThan(60_000);
+    expect(recoveredMs).toBeLessThan(60_000 * Math.max(1, probedMs / 1_000));
   });
 
   test('loses no tick of a task, and does none twice', async () => {

@@ -37,6 +37,9 @@ export interface OrdealOptions {
 }
 
 const RECOVERED_WITHIN_MS = 180_000;
+const WATCHED_WITHIN_MS = 60_000;
+/** Seldom enough not to be what keeps busy what is to recover. */
+const LOOK_AGAIN_MS = 150;
 
 /** Runs of all kinds, more of them all the time, with people who watch: what kills happen to. */
 export async function beginOrdeal(platform: Platform, options: OrdealOptions): Promise<Ordeal> {
@@ -101,7 +104,7 @@ export async function beginOrdeal(platform: Platform, options: OrdealOptions): P
       const verdict = await judge(platform, traffic, kills);
       const gaps: string[] = [];
       const complete = async (watcher: Watcher, done: () => boolean, name: string) => {
-        await seen(done, 15_000, () => `${name} did not come to its end`).catch((error: Error) =>
+        await seen(done, WATCHED_WITHIN_MS, () => `${name} did not come to its end`).catch((error: Error) =>
           gaps.push(error.message),
         );
         gaps.push(...watcher.wrong);
@@ -146,6 +149,6 @@ async function seen(
   const endsAt = Date.now() + withinMs;
   while (!(await look())) {
     if (Date.now() > endsAt) throw new Error(`after ${withinMs} ms: ${what()}`);
-    await pause(50);
+    await pause(LOOK_AGAIN_MS);
   }
 }

@@ -90,10 +90,11 @@ test('what a device says on its host is told to all who watch, in order, and is 
     60_000,
   );
   expect(kept.map(({ value }) => value)).toEqual(Array.from({ length: 500 }, (_, n) => n));
-  const [row] = await world.sql<{ last_seen: Date | null }>('select last_seen from devices where id = ?', [
-    device,
-  ]);
-  expect(row?.last_seen).not.toBeNull();
+  await until(
+    () => world.sql<{ last_seen: string | null }>('select last_seen from devices where id = ?', [device]),
+    ([row]) => typeof row?.last_seen === 'string',
+    60_000,
+  );
   const fresh = await until(
     async () => (await watch(device)).next(({ type }) => type === 'snapshot'),
     ({ latest }) => latest.T?.value === 499,
