@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { v7 as uuidv7 } from 'uuid';
 import { type Contract, readContract } from './support/contract.ts';
 import { openSocket } from './support/socket.ts';
-import { enterWorld, type TestUser, type World } from './support/world.ts';
+import { enterWorld, expectStatus, type TestUser, type World } from './support/world.ts';
 
 let world: World;
 let contract: Contract;
@@ -157,6 +157,14 @@ const someDevice =
     });
     return { path: `/api/myntrix/${name}/${answer.body.id}${suffix}`, body };
   };
+
+/** Where those that were connected are told to be so no more: they would talk on beside the other tests. */
+const disconnects: string[] = [];
+const deviceToConnect = async (): Promise<Sent> => {
+  const sent = await someDevice()();
+  disconnects.push(`${sent.path}/disconnect`);
+  return { path: `${sent.path}/connect` };
+};
 
 const someDeviceSettings =
   (suffix = '', body?: unknown) =>
@@ -410,7 +418,7 @@ const table: Record<string, Row> = {
   'GET /api/myntrix/devices/{id}': [[401, 200, 200, 200, 200], someDevice()],
   'PUT /api/myntrix/devices/{id}': [[401, 403, 200, 200, 200], someDevice('', { name: 'y' })],
   'DELETE /api/myntrix/devices/{id}': [[401, 403, 204, 204, 204], someDevice()],
-  'POST /api/myntrix/devices/{id}/connect': [[401, 403, 202, 202, 202], someDevice('/connect')],
+  'POST /api/myntrix/devices/{id}/connect': [[401, 403, 202, 202, 202], deviceToConnect],
   'POST /api/myntrix/devices/{id}/disconnect': [[401, 403, 202, 202, 202], someDevice('/disconnect')],
   'POST /api/myntrix/devices/{id}/command': [
     [401, 403, 409, 409, 409],
@@ -485,7 +493,11 @@ beforeAll(async () => {
     admin: world.admin,
   };
 });
-afterAll(() => world.close());
+afterAll(async () => {
+  const { token } = world.admin;
+  for (const path of disconnects) await expectStatus(202, world.api('POST', path, { token }));
+  await world.close();
+});
 
 test('Every route and WebSocket stands in this table, and nothing else does', () => {
   expect(Object.keys(table).sort()).toEqual([...contract.operations].sort());
