@@ -101,7 +101,7 @@ export async function beginOrdeal(platform: Platform, options: OrdealOptions): P
     },
     async end() {
       await traffic.stop();
-      const verdict = await judge(platform, traffic, kills);
+      const verdict = await judge(platform, traffic);
       const gaps: string[] = [];
       const complete = async (watcher: Watcher, done: () => boolean, name: string) => {
         await seen(done, WATCHED_WITHIN_MS, () => `${name} did not come to its end`).catch((error: Error) =>

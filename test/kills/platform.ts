@@ -20,6 +20,8 @@ export interface Platform {
   socketUrl(path: string): URL;
   /** Kills it and resolves once it is back. */
   kill(victim: Victim): Promise<Away>;
+  /** All that were killed so far. */
+  killed: readonly (Away & { victim: Victim })[];
   /** Freezes it for so long: it loses nothing, and goes on where it was as if no time had passed. */
   freeze(victim: Victim, forMs: number): Promise<Away>;
   /**
@@ -98,9 +100,11 @@ export async function startPlatform({
     };
   }
 
+  const killed: (Away & { victim: Victim })[] = [];
   return {
     stack,
     bus,
+    killed,
     token,
     ask: (method, path, options) => answered(api(method, path, { token, ...options })),
     socketUrl: (path) => new URL(path, stack.apiUrl.replace('http', 'ws')),
@@ -110,7 +114,9 @@ export async function startPlatform({
       const at = Date.now();
       part.kill('SIGKILL');
       await up;
-      return { at, back: Date.now() };
+      const away = { at, back: Date.now() };
+      killed.push({ victim, ...away });
+      return away;
     },
     async freeze(victim, forMs) {
       const at = Date.now();
