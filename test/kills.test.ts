@@ -107,6 +107,8 @@ describe('kill -9 of the platform worker', () => {
     const warm = await waitForHeat();
     await platform.kill('platform');
     const [get, post] = runIds;
+    // Before the next kill, which would repeat it once more if its answer was not kept by then.
+    expect(await ended(get ?? '')).toMatchObject({ status: 'completed', output: 'second' });
     const asking = await until(
       async () => (await platform.ask('GET', `/api/neosyntis/runs/${post}`))?.body,
       (run) => run?.status === 'waiting',
@@ -120,7 +122,6 @@ describe('kill -9 of the platform worker', () => {
     });
     expect(answer?.status).toBe(200);
     await platform.kill('platform');
-    expect(await ended(get ?? '')).toMatchObject({ status: 'completed', output: 'second' });
     expect(await ended(post ?? '')).toMatchObject({ status: 'completed', output: 'it did' });
     expect(seen.sort()).toEqual(['GET', 'GET', 'POST']);
     await warm.say([2, 3, 4]);
@@ -199,7 +200,7 @@ describe('kill -9 in the middle of 50 runs', () => {
   beforeAll(async () => {
     endTicks = await beginTicks(platform);
     print = await beginPrint(platform);
-    ordeal = await beginOrdeal(platform, { burst: 50, perSecond: 1, watched: 5 });
+    ordeal = await beginOrdeal(platform, { burst: 50, each: 8, perSecond: 0.25, watched: 5 });
     probedMs = await ordeal.probe();
   });
 
@@ -223,7 +224,7 @@ describe('kill -9 in the middle of 50 runs', () => {
   test('or a platform worker that sleeps longer than its work may take: it goes on as well', async () => {
     // Local activities, such as a run's last projection, have 10 s; what was given to it meanwhile comes again.
     const { recoveredMs } = await ordeal.freeze('platform', 12_000);
-    expect(recoveredMs).toBeLessThan(60_000);
+    expect(recoveredMs).toBeLessThan(60_000 * Math.max(1, probedMs / 1_000));
   });
 
   test('loses no tick of a task, and does none twice', async () => {

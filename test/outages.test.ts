@@ -1,22 +1,38 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ANSWER_WITHIN_MS, expectUnavailable, outages, type Timed, timed } from './kills/outage.ts';
-import { type Platform, startPlatform } from './kills/platform.ts';
+import { PASSWORD, type Platform, startPlatform } from './kills/platform.ts';
+import { describeSealed } from './payloads/sealed.ts';
+import { type S3Server, startS3Server } from './storage/s3-server.ts';
 import { until } from './support/client.ts';
 import { type Pace, watchPace } from './support/pace.ts';
 import { openSocket } from './support/socket.ts';
 
-/** A platform of its own, whose servers are away for a while: killed, or frozen so that they accept and never answer. */
+/**
+ * A platform of its own, with the payload codec on and its large values in S3, whose servers are away for a while:
+ * killed, or frozen so that they accept and never answer.
+ */
 let platform: Platform;
+let s3: S3Server;
+let storage: Record<string, string>;
 let waiting: string;
 let pure: string;
 
 beforeAll(async () => {
-  platform = await startPlatform();
+  s3 = await startS3Server();
+  storage = {
+    VAREON_STORAGE: s3.setting,
+    AWS_ACCESS_KEY_ID: s3.credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: s3.credentials.secretAccessKey,
+  };
+  platform = await startPlatform({ settings: { ...storage, VAREON_PAYLOAD_CODEC: 'on' } });
   waiting = await newWorkflow([{ long: { wait: { hours: 1 } } }]);
   pure = await newWorkflow([{ a: { set: { done: true } } }]);
 });
 
-afterAll(() => platform?.close());
+afterAll(async () => {
+  await platform?.close();
+  await s3?.[Symbol.asyncDispose]();
+});
 
 async function newWorkflow(steps: unknown[]): Promise<string> {
   const answer = await platform.ask('POST', '/api/neosyntis/workflows', { body: { name: 'outage', steps } });
@@ -64,6 +80,8 @@ const untilReady = () =>
     (ready) => ready?.status === 200,
     60_000,
   );
+
+describeSealed(() => ({ stack: platform.stack, adminPassword: PASSWORD, storage }));
 
 describe('While Temporal is', () => {
   test.each(outages)(

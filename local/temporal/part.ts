@@ -62,10 +62,10 @@ export function temporalPart(options: TemporalOptions): PartSpec {
   };
 }
 
-/** The CLI reads TEMPORAL_… settings for clients, and needs nothing of ours; what Go is told of memory is its own. */
+/** The CLI reads TEMPORAL_… settings for clients, and needs nothing of ours; what Go is told of memory and processors is its own. */
 const withoutOurs = (env: TemporalOptions['env']) =>
   Object.fromEntries(
     Object.entries(env).filter(([name]) =>
-      /^(PATH|HOME|TMPDIR|TZ|LANG|GOGC|GOMEMLIMIT|SSL_CERT_\w+)$/.test(name),
+      /^(PATH|HOME|TMPDIR|TZ|LANG|GOGC|GOMAXPROCS|GOMEMLIMIT|SSL_CERT_\w+)$/.test(name),
     ),
   );

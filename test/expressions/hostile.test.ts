@@ -39,7 +39,8 @@ describe('Hostile JSON', () => {
         const { values } = (await evaluator.evaluate({ source: text, input, variables: {} })) as {
           values: Json[];
         };
-        expect(values).toEqual([asJson(plain.value)]);
+        // As JSON both: it has no -0, which jq gives as such.
+        expect(asJson(values)).toEqual([asJson(plain.value)]);
       }),
       { numRuns: 60 },
     );

@@ -17,7 +17,7 @@ export interface OrdealResult extends Verdict {
 export interface Ordeal {
   /** How long a new run with code in it takes now, with everything there, in ms. */
   probe(): Promise<number>;
-  /** Kills it, waits until it is back and until everything is ready again. */
+  /** Kills it in the middle of new runs, waits until it is back and until everything is ready again. */
   kill(victim: Victim): Promise<Kill>;
   /** The same with one that is frozen for so long and then goes on. */
   freeze(victim: Victim, forMs: number): Promise<Kill>;
@@ -28,13 +28,18 @@ export interface Ordeal {
 export interface OrdealOptions {
   /** Runs that are triggered as fast as they are taken, before the first kill. */
   burst: number;
-  /** Runs that are triggered from then on. */
+  /** Runs that are triggered in the same way right before each kill, which meets all of them in their first steps. */
+  each?: number;
+  /** Runs that are triggered all the time, outages included. */
   perSecond: number;
   /** Runs that are watched at once. */
   watched: number;
 }
 
 const RECOVERED_WITHIN_MS = 180_000;
+const WATCHED_WITHIN_MS = 60_000;
+/** Seldom enough not to be what keeps busy what is to recover. */
+const LOOK_AGAIN_MS = 150;
 
 /** Runs of all kinds, more of them all the time, with people who watch: what kills happen to. */
 export async function beginOrdeal(platform: Platform, options: OrdealOptions): Promise<Ordeal> {
@@ -86,14 +91,20 @@ export async function beginOrdeal(platform: Platform, options: OrdealOptions): P
       await recovered();
       return Date.now() - startedAt;
     },
-    kill: (victim) => after(victim, 'killed', platform.kill(victim)),
-    freeze: (victim, forMs) => after(victim, 'frozen', platform.freeze(victim, forMs)),
+    async kill(victim) {
+      await traffic.burst(options.each ?? 0);
+      return after(victim, 'killed', platform.kill(victim));
+    },
+    async freeze(victim, forMs) {
+      await traffic.burst(options.each ?? 0);
+      return after(victim, 'frozen', platform.freeze(victim, forMs));
+    },
     async end() {
       await traffic.stop();
-      const verdict = await judge(platform, traffic, kills);
+      const verdict = await judge(platform, traffic);
       const gaps: string[] = [];
       const complete = async (watcher: Watcher, done: () => boolean, name: string) => {
-        await seen(done, 15_000, () => `${name} did not come to its end`).catch((error: Error) =>
+        await seen(done, WATCHED_WITHIN_MS, () => `${name} did not come to its end`).catch((error: Error) =>
           gaps.push(error.message),
         );
         gaps.push(...watcher.wrong);
@@ -138,6 +149,6 @@ async function seen(
   const endsAt = Date.now() + withinMs;
   while (!(await look())) {
     if (Date.now() > endsAt) throw new Error(`after ${withinMs} ms: ${what()}`);
-    await pause(50);
+    await pause(LOOK_AGAIN_MS);
   }
 }

@@ -20,6 +20,8 @@ export interface Platform {
   socketUrl(path: string): URL;
   /** Kills it and resolves once it is back. */
   kill(victim: Victim): Promise<Away>;
+  /** All that were killed so far. */
+  killed: readonly (Away & { victim: Victim })[];
   /** Freezes it for so long: it loses nothing, and goes on where it was as if no time had passed. */
   freeze(victim: Victim, forMs: number): Promise<Away>;
   /**
@@ -41,20 +43,30 @@ export interface Away {
 
 export type Asked = Answer | undefined;
 
-const PASSWORD = 'seven quiet herons';
-const ANSWER_WITHIN_MS = 15_000;
+/** Of the first administrator. */
+export const PASSWORD = 'seven quiet herons';
+/** Longer than any command that is asked for takes: a slow machine is to answer late, not never. */
+const ANSWER_WITHIN_MS = 60_000;
 
 /**
  * A whole installation of its own, to be killed.
  * @param legTasks after so many tasks and rounds another execution of a run goes on
+ * @param settings more of them
  */
-export async function startPlatform({ legTasks }: { legTasks?: number } = {}): Promise<Platform> {
+export async function startPlatform({
+  legTasks,
+  settings = {},
+}: {
+  legTasks?: number;
+  settings?: Record<string, string>;
+} = {}): Promise<Platform> {
   const dataDir = mkdtempSync(join(tmpdir(), 'vareon-kills-'));
   const bus = await startBus(await freePort());
   const env = {
     ...(await testEnvironment(dataDir, PASSWORD)),
     BUS_URL: bus.url,
     ...(legTasks === undefined ? {} : { VAREON_LEG_TASKS: String(legTasks) }),
+    ...settings,
   };
   const stack = await startStack({ env }).catch((error) => {
     bus.close();
@@ -88,9 +100,11 @@ export async function startPlatform({ legTasks }: { legTasks?: number } = {}): P
     };
   }
 
+  const killed: (Away & { victim: Victim })[] = [];
   return {
     stack,
     bus,
+    killed,
     token,
     ask: (method, path, options) => answered(api(method, path, { token, ...options })),
     socketUrl: (path) => new URL(path, stack.apiUrl.replace('http', 'ws')),
@@ -100,7 +114,9 @@ export async function startPlatform({ legTasks }: { legTasks?: number } = {}): P
       const at = Date.now();
       part.kill('SIGKILL');
       await up;
-      return { at, back: Date.now() };
+      const away = { at, back: Date.now() };
+      killed.push({ victim, ...away });
+      return away;
     },
     async freeze(victim, forMs) {
       const at = Date.now();

@@ -15,7 +15,7 @@ export interface Ticked {
   unknown: number;
 }
 
-const EVERY_S = 2;
+const EVERY_S = 4;
 const ENDED_WITHIN_MS = 120_000;
 
 const mark = {

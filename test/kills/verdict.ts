@@ -31,7 +31,7 @@ const ENDED_WITHIN_MS = 180_000;
 const PAGE = 200;
 
 /** Judges every run that was ordered, and every run that there is, once all have ended. */
-export async function judge(platform: Platform, traffic: Traffic, kills: readonly Kill[]): Promise<Verdict> {
+export async function judge(platform: Platform, traffic: Traffic): Promise<Verdict> {
   const found = await allEnded(platform, traffic);
   const marks = count(readFileSync(traffic.file, 'utf8').split('\n').filter(Boolean));
   const mails = count(await mailSubjects(platform));
@@ -55,9 +55,7 @@ export async function judge(platform: Platform, traffic: Traffic, kills: readonl
     else if (isRight(ordered, run) && timesOf(ordered, marks, mails).every(([, times]) => times === 1))
       verdict.right++;
     else {
-      const honest = await unknownBecause(platform, run, kills, (name) =>
-        marks.get(`${ordered.token} ${name}`),
-      );
+      const honest = await unknownBecause(platform, run, (name) => marks.get(`${ordered.token} ${name}`));
       if (honest) verdict[honest]++;
       else
         verdict.wrong.push(
@@ -88,7 +86,6 @@ const HOST_KNOWS_AFTER_MS = 30_000;
 async function unknownBecause(
   platform: Platform,
   { id, status }: RunSummary,
-  kills: readonly Kill[],
   timesOf: (mark: string) => number | undefined,
 ): Promise<'unknown' | 'unknownToNewHost' | undefined> {
   if (status !== 'failed') return undefined;
@@ -96,7 +93,8 @@ async function unknownBecause(
   const step = run.steps.find(({ kind, status }) => kind === 'run' && status === 'unknown');
   if (!step) return undefined;
   const [began, ended] = [Date.parse(step.started_at ?? ''), Date.parse(step.ended_at ?? '')];
-  const hosts = kills.filter(({ victim, how, at }) => victim === 'host' && how === 'killed' && at <= ended);
+  // Those before the traffic began, too: the host was young then.
+  const hosts = platform.killed.filter(({ victim, at }) => victim === 'host' && at <= ended);
   if (hosts.some(({ back }) => began <= back)) return 'unknown';
   const isNew = hosts.some(({ back }) => began <= back + HOST_KNOWS_AFTER_MS);
   return isNew && !timesOf(step.name.replace('mark-', '')) ? 'unknownToNewHost' : undefined;

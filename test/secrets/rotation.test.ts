@@ -86,13 +86,13 @@ describe('A rotation of the encryption key', () => {
     const statuses: number[] = [];
     const lengths: unknown[] = [];
     // All the time, and not as fast as it can: the rotation is to have the machine too.
-    const pause = () => new Promise((resolve) => setTimeout(resolve, 30));
+    const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
     const writer = (async () => {
-      for (let n = 0; !isOver; n++, await pause())
+      for (let n = 0; !isOver; n++, await pause(75))
         statuses.push((await put(`busy_${n % 20}`, `value ${n}`)).status);
     })();
     const reader = (async () => {
-      while (!isOver) lengths.push(await lengthOf('kept'));
+      for (; !isOver; await pause(300)) lengths.push(await lengthOf('kept'));
     })();
     const { output, end } = rotateByHand();
     expect([await end, output()]).toEqual([

@@ -29,7 +29,6 @@ const longOnes = [
   'replicas',
   'neosyntis/definition',
   'ops/archive',
-  'payloads/sealed-stack',
   'ops/places',
   'ops/own-servers',
   'neosyntis/legs',
