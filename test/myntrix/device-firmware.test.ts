@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { procEntry } from '../../drivers/processes/proc.ts';
 import { until } from '../support/client.ts';
 import { installFlashers } from '../support/flashers.ts';
 import { createHosts, type TestHost } from '../support/host.ts';
@@ -41,19 +41,20 @@ const look = async (device: string): Promise<Answer> =>
 const isConnected = ({ status }: Answer) => status === 'connected';
 const startsOf = (programName: string) =>
   flashers.starts().filter(({ program: one }) => one === programName).length;
-const isGone = (pid: number) => !existsSync(`/proc/${pid}`);
+/** Or waits for whoever inherited it to notice. */
+const isGone = (pid: number) => (procEntry(pid)?.state ?? 'Z') === 'Z';
 
 describe('Firmware', () => {
   const kinds: [string, object, RegExp][] = [
     [
       'avrdude',
       { ...avrdude, baud: 115_200 },
-      /^-p atmega2560 -c wiring -P \/dev\/pts\/\d+ -b 115200 -D -U flash:w:\/\S+\/file:a$/,
+      /^-p atmega2560 -c wiring -P \/dev\/\S+ -b 115200 -D -U flash:w:\/\S+\/file:a$/,
     ],
     [
       'esptool',
       { flasher: 'esptool', chip: 'esp32', address: '0x10000', flashMode: 'dio', eraseAll: true },
-      /^--chip esp32 --port \/dev\/pts\/\d+ write_flash --flash_mode dio --erase-all 0x10000 \/\S+\/file$/,
+      /^--chip esp32 --port \/dev\/\S+ write_flash --flash_mode dio --erase-all 0x10000 \/\S+\/file$/,
     ],
     [
       'dfu-util',

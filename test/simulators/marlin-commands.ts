@@ -135,6 +135,7 @@ export function createMarlinCommands({ options, say }: World) {
         say(`echo:Unknown command: "${line}"\n`);
       return true;
     },
+    isWriting: card.isWriting,
     /** What its `ok` says besides. */
     answer: (line: string): string => (/^M105\b/.test(line) ? ` ${heaters.report()}` : ''),
     reset(): void {

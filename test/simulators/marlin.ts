@@ -50,6 +50,9 @@ export function createMarlin(world: World): SimulatedDevice {
     const line = raw.trim();
     const wrong = line.startsWith('N') ? problemOf(line) : undefined;
     if (wrong !== undefined) askAgain(wrong);
+    // Marlin, gcode/queue.cpp: what goes into a file has a number, but for the end of it.
+    else if (!line.startsWith('N') && commands.isWriting() && !/^M29\b/.test(line))
+      askAgain('No Checksum with line number');
     else if (!line.startsWith('N')) queueUp(line, undefined);
     else {
       lastNumber = Number.parseInt(line.slice(1), 10);
