@@ -21,8 +21,8 @@ import { DeviceJobs } from './migrations/0020-device-jobs.ts';
 import { DeviceTelemetry } from './migrations/0021-device-telemetry.ts';
 import { DeviceSettingsTable } from './migrations/0022-device-settings.ts';
 import { TasksAgain } from './migrations/0023-tasks-again.ts';
-import { UploadLines } from './migrations/0025-upload-lines.ts';
-import { SketchesAndLines } from './migrations/0026-sketches-and-lines.ts';
+import { UploadLines } from './migrations/0024-upload-lines.ts';
+import { SketchesAndLines } from './migrations/0025-sketches-and-lines.ts';
 
 /** Every migration in order. One that has been released is never changed; a new one follows it. */
 export const migrations = [
@@ -49,6 +49,6 @@ export const migrations = [
   { name: '0021-device-telemetry', class: DeviceTelemetry },
   { name: '0022-device-settings', class: DeviceSettingsTable },
   { name: '0023-tasks-again', class: TasksAgain },
-  { name: '0025-upload-lines', class: UploadLines },
-  { name: '0026-sketches-and-lines', class: SketchesAndLines },
+  { name: '0024-upload-lines', class: UploadLines },
+  { name: '0025-sketches-and-lines', class: SketchesAndLines },
 ] as const;
