@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
-import { type DeviceReport, type DeviceRequest, MESSAGE_DEVICES } from '../domain/myntrix/devices.ts';
+import type { DeviceRequest } from '../domain/myntrix/device-commands.ts';
+import { type DeviceReport, MESSAGE_DEVICES } from '../domain/myntrix/device-reports.ts';
 import { topics } from '../domain/names.ts';
 import type { Bus } from '../drivers/bus/port.ts';
 import type { DeviceMeans } from '../drivers/devices/connection.ts';

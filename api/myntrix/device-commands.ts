@@ -6,7 +6,7 @@ import {
   CommandRequest,
   DeviceCommand,
   EmergencyStop,
-} from '../../domain/myntrix/devices.ts';
+} from '../../domain/myntrix/device-commands.ts';
 import { IdParams } from '../../domain/wire.ts';
 import type { CommandGiver } from '../../drivers/devices/give-command.ts';
 import { checkCommand } from '../../drivers/devices/protocols/command-text.ts';

@@ -2,13 +2,8 @@ import { Type } from 'typebox';
 import type { DeviceCommandStore } from '../../db/myntrix/device-commands.ts';
 import type { DeviceRepository } from '../../db/myntrix/devices.ts';
 import { AppError } from '../../domain/errors.ts';
-import {
-  Device,
-  DeviceCommand,
-  DeviceUpdate,
-  deviceStatuses,
-  NewDevice,
-} from '../../domain/myntrix/devices.ts';
+import { DeviceCommand } from '../../domain/myntrix/device-commands.ts';
+import { Device, DeviceUpdate, deviceStatuses, NewDevice } from '../../domain/myntrix/devices.ts';
 import { IdParams, literals, PageQuery } from '../../domain/wire.ts';
 import { pageReply } from '../http/page.ts';
 import { changesOf, etagOf, requireMatch } from '../http/put.ts';

@@ -4,7 +4,7 @@ import type {
   DeviceAnswer,
   DeviceCommand,
   DeviceRequest,
-} from '../../domain/myntrix/devices.ts';
+} from '../../domain/myntrix/device-commands.ts';
 import type { Database, Sql } from '../orm.ts';
 import { iso, type Page, pageClause, prepared, rows } from '../sql.ts';
 import { deleted, PIECE_ROWS, type Piece } from '../system/retention.ts';

@@ -1,4 +1,5 @@
 import type { StoredEvent } from '../../domain/events.ts';
+import type { DeviceConfiguration } from '../../domain/myntrix/device-configuration.ts';
 import type {
   DeviceJobOrder,
   DeviceJobState,
@@ -6,7 +7,6 @@ import type {
   DeviceJobWanted,
   DeviceJobWork,
 } from '../../domain/myntrix/device-jobs.ts';
-import type { DeviceConfiguration } from '../../domain/myntrix/devices.ts';
 import type { Database, Sql } from '../orm.ts';
 import { rows } from '../sql.ts';
 import { appendEvents, type NewEvent } from '../system/events.ts';

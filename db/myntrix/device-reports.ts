@@ -1,5 +1,6 @@
 import type { StoredEvent } from '../../domain/events.ts';
-import type { Device, DeviceOrder, DeviceReports, Interrupted } from '../../domain/myntrix/devices.ts';
+import type { DeviceOrder, DeviceReports } from '../../domain/myntrix/device-reports.ts';
+import type { Device, Interrupted } from '../../domain/myntrix/devices.ts';
 import type { Database, Sql } from '../orm.ts';
 import { json, rows } from '../sql.ts';
 import { appendEvents } from '../system/events.ts';

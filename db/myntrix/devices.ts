@@ -3,13 +3,9 @@ import { v7 as uuidv7 } from 'uuid';
 import type { Principal } from '../../domain/auth/principal.ts';
 import { AppError } from '../../domain/errors.ts';
 import type { StoredEvent } from '../../domain/events.ts';
-import type {
-  Device,
-  DeviceConfiguration,
-  DeviceSafety,
-  HostDeviceStatus,
-  Interrupted,
-} from '../../domain/myntrix/devices.ts';
+import type { DeviceConfiguration } from '../../domain/myntrix/device-configuration.ts';
+import type { DeviceSafety } from '../../domain/myntrix/device-reports.ts';
+import type { Device, HostDeviceStatus, Interrupted } from '../../domain/myntrix/devices.ts';
 import type { DeviceAction } from '../../domain/names.ts';
 import { unlessViolated } from '../auth/constraints.ts';
 import type { Database, Sql } from '../orm.ts';

@@ -1,6 +1,7 @@
 import { Value } from 'typebox/value';
 import { AppError } from '../../domain/errors.ts';
-import { DeviceAnswer, DeviceReports, type DeviceRequest } from '../../domain/myntrix/devices.ts';
+import { DeviceAnswer, type DeviceRequest } from '../../domain/myntrix/device-commands.ts';
+import { DeviceReports } from '../../domain/myntrix/device-reports.ts';
 import { topics } from '../../domain/names.ts';
 import { HostMessage } from '../../domain/system/hosts.ts';
 import type { Bus } from '../bus/port.ts';

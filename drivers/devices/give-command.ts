@@ -1,5 +1,5 @@
 import { AppError } from '../../domain/errors.ts';
-import type { DeviceAnswer, DeviceCommand } from '../../domain/myntrix/devices.ts';
+import type { DeviceAnswer, DeviceCommand } from '../../domain/myntrix/device-commands.ts';
 import type { HostAsker } from './ask-hosts.ts';
 
 /** Beyond the time that the device has to answer: the way there and back. */

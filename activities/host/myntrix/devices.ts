@@ -1,4 +1,4 @@
-import type { DeviceOrder } from '../../../domain/myntrix/devices.ts';
+import type { DeviceOrder } from '../../../domain/myntrix/device-reports.ts';
 import type { DeviceEnd, DeviceSessions } from '../../../drivers/devices/sessions/port.ts';
 import { beating, holding } from '../held.ts';
 

@@ -8,7 +8,7 @@ import { createDeviceSteps, type FoundDevice } from '../../../db/myntrix/device-
 import { createDeviceRepository } from '../../../db/myntrix/devices.ts';
 import type { Database } from '../../../db/orm.ts';
 import { AppError } from '../../../domain/errors.ts';
-import { COMMAND_TIMEOUT_MS, type DeviceCommand } from '../../../domain/myntrix/devices.ts';
+import { COMMAND_TIMEOUT_MS, type DeviceCommand } from '../../../domain/myntrix/device-commands.ts';
 import { type DeviceAction, deviceUpdates } from '../../../domain/names.ts';
 import type { ProblemKind } from '../../../domain/neosyntis/problems.ts';
 import type {

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { COMMAND_LIMIT, COMMAND_TIMEOUT_MS, MAX_COMMAND_TIMEOUT_MS } from '../../myntrix/devices.ts';
+import { COMMAND_LIMIT, COMMAND_TIMEOUT_MS, MAX_COMMAND_TIMEOUT_MS } from '../../myntrix/device-commands.ts';
 import { type DeviceAction, deviceUpdates } from '../../names.ts';
 import type { Verb } from '../verbs.ts';
 

@@ -4,7 +4,7 @@ import {
   parseDeviceAddress,
   shownAddress,
 } from '../../../domain/myntrix/device-address.ts';
-import type { DeviceOrder } from '../../../domain/myntrix/devices.ts';
+import type { DeviceOrder } from '../../../domain/myntrix/device-reports.ts';
 import type { DeviceMeans } from '../connection.ts';
 import { messageProtocolOf, openMessages } from '../open-messages.ts';
 import type { OpenOptions, Transport } from '../port.ts';

@@ -1,5 +1,5 @@
 import { AppError } from '../../../domain/errors.ts';
-import type { DeviceOrder } from '../../../domain/myntrix/devices.ts';
+import type { DeviceOrder } from '../../../domain/myntrix/device-reports.ts';
 import type { DeviceEvent, DeviceProtocol } from '../protocols/port.ts';
 import type { Connection } from './connect.ts';
 import type { LiveDevice, LiveEnd } from './port.ts';

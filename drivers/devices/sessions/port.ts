@@ -1,10 +1,6 @@
 import type { DeviceAddress } from '../../../domain/myntrix/device-address.ts';
-import type {
-  DeviceAnswer,
-  DeviceOrder,
-  DeviceReport,
-  DeviceRequest,
-} from '../../../domain/myntrix/devices.ts';
+import type { DeviceAnswer, DeviceRequest } from '../../../domain/myntrix/device-commands.ts';
+import type { DeviceOrder, DeviceReport } from '../../../domain/myntrix/device-reports.ts';
 import type { Attempts } from '../../workflows/attempts.ts';
 import type { Transport } from '../port.ts';
 import type { DeviceProtocol, Identity } from '../protocols/port.ts';

@@ -1,5 +1,9 @@
 import { AppError } from '../../../domain/errors.ts';
-import { DEVICE_QUEUE, type DeviceAnswer, type DeviceRequest } from '../../../domain/myntrix/devices.ts';
+import {
+  DEVICE_QUEUE,
+  type DeviceAnswer,
+  type DeviceRequest,
+} from '../../../domain/myntrix/device-commands.ts';
 import { storableCopy } from '../../../domain/storable.ts';
 import type { DeviceReporter } from '../reporter.ts';
 import type { OwnedLive } from './live.ts';

@@ -1,12 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { AppError } from '../../../domain/errors.ts';
 import type { DeviceAddress } from '../../../domain/myntrix/device-address.ts';
-import {
-  type DeviceOrder,
-  type DeviceReport,
-  type HostDeviceStatus,
-  reconnectOf,
-} from '../../../domain/myntrix/devices.ts';
+import { reconnectOf } from '../../../domain/myntrix/device-configuration.ts';
+import type { DeviceOrder } from '../../../domain/myntrix/device-reports.ts';
 import type { DeviceMeans } from '../connection.ts';
 import type { DeviceReporter } from '../reporter.ts';
 import { keepSettings } from '../settings/keep.ts';
@@ -15,6 +11,7 @@ import { createLive, type OwnedLive } from './live.ts';
 import type { DeviceEnd, LiveEnd } from './port.ts';
 import { type SettledIn, settleIn } from './settle-in.ts';
 import { watchSilence } from './silence.ts';
+import { createSessionStatus } from './status.ts';
 import { tellOf } from './telling.ts';
 
 /** A connection that lasted so long was a good one: the next pause is a short one again. */
@@ -23,7 +20,6 @@ const GOOD_MS = 30_000;
 const STOP_MS = 2_000;
 /** What a device that talks by itself may be silent before one is told. */
 const SILENT_MS = 10_000;
-const TEXT = 2_000;
 
 export interface SessionOptions {
   open: OpenTransport;
@@ -39,33 +35,14 @@ export type DeviceSession = ReturnType<typeof startDeviceSession>;
 export function startDeviceSession(order: DeviceOrder, { open, means, reporter, changed }: SessionOptions) {
   const stopping = new AbortController();
   const { initialMs, maxMs, factor } = reconnectOf(order.configuration);
-  let now: Omit<DeviceReport, 'id' | 'epoch' | 'seq' | 'lastSeen'> = {
-    status: 'connecting',
-    reason: null,
-    protocol: null,
-    firmwareName: null,
-    firmwareVersion: null,
-    mocked: false,
-    safety: null,
-    emergencyNote: null,
-  };
-  let lastSeen: Date | undefined;
+  const status = createSessionStatus(order, reporter, changed);
+  const { set, say } = status;
   /** The connection under way, and the one that others may use: it has been told all that it is told first. */
   let current: OwnedLive | undefined;
   let live: OwnedLive | undefined;
   /** Has a way to the device before it has said who it is. */
   let stoppable: { emergencyStop(): Promise<void> } | undefined;
   let lending: { what: string; over: Promise<void> } | undefined;
-
-  function set(change: Partial<typeof now>): void {
-    const next = { ...now, ...change };
-    if (JSON.stringify(next) === JSON.stringify(now)) return;
-    now = next;
-    reporter.state(order.id, { status: now.status, ...(now.reason === null ? {} : { reason: now.reason }) });
-    changed();
-  }
-  const say = (status: HostDeviceStatus, reason: string | null): void =>
-    set({ status, reason: reason?.slice(0, TEXT) ?? null });
 
   /** Before everything else. Nothing is done by itself after it until the device is connected anew by an order. */
   async function emergencyStop(): Promise<void> {
@@ -75,7 +52,7 @@ export function startDeviceSession(order: DeviceOrder, { open, means, reporter, 
         'unavailable',
         lending
           ? `the port of "${order.name}" is with ${lending.what}`
-          : `there is no connection to "${order.name}" now${now.reason === null ? '' : ` (${now.reason})`}`,
+          : `there is no connection to "${order.name}" now${status.now().reason === null ? '' : ` (${status.now().reason})`}`,
       );
     try {
       await within(STOP_MS, way.emergencyStop()); // begins in the same turn: nothing comes before it
@@ -91,7 +68,7 @@ export function startDeviceSession(order: DeviceOrder, { open, means, reporter, 
     reporter.log(order.id, { direction: 'out', level: 'warn', line: `an emergency stop ${what}` });
     set({
       status: 'connecting',
-      reason: `an emergency stop ${what}; connecting again`.slice(0, TEXT),
+      reason: `an emergency stop ${what}; connecting again`,
       emergencyNote: `An emergency stop ${what} at ${new Date().toISOString()}. The device is connected to again without onConnect; a new connect clears this.`,
     });
     stoppable = undefined;
@@ -105,9 +82,7 @@ export function startDeviceSession(order: DeviceOrder, { open, means, reporter, 
       open,
       means,
       signal: stopping.signal,
-      onHeard: () => {
-        lastSeen = new Date();
-      },
+      onHeard: status.heard,
       onProtocol: (protocol) => {
         stoppable = protocol;
       },
@@ -131,9 +106,9 @@ export function startDeviceSession(order: DeviceOrder, { open, means, reporter, 
       Promise.race([work, mine.ended.then(() => undefined)]);
     /** What it forgets when it starts anew; what could move something is sent when an order connects it, and not again. */
     const tellFirst = async (isAgain: boolean): Promise<SettledIn | undefined> => {
-      const isCalm = isAgain || now.emergencyNote !== null;
+      const isCalm = isAgain || status.now().emergencyNote !== null;
       const settled = await whileOpen(settleIn(mine.protocol, identity, order.configuration, isCalm));
-      if (!settled || now.emergencyNote !== null) return settled;
+      if (!settled || status.now().emergencyNote !== null) return settled;
       // Nothing of it moves something; a controller that started anew has forgotten it.
       const isHeld = () => mine.heldBy !== undefined;
       const unset = await whileOpen(
@@ -155,7 +130,7 @@ export function startDeviceSession(order: DeviceOrder, { open, means, reporter, 
         live = mine;
         set({
           status: 'connected',
-          reason: settled.problem?.slice(0, TEXT) ?? null,
+          reason: settled.problem ?? null,
           safety: settled.safety,
           protocol: protocol.name,
           firmwareName: identity.firmwareName?.slice(0, 200) ?? null,
@@ -168,7 +143,7 @@ export function startDeviceSession(order: DeviceOrder, { open, means, reporter, 
       if (protocol.name === 'grbl' || reports)
         watch = watchSilence(
           SILENT_MS + reportSeconds * 1_000,
-          () => lastSeen,
+          status.lastSeen,
           (silence) => live === mine && say(silence === undefined ? 'connected' : 'error', silence ?? null),
         );
       return await mine.ended;
@@ -224,12 +199,7 @@ export function startDeviceSession(order: DeviceOrder, { open, means, reporter, 
     ended,
     live: () => live,
     emergencyStop,
-    report: (): Omit<DeviceReport, 'seq'> => ({
-      id: order.id,
-      epoch: order.epoch,
-      ...now,
-      lastSeen: lastSeen?.toISOString() ?? null,
-    }),
+    report: status.report,
     /** Closes the connection. Resolves when the port is free. */
     async end(): Promise<void> {
       stopping.abort();

@@ -1,5 +1,6 @@
 import { AppError } from '../../../domain/errors.ts';
-import type { DeviceAnswer, DeviceReport } from '../../../domain/myntrix/devices.ts';
+import type { DeviceAnswer } from '../../../domain/myntrix/device-commands.ts';
+import type { DeviceReport } from '../../../domain/myntrix/device-reports.ts';
 import { storableCopy } from '../../../domain/storable.ts';
 import { createAttempts } from '../../workflows/attempts.ts';
 import { StaleOrder } from '../../workflows/stale-order.ts';

@@ -1,4 +1,5 @@
-import type { DeviceConfiguration, DeviceSafety } from '../../../domain/myntrix/devices.ts';
+import type { DeviceConfiguration } from '../../../domain/myntrix/device-configuration.ts';
+import type { DeviceSafety } from '../../../domain/myntrix/device-reports.ts';
 import type { DeviceProtocol, Identity, ProtocolName } from '../protocols/port.ts';
 
 /** For one of the commands that a device is told right after it was connected to. */
