@@ -76,6 +76,15 @@ function refuseNewer(manifest: Manifest): void {
     );
 }
 
+/** Whoever held the hosts' names when the backup was made holds none of this installation's. */
+async function releaseHosts(client: Awaited<ReturnType<typeof connect>>): Promise<void> {
+  const known = await client.query(
+    `select 1 from information_schema.columns
+     where table_schema = current_schema() and table_name = 'hosts' and column_name = 'leased_until'`,
+  );
+  if (known.rows.length > 0) await client.query('update hosts set leased_until = null');
+}
+
 async function restoreDatabase(
   databaseUrl: string,
   { manifest, file, keys, signal }: Pick<RestoreOptions, 'file' | 'keys' | 'signal'> & { manifest: Manifest },
@@ -90,6 +99,7 @@ async function restoreDatabase(
       else await loader.add(path, content);
     }
     await loader.finish();
+    await releaseHosts(client);
   } finally {
     await client.end().catch(() => {}); // what was not committed is gone with it
   }

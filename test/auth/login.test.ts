@@ -48,21 +48,22 @@ describe('logging in', () => {
   });
 
   test('takes as long for an unknown name as for a wrong password', async () => {
-    const users = [await vareon.newUser(), await vareon.newUser()];
-    const msOf = async (name: string) => {
+    const msOf = async (name: string, from: string) => {
       const startedAt = performance.now();
-      await logIn(name, 'wrong password', '127.0.0.20');
+      await logIn(name, 'wrong password', from);
       return performance.now() - startedAt;
     };
-    // In turns, for a machine may be slower for a while.
+    // The shortest of several: what the machine does besides makes either longer, and neither shorter than its work.
     const times = { known: Number.POSITIVE_INFINITY, unknown: Number.POSITIVE_INFINITY };
-    for (const [index, { username }] of [...users, ...users, ...users].entries()) {
-      times.known = Math.min(times.known, await msOf(username));
-      times.unknown = Math.min(times.unknown, await msOf(`n${index}`));
+    const isAlike = () => times.unknown > times.known * 0.5 && times.unknown < times.known * 2;
+    for (let round = 0; round < 3 || (round < 12 && !isAlike()); round++) {
+      const { username } = await vareon.newUser();
+      for (let time = 0; time < 2; time++) {
+        times.known = Math.min(times.known, await msOf(username, `127.0.2.${round + 1}`));
+        times.unknown = Math.min(times.unknown, await msOf(`n${round}-${time}`, `127.0.2.${round + 1}`));
+      }
     }
-    const { known, unknown } = times;
-    expect(unknown).toBeGreaterThan(known * 0.5);
-    expect(unknown).toBeLessThan(known * 2);
+    expect({ ...times, isAlike: isAlike() }).toMatchObject({ isAlike: true });
   });
 
   test('keeps passwords as argon2id hashes of the cost that is promised', async () => {

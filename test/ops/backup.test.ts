@@ -201,6 +201,7 @@ describe('A restore', () => {
     const restored = await runCommand('restore', [archive], await settings('second'));
     expect(restored.output).toContain('Restored the backup');
     expect(restored.code).toBe(0);
+    // Its host starts, although the one that was backed up has only just let go of the name, or not at all.
     stack = await startStack({ env: await testEnvironment(join(folder, 'second'), 'not this one') });
     // Rows come to these while the platform runs; none of the others has lost or won any.
     const growing =
