@@ -2,13 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import {
   type AgentLogAnswer,
   type AgentLogRequest,
-  type AgentReport,
   MESSAGE_AGENTS,
 } from '../domain/myntrix/agent-reports.ts';
 import { topics } from '../domain/names.ts';
 import type { Agents } from '../drivers/agents/port.ts';
 import type { Bus } from '../drivers/bus/port.ts';
 import type { Logger } from '../logs.ts';
+import { keepReporting } from './keep-reporting.ts';
 
 /** What is told of an agent is at most so old; a message that the bus lost is made up for by the next. */
 const EVERY_MS = 3_000;
@@ -17,22 +17,14 @@ const EVERY_MS = 3_000;
 const LOOK_EVERY_MS = 50;
 
 /** Tells how a host's agents are: at once what changes, and all of it every few seconds. */
-export function reportAgents(bus: Bus, host: string, agents: Agents): { stop(): void } {
-  const send = (reports: AgentReport[]): void => {
-    for (let at = 0; at < reports.length; at += MESSAGE_AGENTS)
-      bus.publish(topics.hostAgents(host), { reports: reports.slice(at, at + MESSAGE_AGENTS) });
-  };
-  const all = () => send(agents.reports());
-  const forget = agents.onChange((report) => send([report]));
-  bus.onConnect(all);
-  const timer = setInterval(all, EVERY_MS);
-  return {
-    stop() {
-      forget();
-      clearInterval(timer);
-    },
-  };
-}
+export const reportAgents = (bus: Bus, host: string, agents: Agents): { stop(): void } =>
+  keepReporting({
+    bus,
+    source: agents,
+    everyMs: EVERY_MS,
+    most: MESSAGE_AGENTS,
+    send: (reports) => bus.publish(topics.hostAgents(host), { reports }),
+  });
 
 /** Answers with what agents printed, whether they run or not. */
 export async function serveAgentLogs(bus: Bus, host: string, agents: Agents, log: Logger): Promise<void> {

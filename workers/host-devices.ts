@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import type { DeviceRequest } from '../domain/myntrix/device-commands.ts';
-import { type DeviceReport, MESSAGE_DEVICES } from '../domain/myntrix/device-reports.ts';
+import { MESSAGE_DEVICES } from '../domain/myntrix/device-reports.ts';
 import { topics } from '../domain/names.ts';
 import type { Bus } from '../drivers/bus/port.ts';
 import type { DeviceMeans } from '../drivers/devices/connection.ts';
@@ -12,6 +12,7 @@ import type { DeviceSessions } from '../drivers/devices/sessions/port.ts';
 import { createDeviceSessions } from '../drivers/devices/sessions/sessions.ts';
 import { openMock } from '../drivers/devices/transports/mock.ts';
 import type { SystemAccess } from '../drivers/system/access.ts';
+import { keepReporting } from './keep-reporting.ts';
 
 /** What is told of a device is at most so old; and the platform knows the host's clock by it. */
 const EVERY_MS = 1_000;
@@ -55,24 +56,15 @@ export interface HostDevicesOptions {
 }
 
 /** Tells how a host's devices are: at once what changes, and all of it every second. */
-export function reportDevices({ bus, name, generation, devices }: HostDevicesOptions): { stop(): void } {
-  const send = (reports: DeviceReport[]): void =>
-    bus.publish(topics.hostDevices(name), { generation, clock: devices.clock(), reports });
-  const all = (): void => {
-    const reports = devices.reports();
-    for (let at = 0; at === 0 || at < reports.length; at += MESSAGE_DEVICES)
-      send(reports.slice(at, at + MESSAGE_DEVICES));
-  };
-  const forget = devices.onChange((report) => send([report]));
-  bus.onConnect(all);
-  const timer = setInterval(all, EVERY_MS);
-  return {
-    stop() {
-      forget();
-      clearInterval(timer);
-    },
-  };
-}
+export const reportDevices = ({ bus, name, generation, devices }: HostDevicesOptions): { stop(): void } =>
+  keepReporting({
+    bus,
+    source: devices,
+    everyMs: EVERY_MS,
+    most: MESSAGE_DEVICES,
+    isSentEmpty: true, // the platform knows the host's clock by it
+    send: (reports) => bus.publish(topics.hostDevices(name), { generation, clock: devices.clock(), reports }),
+  });
 
 /** Carries out commands and emergency stops that the platform asks for, and says what came of them until it is recorded. */
 export async function serveDevices({ bus, name, devices }: HostDevicesOptions): Promise<{ stop(): void }> {
