@@ -62,9 +62,13 @@ describe('A run that is paused', () => {
       expect(run).toMatchObject({ status: 'completed', output: [{ n: 1 }, { n: 1 }] });
       await socket.next(({ type, run }) => type === 'run' && run.status === 'completed');
       const courses = socket.frames.map(({ type, step, run }) => (type === 'run' ? run.status : step.status));
-      const paused = courses.slice(courses.indexOf('paused') + 1, courses.lastIndexOf('running'));
-      expect(paused.length).toBeGreaterThan(0);
-      expect(paused.filter((status) => status !== 'completed')).toEqual([]);
+      const [from, to] = [courses.indexOf('paused'), courses.lastIndexOf('running')];
+      expect(from).toBeGreaterThan(-1);
+      expect(to).toBeGreaterThan(from);
+      // Each branch may have waited; whatever else came in between would be a step that began.
+      const between = courses.slice(from + 1, to);
+      expect(between.filter((status) => status !== 'completed')).toEqual([]);
+      expect(between.length).toBeLessThanOrEqual(2);
       socket.close();
       for (const word of ['pause', 'resume'] as const) {
         const { detail } = await expectStatus(409, ask(id, word));
