@@ -150,6 +150,25 @@ export function createAgentReports({ em }: Pick<Database, 'em'>) {
       return found.map(({ id, epoch }) => ({ id, epoch: Number(epoch) }));
     },
 
+    /**
+     * Agents whose workflow waits until a host ends them that was deleted meanwhile: it is never heard of again. A new
+     * order has them look anew, and answers the jobs of the one that it stands for.
+     */
+    async freeOfDeletedHosts(olderThanMs: number): Promise<void> {
+      await em.execute(
+        `with freed as (
+           update agents a set epoch = epoch + 1, updated_at = now()
+           where desired = 'stopped' and taken = epoch and updated_at < now() - make_interval(secs => ?)
+             and (removed or status in ('starting', 'running', 'stopping'))
+             and not exists (select 1 from hosts h where h.name = a.host)
+           returning id, epoch)
+         update jobs j set details = jsonb_set(j.details, '{epoch}', to_jsonb(f.epoch)) from freed f
+         where j.type in ('agent_start', 'agent_stop', 'agent_restart') and j.ended_at is null
+           and j.details->>'agent_id' = f.id::text and (j.details->>'epoch')::bigint = f.epoch - 1`,
+        [olderThanMs / 1_000],
+      );
+    },
+
     /** Agents whose workflow was not told of the newest order. */
     async untaken(olderThanMs: number): Promise<{ id: string; epoch: number }[]> {
       const found = await rows<{ id: string; epoch: string }>(

@@ -42,6 +42,7 @@ export const createAgentReconciler = ({ database, client }: { database: Database
   }
 
   return async (): Promise<void> => {
+    await store.freeOfDeletedHosts(UNTAKEN_AFTER_MS);
     for (const { id, epoch } of await store.untaken(UNTAKEN_AFTER_MS))
       await tellAgent(client, id, action, epoch);
     await beginAgain();
