@@ -20,6 +20,8 @@ type Handler = (message: Json, topic: string) => void;
  */
 export function connectBus(options: BusOptions): Bus {
   const handlers = new Map<string, Set<Handler>>();
+  /** What the broker was asked last about a topic, while it has not answered. */
+  const asked = new Map<string, Promise<void>>();
   const counts = { published: 0, dropped: 0 };
   const client = mqtt.connect(options.url, {
     protocolVersion: 4,
@@ -31,7 +33,7 @@ export function connectBus(options: BusOptions): Bus {
     // The broker may say no for a moment, because who knows the credentials is away.
     reconnectOnConnackError: true,
     connectTimeout: 3_000,
-    resubscribe: true,
+    resubscribe: false, // below, by what is wanted at that moment
     queueQoSZero: false,
     ...(options.will
       ? {
@@ -63,6 +65,31 @@ export function connectBus(options: BusOptions): Bus {
     }
   }
 
+  /**
+   * Asks the broker for something about a topic, after what was asked of it before: a subscription that follows on the
+   * heels of its end would be lost in aedes, which says that there is one. Without a connection nothing is asked: the
+   * next one begins with what is wanted then.
+   */
+  function inTurn(topic: string, ask: () => Promise<unknown>): Promise<void> {
+    const attempt = async (): Promise<void> => {
+      if (!client.connected) return;
+      await ask().catch((error: unknown) => {
+        if (client.connected) throw error;
+      });
+    };
+    const before = asked.get(topic);
+    const turn = before ? before.catch(() => {}).then(attempt) : attempt();
+    asked.set(topic, turn);
+    const forget = () => asked.get(topic) === turn && asked.delete(topic);
+    turn.then(forget, forget);
+    return turn;
+  }
+  const subscribeNow = (topic: string): Promise<void> =>
+    inTurn(topic, () => client.subscribeAsync(topic, { qos: 0 }));
+  client.on('connect', () => {
+    for (const topic of handlers.keys()) subscribeNow(topic).catch(options.onError);
+  });
+
   return {
     publish(topic, message) {
       if (!client.connected) {
@@ -86,19 +113,15 @@ export function connectBus(options: BusOptions): Bus {
         set.delete(handler);
         return set.size === 0 && handlers.get(topic) === set && handlers.delete(topic);
       };
-      if (set.size === 1 && client.connected)
-        await client.subscribeAsync(topic, { qos: 0 }).catch((error: unknown) => {
-          if (!client.connected) return; // the next connection subscribes
-          leave();
-          throw error;
-        });
-      else if (set.size === 1) client.subscribe(topic, { qos: 0 });
+      try {
+        await (set.size === 1 ? subscribeNow(topic) : asked.get(topic));
+      } catch (error) {
+        leave();
+        throw error;
+      }
       return {
         async close() {
-          if (!leave()) return;
-          if (client.connected) await client.unsubscribeAsync(topic);
-          // Else it would be subscribed again with the next connection, and stay so for ever.
-          else client.unsubscribe(topic);
+          if (leave()) await inTurn(topic, () => client.unsubscribeAsync(topic));
         },
       };
     },

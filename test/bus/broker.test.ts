@@ -70,6 +70,28 @@ describe('The embedded bus', () => {
     expect(seen).toEqual([['vareon/hosts/a/logs', { n: 1 }]]);
   });
 
+  test('hears a topic that was left a moment before, by whoever subscribed last, and through whichever connection', async () => {
+    const [platform, speaker] = [await connect('platform'), await connect('platform')];
+    const topic = 'vareon/hosts/left/logs';
+    for (let round = 0; round < 20; round++) {
+      const heard: unknown[] = [];
+      const first = await platform.subscribe(topic, () => heard.push('left'));
+      const closing = first.close();
+      // The second of two that come at once has the subscription of the first.
+      const both = await Promise.all(
+        ['one', 'two'].map((name) => platform.subscribe(topic, () => heard.push(name))),
+      );
+      await speaker.publishAcknowledged(topic, { round });
+      await until(
+        async () => heard,
+        ({ length }) => length === 2,
+        60_000,
+      );
+      expect(heard).toEqual(['one', 'two']);
+      await Promise.all([closing, ...both.map((one) => one.close())]);
+    }
+  });
+
   test('refuses a wrong password, and a name that is not the client’s', async () => {
     await expect(connect('platform', { password: 'wrong', withinMs: REFUSED_AFTER_MS })).rejects.toThrow();
     const impostor = mqtt.connect(`mqtt://127.0.0.1:${broker.port}`, {

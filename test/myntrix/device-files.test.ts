@@ -119,8 +119,9 @@ test('A file goes on where the device is, though that said yes', async () => {
   const content = Buffer.alloc(40_000, 'some bytes \u0000\n');
   const got = { bytes: Buffer.alloc(0), chunks: 0, sha256: '' };
   const server = createServer((socket) => {
-    socket.on('error', () => {});
-    createInterface({ input: socket }).on('line', (line) => {
+    const lines = createInterface({ input: socket });
+    for (const each of [socket, lines]) each.on('error', () => {});
+    lines.on('line', (line) => {
       const { upload, chunk, finish } = JSON.parse(line);
       const answer = (more: object) => socket.write(`${JSON.stringify({ ok: true, ...more })}\n`);
       if (upload) answer({ offset: 0 });

@@ -15,9 +15,10 @@ export async function startJsonOven({ faults, record, port, speed }: OvenOptions
   const say = (text: string): void => sockets.forEach((socket) => void socket.write(text));
   const server = createServer({ noDelay: true }, (socket) => {
     sockets.add(socket);
-    socket.on('error', () => {}); // its end is what counts
     socket.on('close', () => sockets.delete(socket));
-    createInterface({ input: socket }).on('line', (line) => {
+    const lines = createInterface({ input: socket });
+    for (const each of [socket, lines]) each.on('error', () => {}); // the connection's end is what counts
+    lines.on('line', (line) => {
       record.bytes(line.length + 1);
       record.received(line);
       const fate = fates.ofCommand();
