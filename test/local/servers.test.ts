@@ -47,7 +47,8 @@ test('Temporal runs with its namespace, and after a kill again on the same ports
   mkdirSync(join(folder.path, 'temporal'));
   const { env } = process;
   const binary = await findTemporal({ env, signal, progress: () => {} });
-  const [port, httpPort, uiPort] = [await freePort(), await freePort(), await freePort()];
+  const taken = new Set<number>();
+  const [port, httpPort, uiPort] = [await freePort(taken), await freePort(taken), await freePort(taken)];
   const bound = await boundToUs(TEMPORAL_STOP);
   const options = { binary, bound, dataDir: folder.path, namespace: 'factory', port, httpPort, uiPort, env };
   const temporal = supervise(temporalPart(options), superviseTools(folder.path));

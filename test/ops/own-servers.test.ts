@@ -70,4 +70,4 @@ test('Servers of one’s own: rows and keys go over, what is not covered is name
     expect({ name, rows: counted[0].n }).toEqual({ name, rows });
   }
   await there.end();
-});
+}, 600_000);
