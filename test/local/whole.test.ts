@@ -43,7 +43,7 @@ test('npm start shows where everything is and the first password, knows its host
   const { access_token: token } = (await api('POST', '/api/token', { body: { username: 'admin', password } }))
     .body;
   const metrics = await api('GET', '/api/myntrix/system-metrics', { token }); // its host is known by now
-  expect(metrics.body).toMatchObject({ host: 'local', timestamp: expect.any(String) });
+  expect(metrics.body.hosts).toMatchObject([{ host: 'local', timestamp: expect.any(String) }]);
   const configuration = { command: 'sleep', args: ['86400'] };
   const made = await api('POST', '/api/myntrix/agents', { token, body: { name: 'nap', configuration } });
   const nap = `/api/myntrix/agents/${made.body.id}`;
