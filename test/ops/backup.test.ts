@@ -17,6 +17,7 @@ import { type Stack, startStack } from '../../local/stack.ts';
 import type { Manifest } from '../../ops/archive/manifest.ts';
 import { verifyArchive } from '../../ops/archive/read.ts';
 import { createClient, until } from '../support/client.ts';
+import { othersPorts } from '../support/ports.ts';
 import { openSocket } from '../support/socket.ts';
 import { testEnvironment } from '../support/stack.ts';
 import { runCommand } from './commands.ts';
@@ -39,7 +40,10 @@ const settled: string[] = [];
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'vareon-backup-'));
   archive = join(folder, 'backup.tar.gz');
-  stack = await startStack({ env: await testEnvironment(join(folder, 'first'), password) });
+  stack = await startStack({
+    env: await testEnvironment(join(folder, 'first'), password),
+    taken: othersPorts(),
+  });
   await logIn();
   mkdirSync(join(folder, 'first', 'blobs', 'runs'), { recursive: true });
   writeFileSync(join(folder, 'first', 'blobs', 'runs', 'a.bin'), 'a large value');
@@ -212,7 +216,10 @@ describe('A restore', () => {
     expect(restored.output).toContain('Restored the backup');
     expect(restored.code).toBe(0);
     // Its host starts, although the one that was backed up has only just let go of the name, or not at all.
-    stack = await startStack({ env: await testEnvironment(join(folder, 'second'), 'not this one') });
+    stack = await startStack({
+      env: await testEnvironment(join(folder, 'second'), 'not this one'),
+      taken: othersPorts(),
+    });
     // Rows come to these while the platform runs; none of the others has lost or won any.
     const growing =
       /^(events|audit_log|sessions|refresh_tokens|rate_limits|jobs|run.*|job_logs|log_streams|ws_tickets|system_metrics|system_metric_points)$/;
