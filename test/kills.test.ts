@@ -144,7 +144,7 @@ describe('kill -9 of the platform worker', () => {
     const marks = readFileSync(file, 'utf8').split('\n').filter(Boolean).sort();
     expect(marks).toEqual(loops.flatMap((_, loop) => each(ROUNDS, (at) => `${loop} ${at}`)).sort());
     rmSync(folder, { recursive: true });
-  });
+  }, 600_000);
 });
 
 describe('kill -9 while a device has been sent something', () => {
@@ -190,7 +190,7 @@ describe('kill -9 while a device has been sent something', () => {
     await device.until(({ status, emergencyNote }) => status === 'connected' && emergencyNote);
     await device.disconnect();
     await printer.stop();
-  }, 300_000);
+  }, 600_000);
 });
 
 describe('kill -9 in the middle of 50 runs', () => {
@@ -203,7 +203,7 @@ describe('kill -9 in the middle of 50 runs', () => {
     print = await beginPrint(platform);
     ordeal = await beginOrdeal(platform, { burst: 50, each: 8, perSecond: 0.25, watched: 5 });
     probedMs = await ordeal.probe();
-  });
+  }, 600_000);
 
   test.each(victims)(
     'of %s: all is ready again soon, and a new run ends',
@@ -215,12 +215,12 @@ describe('kill -9 in the middle of 50 runs', () => {
       expect(recoveredMs).toBeLessThan(60_000 * Math.max(1, before / 1_000, probedMs / 1_000));
       await print.goesOn(victim);
     },
-    400_000,
+    600_000,
   );
 
   test('a program that a printer runs is done to its end, each line once, and only the kill of its host has interrupted it', async () => {
     expect(await print.end()).toEqual({ status: 'completed', motions: print.LINES, isRight: true });
-  }, 400_000);
+  }, 600_000);
 
   test('or a platform worker that sleeps longer than its work may take: it goes on as well', async () => {
     // Local activities, such as a run's last projection, have 10 s; what was given to it meanwhile comes again.
@@ -234,7 +234,7 @@ describe('kill -9 in the middle of 50 runs', () => {
     expect(ticks).toBeGreaterThan(2 * victims.length);
     // Only what was in flight on the host that was killed.
     expect(unknown).toBeLessThan(ticks / 2);
-  }, 400_000);
+  }, 600_000);
 
   test('loses no acknowledged run, does nothing twice, and who watches misses and repeats nothing', async () => {
     const { acknowledged, right, unknown, unknownToNewHost, kills, frames, resumes, ...rest } =
@@ -247,5 +247,5 @@ describe('kill -9 in the middle of 50 runs', () => {
     expect(resumes).toBeGreaterThan(0);
     expect(frames).toBeGreaterThan(acknowledged);
     // Longer than it waits for runs and for watchers itself: it is to say which.
-  }, 400_000);
+  }, 600_000);
 });

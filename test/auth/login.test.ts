@@ -115,7 +115,7 @@ describe('guessing passwords', () => {
     );
     for (let i = 0; i < 4; i++) expect((await logIn(username, `wrong ${i}`)).status).toBe(401);
     expect((await logIn(username, PASSWORD)).status).toBe(200);
-  }, 400_000);
+  });
 
   test('waits 15 minutes at most', async () => {
     expect((await logIn('often-guessed', 'wrong')).status).toBe(401);

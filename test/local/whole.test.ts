@@ -72,4 +72,4 @@ test('npm start shows where everything is and the first password, knows its host
   expect(readState(folder.path)).toBeUndefined();
   expect(output).toContain('1 agent goes on running');
   expect(sendSignal(agent, 0)).toBe(true);
-}, 400_000);
+});
