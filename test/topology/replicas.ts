@@ -48,7 +48,7 @@ export async function startReplicas(servers: Servers, folder: string, root = rep
         cacheDir,
         sealsFailures: true,
         env: process.env,
-        signal: AbortSignal.timeout(60_000),
+        signal: AbortSignal.timeout(600_000),
         onBuild: () => {},
       });
   // Of this machine users reach what tests listen with.
