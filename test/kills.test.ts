@@ -143,7 +143,7 @@ describe('kill -9 of the platform worker', () => {
     }
     const marks = readFileSync(file, 'utf8').split('\n').filter(Boolean).sort();
     expect(marks).toEqual(loops.flatMap((_, loop) => each(ROUNDS, (at) => `${loop} ${at}`)).sort());
-    rmSync(folder, { recursive: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
   }, 600_000);
 });
 

@@ -44,7 +44,7 @@ afterAll(async () => {
   await database?.close();
   await replicas?.close();
   await closeServers();
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
 const secret = (name: string) => readFileSync(join(servers.secrets, name), 'utf8');

@@ -132,7 +132,7 @@ export async function startPlatform({
     async close({ keep = false } = {}) {
       await stack.close();
       bus.close();
-      if (!keep) rmSync(dataDir, { recursive: true, force: true });
+      if (!keep) rmSync(dataDir, { recursive: true, force: true, maxRetries: 10 });
     },
   };
 }

@@ -72,7 +72,7 @@ export async function beginTicks(platform: Platform): Promise<() => Promise<Tick
       const marks = readFileSync(file, 'utf8').split('\n').filter(Boolean);
       judge(ticked, name, all.reverse(), marks);
     }
-    rmSync(folder, { recursive: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
     return ticked;
   };
 }

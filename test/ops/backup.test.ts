@@ -67,7 +67,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await stack?.close();
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
 const api = (...args: Parameters<ReturnType<typeof createClient>>) =>

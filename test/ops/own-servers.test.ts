@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await server.query(`drop database ${DATABASE} with (force)`);
   await server.end();
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
 /** Settings as for a platform whose servers are elsewhere: here, those of the other tests. */

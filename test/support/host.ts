@@ -121,7 +121,7 @@ export function createHosts({ url, api, token }: Platform) {
         host.signal('SIGKILL');
       }
       await Promise.all(started.map(({ ended }) => ended));
-      for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+      for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
     },
   };
 }
