@@ -3,6 +3,7 @@ import { rows } from '../db/sql.ts';
 import { AppError } from '../domain/errors.ts';
 import type { Logger } from '../logs.ts';
 import { every } from './live/every.ts';
+import { inTime } from './live/in-time.ts';
 
 /** Keeps a database that does not answer from keeping requests. */
 export interface DatabaseWatch {
@@ -31,7 +32,7 @@ export function watchDatabase(databaseUrl: string, log: Logger): DatabaseWatch {
     const looked = database ?? (await openDatabase({ databaseUrl, poolSize: 1, log }));
     database = looked;
     try {
-      await soon(rows(looked.em, 'select 1'));
+      await inTime(ANSWER_WITHIN_MS, rows(looked.em, 'select 1'), noAnswer);
     } catch (error) {
       database = undefined;
       // A connection that hangs may do so for ever: the next look has a new one.
@@ -72,19 +73,7 @@ export function watchDatabase(databaseUrl: string, log: Logger): DatabaseWatch {
   };
 }
 
-async function soon(answer: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    const isLate = () => reject(new Error(`no answer within ${ANSWER_WITHIN_MS} ms`));
-    // After what has arrived by then: this process may have been held up itself.
-    timer = setTimeout(() => setImmediate(isLate), ANSWER_WITHIN_MS);
-  });
-  try {
-    await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
+const noAnswer = (): Error => new Error(`no answer within ${ANSWER_WITHIN_MS} ms`);
 
 const unavailable = (): AppError =>
   new AppError('unavailable', 'The database cannot be reached; try again.', { retryAfterSeconds: 2 });

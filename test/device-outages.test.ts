@@ -33,11 +33,17 @@ const stop = () => platform.ask('POST', `${device.path}/emergency-stop`);
 describe('kill -9 of the bus while a device is connected', () => {
   test('leaves the connection as it is; nothing is sent meanwhile, and what was under way is known afterwards', async () => {
     const connects = await times('M115');
-    await printer.tell({ pauseMs: 3_000 });
+    await printer.tell({ pauseMs: 600_000 });
     const [asked] = await device.giveSlowly('M114');
     const killed = platform.kill('bus');
     const letGo = platform.holdBack('bus');
+    await until(
+      () => platform.ask('GET', '/ready'),
+      (ready) => ready?.body?.bus !== 'ok',
+      60_000,
+    );
     // The device answers, and nobody hears of it.
+    await printer.tell({ pauseMs: 0 });
     await until(() => times('M114'), Boolean, 60_000);
     const given = await device.give('M105');
     expect([given?.status, given?.text]).toEqual([503, expect.stringContaining('Nothing was sent')]);
@@ -62,7 +68,7 @@ describe('kill -9 of the bus while a device is connected', () => {
     expect((await device.until(({ status }) => status === 'connected')).interrupted).toBeNull();
 
     expect((await stop())?.body).toMatchObject({ delivered: true });
-    expect(await times('M112')).toBe(1);
+    expect(await until(() => times('M112'), Boolean, 60_000)).toBe(1);
     await printer.tell({ restart: true });
     await device.until(({ status, emergencyNote }) => status === 'connected' && emergencyNote);
     const stops = (await platform.ask('GET', `${device.path}/commands?limit=50`))?.body.filter(
@@ -72,7 +78,7 @@ describe('kill -9 of the bus while a device is connected', () => {
       { state: 'unknown', sentAt: expect.any(String) },
       { state: 'failed', sentAt: null },
     ]);
-  }, 300_000);
+  }, 600_000);
 
   test('a bus that stands still makes a stop unknown, and what it gives on later is carried out once or not at all', async () => {
     await until(
@@ -86,9 +92,14 @@ describe('kill -9 of the bus while a device is connected', () => {
     platform.signalAll('bus', 'SIGCONT');
     // Whether its clients had noticed already is the moment's.
     expect([504, 503]).toContain(stopped?.status);
+    let isRestarted = false;
     await until(
       async () => {
-        if ((await times('M112')) > 0) await printer.tell({ restart: true });
+        // Once: it would not come to its first line, where each look starts it anew.
+        if (!isRestarted && (await times('M112')) > 0) {
+          isRestarted = true;
+          await printer.tell({ restart: true });
+        }
         return device.give('M105');
       },
       (answer) => answer?.body?.state === 'acknowledged',
@@ -99,7 +110,7 @@ describe('kill -9 of the bus while a device is connected', () => {
     const [move] = records.filter(({ command }: { command: string }) => command === 'G0 X9');
     const most = { acknowledged: [1], unknown: [0, 1] }[move?.state as 'acknowledged' | 'unknown'] ?? [0];
     expect(most).toContain(await times('G0 X9'));
-  }, 300_000);
+  }, 600_000);
 });
 
 describe('kill -9 of the API', () => {
@@ -133,7 +144,7 @@ describe('kill -9 of the API', () => {
     // Its host connects all the same, and has nobody to ask what the device is to be set to.
     await until(
       () => times('M155 S1'),
-      (count) => count === 1,
+      (count) => count > 0,
       120_000,
     );
     expect(await times('M92 X81.5')).toBe(0);
@@ -142,5 +153,5 @@ describe('kill -9 of the API', () => {
     await until(read, ({ difference }) => difference?.length === 0, 120_000);
     expect(await times('M92 X81.5')).toBe(1);
     await device.until(({ status }) => status === 'connected');
-  }, 300_000);
+  }, 600_000);
 });

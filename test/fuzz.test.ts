@@ -14,9 +14,10 @@ test('No hostile request of a fixed set gets an answer that is not documented', 
   const { failures, requests, operations } = await runCampaign(world, {
     requests: 1_500,
     seed: 20_261_121,
-    minutes: 2,
+    // It ends by the count: a busy machine sends no fewer.
+    minutes: 14,
   });
   expect(failures).toEqual([]);
   expect(requests).toBeGreaterThan(1_000);
   expect(operations).toBeGreaterThan(50);
-});
+}, 900_000);

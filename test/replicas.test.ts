@@ -44,7 +44,7 @@ afterAll(async () => {
   await database?.close();
   await replicas?.close();
   await closeServers();
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
 const secret = (name: string) => readFileSync(join(servers.secrets, name), 'utf8');
@@ -245,7 +245,11 @@ describe('A run', () => {
 });
 
 test('Each process has a bus connection of its own, and workers show that they are well', async () => {
-  const { body } = await b('GET', '/ready');
+  const { body } = await until(
+    () => b('GET', '/ready'),
+    ({ status }) => status === 200,
+    60_000,
+  );
   expect(body).toEqual({ database: 'ok', temporal: 'ok', bus: 'ok' });
   for (const name of ['platform-2', 'host'])
     await until(

@@ -1,5 +1,6 @@
 import { type Part, parts, type Readiness } from '../../domain/system/status.ts';
 import type { Logger } from '../../logs.ts';
+import { inTime } from '../live/in-time.ts';
 
 /** Each resolves when its part answers and rejects when not; it must settle by itself at some time. */
 export type Probes = Record<Part, () => Promise<void>>;
@@ -24,9 +25,12 @@ export function createReadiness(probes: Probes, log: Logger): () => Promise<Read
   }
 
   async function look(part: Part): Promise<string> {
+    const late = new Error(`no answer within ${LIMIT_MS / 1000} s`);
     try {
-      return await within(LIMIT_MS, probe(part));
+      await inTime(LIMIT_MS, probe(part), () => late);
+      return 'ok';
     } catch (error) {
+      if (error === late) return late.message;
       if (before[part] === 'ok') log.warn({ err: error, part }, 'not ready');
       return 'cannot be reached';
     }
@@ -50,16 +54,4 @@ export function createReadiness(probes: Probes, log: Logger): () => Promise<Read
     latest = looking;
     return looking.readiness;
   };
-}
-
-async function within(limitMs: number, probe: Promise<void>): Promise<string> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<string>((resolve) => {
-    timer = setTimeout(resolve, limitMs, `no answer within ${limitMs / 1000} s`);
-  });
-  try {
-    return await Promise.race([probe.then(() => 'ok'), limit]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -78,16 +78,12 @@ describe('The broker closes a connection', () => {
       ]),
     ],
     ['that logs in twice', Buffer.concat([login('host-a', 'vrh_a'), login('host-a', 'vrh_a')])],
-  ])(
-    '%s',
-    async (_name, bytes) => {
-      const raw = await openRaw(url);
-      raw.socket.write(bytes);
-      await raw.closed(60_000);
-      expect(await works()).toBe(true);
-    },
-    60_000,
-  );
+  ])('%s', async (_name, bytes) => {
+    const raw = await openRaw(url);
+    raw.socket.write(bytes);
+    await raw.closed(60_000);
+    expect(await works()).toBe(true);
+  });
 });
 
 test.each(['#', 'vareon/#', '+/+/+', 'vareon/hosts/+/status', 'vareon/hosts/a/#', '$SYS/#', '$share/a/#'])(

@@ -133,7 +133,7 @@ test('Clients that are slow or say nothing are told and closed, and others have 
   }
   const startedAt = performance.now();
   expect((await world.api('GET', '/api/users/me', { token: user.token })).status).toBe(200);
-  expect(performance.now() - startedAt).toBeLessThan(20_000);
+  expect(performance.now() - startedAt).toBeLessThan(60_000);
   // The oldest had to go for the newest, at once.
   await idle[0]?.closed(60_000);
   isProblem((await slow.closed(60_000).finally(() => clearInterval(dripping))).toString(), 408);

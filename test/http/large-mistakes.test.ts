@@ -27,7 +27,7 @@ describe('A body with nothing right in it', () => {
     expect(status).toBe(422);
     expect(text.length).toBeLessThan(10_000);
     // Each took the API from 1 s to minutes, for all who use it.
-    expect(performance.now() - startedAt).toBeLessThan(20_000);
+    expect(performance.now() - startedAt).toBeLessThan(60_000);
   });
 
   test('of a size that people send has its first hundred problems named', async () => {

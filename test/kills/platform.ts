@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { freePort } from '../../local/ports.ts';
 import { type Stack, startStack } from '../../local/stack.ts';
 import { type Answer, type Client, createClient, type RequestOptions } from '../support/client.ts';
+import { othersPorts } from '../support/ports.ts';
 import { testEnvironment } from '../support/stack.ts';
 import { type ExternalBus, startBus } from './bus.ts';
 
@@ -61,14 +62,15 @@ export async function startPlatform({
   settings?: Record<string, string>;
 } = {}): Promise<Platform> {
   const dataDir = mkdtempSync(join(tmpdir(), 'vareon-kills-'));
-  const bus = await startBus(await freePort());
+  const taken = othersPorts();
+  const bus = await startBus(await freePort(taken));
   const env = {
     ...(await testEnvironment(dataDir, PASSWORD)),
     BUS_URL: bus.url,
     ...(legTasks === undefined ? {} : { VAREON_LEG_TASKS: String(legTasks) }),
     ...settings,
   };
-  const stack = await startStack({ env }).catch((error) => {
+  const stack = await startStack({ env, taken }).catch((error) => {
     bus.close();
     throw error;
   });
@@ -130,7 +132,7 @@ export async function startPlatform({
     async close({ keep = false } = {}) {
       await stack.close();
       bus.close();
-      if (!keep) rmSync(dataDir, { recursive: true, force: true });
+      if (!keep) rmSync(dataDir, { recursive: true, force: true, maxRetries: 10 });
     },
   };
 }

@@ -28,11 +28,11 @@ export async function beginPrint(platform: Platform) {
     body: form,
   });
   const { job_id } = (await sent.json()) as { job_id: string };
-  const untilJob = (done: (job: Seen) => boolean): Promise<Seen> =>
+  const untilJob = (done: (job: Seen) => boolean, withinMs = WITHIN_MS): Promise<Seen> =>
     until(
       async () => (await platform.ask('GET', `/api/myntrix/jobs/${job_id}`))?.body ?? {},
       (job) => job.details !== undefined && done(job),
-      WITHIN_MS,
+      withinMs,
     );
   await untilJob(({ details }) => details.acknowledged_line > 3);
 
@@ -91,7 +91,9 @@ export async function beginPrint(platform: Platform) {
     /** Lets the rest go fast. @returns how it ended, and whether the printer did each line once and in order */
     async end(): Promise<{ status: string; motions: number; isRight: boolean }> {
       await printer.tell({ motionMs: 0 });
-      const { status } = await untilJob((job) => ['completed', 'failed', 'cancelled'].includes(job.status));
+      const isOver = (job: Seen) => ['completed', 'failed', 'cancelled'].includes(job.status);
+      // Thousands of lines, each with its answer: on a busy machine that takes its time.
+      const { status } = await untilJob(isOver, 3 * WITHIN_MS);
       const { motions, sha256: did } = await printer.tell({});
       await device.disconnect();
       await printer.stop();

@@ -11,7 +11,7 @@ export interface Ticked {
   ticks: number;
   /** Nominal times without a tick, with two, or with one that never ended; in words. */
   wrong: string[];
-  /** Ticks that failed because a code step was in flight on a host that was killed. */
+  /** Ticks that failed because a code step was in flight on a host that was killed, or no host took it in time. */
   unknown: number;
 }
 
@@ -72,7 +72,7 @@ export async function beginTicks(platform: Platform): Promise<() => Promise<Tick
       const marks = readFileSync(file, 'utf8').split('\n').filter(Boolean);
       judge(ticked, name, all.reverse(), marks);
     }
-    rmSync(folder, { recursive: true });
+    rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
     return ticked;
   };
 }
@@ -91,7 +91,8 @@ function judge(ticked: Ticked, name: string, ticks: TaskRun[], marks: string[]):
     const what = `${name} of ${scheduledAt}: ${status}, ${count} marks, attempt ${attempt} (${reason}): ${logs}`;
     if (status === 'success' ? count !== 1 : count > 1) ticked.wrong.push(what);
     // Of the attempt that is told in `reason`, or of the one before it, which then left the failure to this one.
-    else if (status === 'failed' && /unknown/.test(`${reason}\n${logs}`)) ticked.unknown++;
+    else if (status === 'failed' && /unknown|did not take the step within/.test(`${reason}\n${logs}`))
+      ticked.unknown++;
     // Paused while they went on, some of the last never began.
     else if (status !== 'success' && !/paused/.test(reason ?? '')) ticked.wrong.push(what);
   }

@@ -19,6 +19,8 @@ export interface Verdict {
   unknown: number;
   /** Runs that failed because Temporal, killed itself, gave a code step to nobody, and its host was too young to say. */
   unknownToNewHost: number;
+  /** Runs that failed because no host took a code step in time, which then did nothing: it was away, or had no time. */
+  untaken: number;
   /** What must not be, each in words. */
   lost: string[];
   doubled: string[];
@@ -40,6 +42,7 @@ export async function judge(platform: Platform, traffic: Traffic): Promise<Verdi
     right: 0,
     unknown: 0,
     unknownToNewHost: 0,
+    untaken: 0,
     lost: [],
     doubled: [],
     wrong: [...traffic.refused],
@@ -55,7 +58,7 @@ export async function judge(platform: Platform, traffic: Traffic): Promise<Verdi
     else if (isRight(ordered, run) && timesOf(ordered, marks, mails).every(([, times]) => times === 1))
       verdict.right++;
     else {
-      const honest = await unknownBecause(platform, run, (name) => marks.get(`${ordered.token} ${name}`));
+      const honest = await failedBecause(platform, run, (name) => marks.get(`${ordered.token} ${name}`));
       if (honest) verdict[honest]++;
       else
         verdict.wrong.push(
@@ -82,14 +85,19 @@ function timesOf(
 /** A host that has been there for less than this cannot say that a step never came to it. */
 const HOST_KNOWS_AFTER_MS = 30_000;
 
-/** A run may fail for one reason only: a code step in it says that what it did is unknown, and nobody can know. */
-async function unknownBecause(
+/** A run may fail only because a code step says that what it did is unknown, and nobody can know, or that it did nothing. */
+async function failedBecause(
   platform: Platform,
   { id, status }: RunSummary,
   timesOf: (mark: string) => number | undefined,
-): Promise<'unknown' | 'unknownToNewHost' | undefined> {
+): Promise<'unknown' | 'unknownToNewHost' | 'untaken' | undefined> {
   if (status !== 'failed') return undefined;
   const run = (await read(platform, `/api/neosyntis/runs/${id}`)) as Run; // as its schema says
+  const marksOf = ({ name }: { name: string }) => timesOf(name.replace('mark-', ''));
+  const isUntaken = ({ kind, error }: Run['steps'][number]) =>
+    kind === 'run' && /did not take the step within/.test(error?.detail ?? '');
+  const untaken = run.steps.find(isUntaken);
+  if (untaken) return marksOf(untaken) ? undefined : 'untaken';
   const step = run.steps.find(({ kind, status }) => kind === 'run' && status === 'unknown');
   if (!step) return undefined;
   const [began, ended] = [Date.parse(step.started_at ?? ''), Date.parse(step.ended_at ?? '')];
@@ -97,7 +105,7 @@ async function unknownBecause(
   const hosts = platform.killed.filter(({ victim, at }) => victim === 'host' && at <= ended);
   if (hosts.some(({ back }) => began <= back)) return 'unknown';
   const isNew = hosts.some(({ back }) => began <= back + HOST_KNOWS_AFTER_MS);
-  return isNew && !timesOf(step.name.replace('mark-', '')) ? 'unknownToNewHost' : undefined;
+  return isNew && !marksOf(step) ? 'unknownToNewHost' : undefined;
 }
 
 /** Waits until no run is open any more, or the time is up. @returns all runs there are, by their token. */

@@ -6,14 +6,16 @@ import { sendSignal } from '../../drivers/processes/proc.ts';
 import { identify } from '../../local/child/identity.ts';
 import { freePort } from '../../local/ports.ts';
 import { readState } from '../../local/state.ts';
-import { createClient } from '../support/client.ts';
+import { createClient, until as untilAsked } from '../support/client.ts';
+import { othersPorts } from '../support/ports.ts';
 import { temporaryFolder, until } from './tools.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 test('npm start shows where everything is and the first password, knows its host by then, and Ctrl-C leaves nothing running but agents', async () => {
   using folder = temporaryFolder();
-  const [port, uiPort] = [await freePort(), await freePort()];
+  const taken = othersPorts();
+  const [port, uiPort] = [await freePort(taken), await freePort(taken)];
   const { PATH, HOME, XDG_CACHE_HOME } = process.env;
   const supervisor = spawn(process.execPath, ['local/main.ts'], {
     cwd: root,
@@ -29,7 +31,7 @@ test('npm start shows where everything is and the first password, knows its host
   supervisor.stdout.on('data', (chunk: Buffer) => {
     output += chunk.toString();
   });
-  await until(() => output.includes('Ctrl-C stops it') || supervisor.exitCode !== null, 60_000);
+  await until(() => output.includes('Ctrl-C stops it') || supervisor.exitCode !== null, 180_000);
   expect(output).toContain('Vareon is ready');
   expect(output).toContain(`http://127.0.0.1:${port}/docs`);
   expect(output).toContain(`http://127.0.0.1:${uiPort}`);
@@ -42,12 +44,18 @@ test('npm start shows where everything is and the first password, knows its host
   const { access_token: token } = (await api('POST', '/api/token', { body: { username: 'admin', password } }))
     .body;
   const metrics = await api('GET', '/api/myntrix/system-metrics', { token }); // its host is known by now
-  expect(metrics.body).toMatchObject({ host: 'local', stale: false });
+  expect(metrics.body.hosts).toMatchObject([{ host: 'local', timestamp: expect.any(String) }]);
   const configuration = { command: 'sleep', args: ['86400'] };
   const made = await api('POST', '/api/myntrix/agents', { token, body: { name: 'nap', configuration } });
-  const started = await api('POST', `/api/myntrix/agents/${made.body.id}/start?wait=30`, { token });
-  expect(started.body.agent).toMatchObject({ status: 'running', health: 100, pid: expect.any(Number) });
-  const agent = started.body.agent.pid;
+  const nap = `/api/myntrix/agents/${made.body.id}`;
+  expect((await api('POST', `${nap}/start`, { token })).status).toBe(202);
+  const started = await untilAsked(
+    async () => (await api('GET', nap, { token })).body,
+    ({ status }) => status === 'running',
+    60_000,
+  );
+  expect(started).toMatchObject({ health: 100, pid: expect.any(Number) });
+  const agent = started.pid;
   using _agent = { [Symbol.dispose]: () => sendSignal(agent, 'SIGKILL') };
 
   const parts = readState(folder.path)?.parts ?? [];
@@ -59,7 +67,7 @@ test('npm start shows where everything is and the first password, knows its host
   const stoppingAt = Date.now();
   supervisor.kill('SIGINT');
   expect(await ended).toBe(0);
-  expect(Date.now() - stoppingAt).toBeLessThan(20_000);
+  expect(Date.now() - stoppingAt).toBeLessThan(60_000);
   expect(parts.filter((part) => identify(part.pid) === part.identity)).toEqual([]);
   expect(readState(folder.path)).toBeUndefined();
   expect(output).toContain('1 agent goes on running');

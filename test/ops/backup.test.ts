@@ -17,6 +17,7 @@ import { type Stack, startStack } from '../../local/stack.ts';
 import type { Manifest } from '../../ops/archive/manifest.ts';
 import { verifyArchive } from '../../ops/archive/read.ts';
 import { createClient, until } from '../support/client.ts';
+import { othersPorts } from '../support/ports.ts';
 import { openSocket } from '../support/socket.ts';
 import { testEnvironment } from '../support/stack.ts';
 import { runCommand } from './commands.ts';
@@ -39,7 +40,10 @@ const settled: string[] = [];
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'vareon-backup-'));
   archive = join(folder, 'backup.tar.gz');
-  stack = await startStack({ env: await testEnvironment(join(folder, 'first'), password) });
+  stack = await startStack({
+    env: await testEnvironment(join(folder, 'first'), password),
+    taken: othersPorts(),
+  });
   await logIn();
   mkdirSync(join(folder, 'first', 'blobs', 'runs'), { recursive: true });
   writeFileSync(join(folder, 'first', 'blobs', 'runs', 'a.bin'), 'a large value');
@@ -52,12 +56,18 @@ beforeAll(async () => {
   const timestamp = new Date(Date.now() + 3_600_000).toISOString();
   await call(200, 'POST', '/api/neosyntis/telemetry/ingest', [{ timestamp, metric_name: 'kept', value: 1 }]);
   for (const text of ['one', 'two'])
-    settled.push(await trigger([{ code: { run: { shell: { command: `echo ${text}` } } } }], '?wait=20'));
+    settled.push(await trigger([{ code: { run: { shell: { command: `echo ${text}` } } } }]));
+  for (const id of settled)
+    await until(
+      () => call(200, 'GET', `/api/neosyntis/runs/${id}`),
+      ({ status }) => status === 'completed',
+      60_000,
+    );
 });
 
 afterAll(async () => {
   await stack?.close();
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
 const api = (...args: Parameters<ReturnType<typeof createClient>>) =>
@@ -74,16 +84,20 @@ async function call(status: number, method: string, path: string, body?: unknown
   return answer.body;
 }
 
-async function trigger(steps: unknown[], query = ''): Promise<string> {
+async function trigger(steps: unknown[]): Promise<string> {
   const { id } = await call(201, 'POST', '/api/neosyntis/workflows', { name: 'kept', steps });
-  return triggerAgain(id, query);
+  return triggerAgain(id);
 }
 
-/** 202, or 200 when the run has ended by then, as a short one may. */
-async function triggerAgain(workflowId: string, query = ''): Promise<string> {
-  const { status, text, body } = await api('POST', `/api/neosyntis/workflows/${workflowId}/trigger${query}`, {
-    token,
-  });
+/** Until it is taken: a server that is backed up on a busy machine may be too slow for a moment (503). */
+async function triggerAgain(workflowId: string): Promise<string> {
+  const path = `/api/neosyntis/workflows/${workflowId}/trigger`;
+  const { status, text, body } = await until(
+    () => api('POST', path, { token }),
+    (answer) => answer.status !== 503,
+    60_000,
+  );
+  // 200 when the run has ended by then, as a short one may.
   if (status !== 202 && status !== 200) throw new Error(`trigger: ${status} ${text}`);
   return body.run_id;
 }
@@ -202,7 +216,10 @@ describe('A restore', () => {
     expect(restored.output).toContain('Restored the backup');
     expect(restored.code).toBe(0);
     // Its host starts, although the one that was backed up has only just let go of the name, or not at all.
-    stack = await startStack({ env: await testEnvironment(join(folder, 'second'), 'not this one') });
+    stack = await startStack({
+      env: await testEnvironment(join(folder, 'second'), 'not this one'),
+      taken: othersPorts(),
+    });
     // Rows come to these while the platform runs; none of the others has lost or won any.
     const growing =
       /^(events|audit_log|sessions|refresh_tokens|rate_limits|jobs|run.*|job_logs|log_streams|ws_tickets|system_metrics|system_metric_points)$/;

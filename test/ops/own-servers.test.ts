@@ -25,7 +25,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await server.query(`drop database ${DATABASE} with (force)`);
   await server.end();
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
 /** Settings as for a platform whose servers are elsewhere: here, those of the other tests. */
@@ -70,4 +70,4 @@ test('Servers of one’s own: rows and keys go over, what is not covered is name
     expect({ name, rows: counted[0].n }).toEqual({ name, rows });
   }
   await there.end();
-});
+}, 600_000);

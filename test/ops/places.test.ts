@@ -46,7 +46,7 @@ afterAll(async () => {
   await s3?.[Symbol.asyncDispose]();
   for (const name of databases) await server.query(`drop database ${name} with (force)`);
   await server.end();
-  rmSync(folder, { recursive: true, force: true });
+  rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
 });
 
 async function settings(name: string, more: object = {}, database?: string) {

@@ -41,7 +41,7 @@ const send = (url: string, request: Partial<OutboundRequest> = {}, options: Part
     url,
     headers: {},
     followRedirects: true,
-    timeoutMs: 5_000,
+    timeoutMs: 60_000,
     ...request,
   });
 
@@ -188,9 +188,14 @@ describe('An answer', () => {
     ['half an answer', 'HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nabc'],
   ])('that is %s is given up when the time is over', async (_what, bytes) => {
     const origin = await serve(({ socket }) => void socket.write(bytes));
-    const started = performance.now();
-    expect(await refusal(origin, { timeoutMs: 200 })).toMatchObject({ kind: 'timeout', sent: true });
-    expect(performance.now() - started).toBeLessThan(20_000);
+    let timeoutMs = 100;
+    const tryLonger = () => {
+      timeoutMs *= 2;
+      return refusal(origin, { timeoutMs });
+    };
+    // On a busy machine the time may be over before it was sent: then it is given more.
+    const error = await until(tryLonger, ({ sent }) => sent, 60_000);
+    expect(error).toMatchObject({ kind: 'timeout', sent: true });
   });
 });
 
@@ -212,12 +217,13 @@ describe('A connection', () => {
 
   test('is ended when the request is given up, with the reason that was given', async () => {
     const ended: string[] = [];
-    const origin = await serve(({ socket, url }) => void socket.on('close', () => ended.push(url ?? '')));
     const abort = new AbortController();
-    const request = send(`${origin}/waiting`, { signal: abort.signal });
     const reason = new Error('not wanted any more');
-    setTimeout(() => abort.abort(reason), 50);
-    await expect(request).rejects.toBe(reason);
+    const origin = await serve(({ socket, url }) => {
+      socket.on('close', () => ended.push(url ?? ''));
+      abort.abort(reason);
+    });
+    await expect(send(`${origin}/waiting`, { signal: abort.signal })).rejects.toBe(reason);
     await until(
       async () => ended,
       (seen) => seen.includes('/waiting'),

@@ -38,7 +38,7 @@ async function refusal(url: string, resolve: Resolve = systemResolve, allow: str
       url,
       headers: {},
       followRedirects: true,
-      timeoutMs: 5_000,
+      timeoutMs: 60_000,
     });
     return `answered ${status}`;
   } catch (error) {

@@ -154,22 +154,26 @@ test('nor in any column of any table', async () => {
 
 test('nor in any log, spool or other file of the stack but the mail server’s own', () => {
   const { dataDir } = testStack();
-  const files = ['logs', 'hosts', 'temporal'].flatMap((folder) =>
-    readdirSync(join(dataDir, folder), { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
-      .map((entry) => join(entry.parentPath, entry.name)),
-  );
+  const files = ['logs', 'hosts', 'temporal'].flatMap((folder) => filesBelow(join(dataDir, folder)));
   expect(files.some((file) => file.endsWith('platform.log'))).toBe(true);
   expect(files.some((file) => file.includes('/spool/'))).toBe(true);
   expect(files.flatMap((file) => found(file, contentOf(file)))).toEqual([]);
 });
 
-/** Nothing, when it was removed since it was listed: other tests run code at the same time. */
-function contentOf(file: string): string {
+const filesBelow = (folder: string): string[] =>
+  unlessGone(folder, () => readdirSync(folder, { withFileTypes: true }), []).flatMap((entry) => {
+    const path = join(folder, entry.name);
+    return entry.isDirectory() ? filesBelow(path) : entry.isFile() ? [path] : [];
+  });
+
+const contentOf = (file: string): string => unlessGone(file, () => readFileSync(file, 'latin1'), '');
+
+/** What there is without it, when it was removed since it was listed: other tests run code at the same time. */
+function unlessGone<T>(path: string, read: () => T, nothing: T): T {
   try {
-    return readFileSync(file, 'latin1');
+    return read();
   } catch (error) {
-    if (!existsSync(file)) return '';
+    if (!existsSync(path)) return nothing;
     throw error;
   }
 }

@@ -100,9 +100,9 @@ describe('What is no secret', () => {
     const lines = Array.from({ length: 4_000 }, (_, index) => `same-beginning-${index}`);
     const many = createMasker([lines.join('\n')]);
     const text = 'same-beginning same-beginning '.repeat(20_000);
-    const startedAt = performance.now();
+    const before = process.cpuUsage(); // of this process alone, whatever else the machine does
     expect(many.text(text)).toBe(text);
-    expect(performance.now() - startedAt).toBeLessThan(5_000);
+    expect(process.cpuUsage(before).user).toBeLessThan(5_000_000);
   });
 });
 

@@ -170,6 +170,7 @@ export function createMarlin(world: World): SimulatedDevice {
     },
     pause(ms) {
       pausedUntil = performance.now() + ms;
+      pump(); // a pause may end sooner than was said
     },
   };
 }

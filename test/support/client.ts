@@ -44,7 +44,7 @@ export const createClient = (baseUrl: string, agent?: Agent): Client => {
       });
       request.on('error', (error: NodeJS.ErrnoException) => {
         // One that was kept is closed to make room just when it is used again: nobody has read this.
-        if (request.reusedSocket && error.code === 'ECONNRESET')
+        if (request.reusedSocket && /^(ECONNRESET|EPIPE)$/.test(error.code ?? ''))
           call(method, path, options).then(resolve, reject);
         else reject(error);
       });

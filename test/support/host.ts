@@ -100,7 +100,7 @@ export function createHosts({ url, api, token }: Platform) {
     const flags = capabilities.flatMap((capability) => ['--capability', capability]);
     const host = start(['--name', name, '--token', await newToken(enrolment), ...flags], newFolder(), env);
     await Promise.race([
-      untilStatus(name, 'online'),
+      untilStatus(name, 'online', 180_000), // a process that starts, on a cold and busy machine
       host.ended.then((how) => {
         throw new Error(`the host ended (${how}): ${host.output()}`);
       }),
@@ -121,7 +121,7 @@ export function createHosts({ url, api, token }: Platform) {
         host.signal('SIGKILL');
       }
       await Promise.all(started.map(({ ended }) => ended));
-      for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+      for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 10 });
     },
   };
 }

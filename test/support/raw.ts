@@ -50,7 +50,7 @@ export async function openRaw(url: string, localAddress?: string): Promise<RawCo
             `not ${what} within ${deadlineMs} ms; came: ${received().toString('latin1').slice(0, 500)}`,
           ),
         );
-      }, deadlineMs);
+      }, deadlineMs).unref(); // nobody may await it to its end
       watchers.add(watcher);
       watcher();
     });

@@ -59,7 +59,7 @@ export function openSocket(
                   `no such frame within ${deadlineMs} ms; seen: ${JSON.stringify(frames).slice(0, 2000)}`,
                 ),
               );
-            }, deadlineMs);
+            }, deadlineMs).unref(); // nobody may await it to its end
             const look = () => {
               const frame = frames.find(wanted);
               if (!frame) return;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { freePort } from '../../local/ports.ts';
+import { othersPorts } from './ports.ts';
 
 /** What the test files know of the stack that global-setup.ts started, or whoever set the variable. */
 export interface TestStack {
@@ -49,12 +50,8 @@ export async function testEnvironment(
   dataDir: string,
   adminPassword: string,
 ): Promise<Record<string, string | undefined>> {
-  const taken = new Set<number>();
-  const port = async () => {
-    const free = await freePort(taken);
-    taken.add(free);
-    return String(free);
-  };
+  const taken = othersPorts();
+  const port = async () => String(await freePort(taken));
   const { PATH, HOME, LANG, XDG_CACHE_HOME, TEMPORAL_CLI_PATH, LOG_LEVEL = 'info' } = process.env;
   const { VAREON_CACHED_WORKFLOWS, VAREON_LEG_TASKS } = process.env;
   return {

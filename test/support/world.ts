@@ -85,7 +85,7 @@ export async function enterWorld(...parts: Part[]): Promise<World> {
     return body.id;
   };
 
-  const untilRun: World['untilRun'] = ({ token }, runId, done, deadlineMs = 60_000) =>
+  const untilRun: World['untilRun'] = ({ token }, runId, done, deadlineMs = 120_000) =>
     until(async () => (await api('GET', `/api/neosyntis/runs/${runId}`, { token })).body, done, deadlineMs);
 
   return {

@@ -38,7 +38,7 @@ export async function startMosquitto(options: {
     env: { PATH: process.env.PATH },
     logFile: join(options.folder, 'mosquitto.log'),
     isReady: async () => (await listens(platformPort)) && (await listens(hostsPort)),
-    withinMs: 10_000,
+    withinMs: 60_000,
   });
   return { ...running, platformPort, hostsPort };
 }

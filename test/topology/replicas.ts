@@ -4,6 +4,7 @@ import { prepareBundle } from '../../local/bundle.ts';
 import { cacheFolder } from '../../local/cache-folder.ts';
 import { nodeFlags } from '../../local/node-parts.ts';
 import { freePort } from '../../local/ports.ts';
+import { othersPorts } from '../support/ports.ts';
 import { repository, serviceEnvironment } from './compose.ts';
 import { startFront } from './front.ts';
 import { type Running, saysReady, start } from './processes.ts';
@@ -47,7 +48,7 @@ export async function startReplicas(servers: Servers, folder: string, root = rep
         cacheDir,
         sealsFailures: true,
         env: process.env,
-        signal: AbortSignal.timeout(60_000),
+        signal: AbortSignal.timeout(600_000),
         onBuild: () => {},
       });
   // Of this machine users reach what tests listen with.
@@ -90,7 +91,7 @@ export async function startReplicas(servers: Servers, folder: string, root = rep
       logFile: join(folder, `${name}.log`),
       isReady: saysReady(),
     });
-  const taken = new Set<number>();
+  const taken = othersPorts();
   const ports = [await freePort(taken), await freePort(taken)];
   const front = await startFront(ports);
   const started: Running[] = [];
