@@ -1,4 +1,4 @@
-import { isAlias, isMap, isScalar, LineCounter, type Node, parseDocument, stringify, visit } from 'yaml';
+import { Document, isAlias, isMap, isScalar, LineCounter, type Node, parseDocument, visit } from 'yaml';
 import { AppError } from '../../domain/errors.ts';
 
 /** Each may bring in all that its anchor names. */
@@ -88,7 +88,15 @@ const oneLine = (text: string) => (text.split('\n')[0] ?? '').slice(0, 300);
 
 /**
  * A JSON value as YAML 1.2 that `parseYaml` reads as the same. Long lines are not folded: of a text that begins with a
- * space the library's folding makes another one.
+ * space the library's folding makes another one. So do its blocks, whose indentation is told by their first line: such a
+ * text is quoted, in one line.
  */
-export const yamlText = (value: unknown): string =>
-  stringify(value, { version: '1.2', schema: 'core', aliasDuplicateObjects: false, lineWidth: 0 });
+export function yamlText(value: unknown): string {
+  const document = new Document(value, { version: '1.2', schema: 'core', aliasDuplicateObjects: false });
+  visit(document, {
+    Scalar(_key, node) {
+      if (typeof node.value === 'string' && /^\s/.test(node.value)) node.type = 'QUOTE_DOUBLE';
+    },
+  });
+  return document.toString({ lineWidth: 0, doubleQuotedMinMultiLineLength: Number.MAX_SAFE_INTEGER });
+}

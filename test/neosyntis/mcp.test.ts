@@ -105,7 +105,8 @@ describe('call: mcp', () => {
     const [refused, broken, never, away] = await Promise.all([
       run('refuse'),
       run('break'),
-      run('never', { timeout: { seconds: 3 } }),
+      // Long enough that it has been asked by then, on a slow machine too.
+      run('never', { timeout: { seconds: 10 } }),
       run('add', { transport: { http: { endpoint: `${served.origin}/nowhere` } } }),
     ]);
     expect(refused.error).toMatchObject({

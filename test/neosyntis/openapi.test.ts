@@ -164,7 +164,9 @@ describe('call: openapi', () => {
   });
 
   test('says what is wrong before anything is sent', async () => {
-    const sent = seen.length;
+    // What the test before gave up may still be on its way.
+    const sent = () => seen.filter(({ url }) => url !== '/api/broken').length;
+    const before = sent();
     const caught = (task: object) => ({
       try: [{ ask: task }],
       catch: { as: 'why', do: [{ say: { set: '${ $why }' } }] },
@@ -200,6 +202,6 @@ describe('call: openapi', () => {
       ['validation', expect.stringContaining('`body`')],
       ['configuration', expect.stringContaining('only references within it')],
     ]);
-    expect(seen.length).toBe(sent);
+    expect(sent()).toBe(before);
   });
 });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { isEnded } from '../../domain/neosyntis/runs.ts';
+import { until } from '../support/client.ts';
 import { enterWorld, expectStatus, type Run, type TestUser, type World } from '../support/world.ts';
 
 let world: World;
@@ -115,7 +116,12 @@ describe('A run again from a step', () => {
       token: user.token,
       body: { steps: [{ short: { set: { a: 1 } } }] },
     });
-    await world.api('POST', `/api/neosyntis/runs/${run_id}/cancel`, { token: user.token });
+    // It may not have begun in Temporal yet.
+    await until(
+      () => world.api('POST', `/api/neosyntis/runs/${run_id}/cancel`, { token: user.token }),
+      ({ status }) => status === 202,
+      60_000,
+    );
     await world.untilRun(user, run_id, ({ status }) => isEnded(status));
     expect(await post({ from: '/do/0/long', version: 2 }, run_id)).toMatchObject({ status: 422 });
     expect(await post({ version: 9 }, run_id)).toMatchObject({ status: 404 });

@@ -253,7 +253,7 @@ describe('A step with a secret', () => {
     test('while its row still tells of its first end', async () => {
       const name = await newSecret(user, value);
       const flag = newFlag();
-      const id = await world.newWorkflow(user, stepsOf(name, flag, { seconds: 3 }));
+      const id = await world.newWorkflow(user, stepsOf(name, flag, { seconds: 10 }));
       const { body } = await call(user, 'POST', `/api/neosyntis/workflows/${id}/trigger`);
       await world.untilRun(user, body.run_id, ({ steps }) => steps[1]?.status === 'failed');
       const other = new Client(testStack().databaseUrl);
@@ -293,7 +293,7 @@ describe('A worker host', () => {
     const name = await newSecret(user, 'for the host');
     const foreign = await newSecret(user, 'not named');
     const id = await world.newWorkflow(user, [
-      { task: { run: { shell: { command: 'sleep 20', environment: { S: `\${ $secrets.${name} }` } } } } },
+      { task: { run: { shell: { command: 'sleep 600', environment: { S: `\${ $secrets.${name} }` } } } } },
     ]);
     const { body: started } = await call(user, 'POST', `/api/neosyntis/workflows/${id}/trigger`);
     const key = busKey();

@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: runtime expressions are strings.
 import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { isEnded } from '../../domain/neosyntis/runs.ts';
 import { rawUri } from '../../domain/neosyntis/sources.ts';
 import { importDocument } from '../support/documents.ts';
 import { type Served, serveHttp } from '../support/http-server.ts';
@@ -67,8 +68,11 @@ const use = () => ({
   timeouts: { short: { after: 'PT1S' } },
 });
 const sha256 = (text: string) => `sha256:${createHash('sha256').update(text).digest('hex')}`;
-const runOf = async (id: string, input: unknown) =>
-  (await world.api('POST', `${base}/${id}/trigger?wait=30`, { token: user.token, body: { input } })).body;
+async function runOf(id: string, input: unknown) {
+  const started = world.api('POST', `${base}/${id}/trigger?wait=30`, { token: user.token, body: { input } });
+  const { run_id } = (await started).body;
+  return world.untilRun(user, run_id, ({ status }) => isEnded(status));
+}
 
 describe('What a definition names elsewhere', () => {
   test('is read at the save, as the owner, and no run of that version runs anything else', async () => {
@@ -112,7 +116,7 @@ describe('What a definition names elsewhere', () => {
     expect(restored.status).toBe(200);
     expect(await runOf(id, { name: 'ada' })).toMatchObject({ output: 'Hello ADA' });
     const run = await runOf(id, { name: 'ada' });
-    const steps = await world.api('GET', `/api/neosyntis/runs/${run.run_id}`, { token: user.token });
+    const steps = await world.api('GET', `/api/neosyntis/runs/${run.id}`, { token: user.token });
     expect(steps.body.steps.map(({ path }: { path: string }) => path)).toContain(
       '/do/0/greeting/function/greet:1.0.0@shared/do/0/shout/function/shout:1.0.0@shared',
     );

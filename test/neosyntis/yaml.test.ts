@@ -103,6 +103,14 @@ test('What is written as YAML is read as the same JSON, whatever its texts look 
   );
 });
 
+test.each([' \n', '  \n\n', ' \t\n', ' x\n', '\n x', ' \nx', `\n ${'x y '.repeat(30)}\n z`])(
+  'A text that begins with a space or a line’s end is read as it was: %j',
+  (text) => {
+    for (const value of [text, [[{ '': text }]], { [text]: [text, { a: text, b: 1 }] }])
+      expect(parseYaml(yamlText(value))).toEqual(value);
+  },
+);
+
 test.each<[string, string, RegExp]>([
   ['a mistake', 'a: 1\nb: [1,\nc: 2', /\(line 3, column 1\)/],
   ['a tab', 'a:\n\tb: 1', /Tabs are not allowed.*\(line 2, column 1\)/],

@@ -3,8 +3,9 @@ import { chmod } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { isEnded } from '../../domain/neosyntis/runs.ts';
 import { createHosts } from '../support/host.ts';
-import { enterWorld, type Run, type World } from '../support/world.ts';
+import { enterWorld, type World } from '../support/world.ts';
 
 /** Two live processes that both take themselves for the host of one name. */
 let world: World;
@@ -42,15 +43,12 @@ test('Of two live hosts of one name the superseded one runs nothing more, is not
   await world.untilRun(world.admin, held, (run) => run.steps[0]?.logs === 'begun\n');
   first.signal('SIGSTOP');
 
+  const events = await world.watch(world.admin, '/ws/events?topics=hosts');
   // A token that names the host takes the name over while the other is seen online.
   const successor = hosts.start([
     ...['--name', name, '--token', await hosts.newToken({ name }), '--capability', 'holder=successor'],
   ]);
-  const events = await world.watch(world.admin, '/ws/events?topics=hosts');
-  await events.next(
-    ({ event }) => event?.type === 'dev.vareon.host.online' && event.subject === name,
-    60_000,
-  );
+  await events.next(({ event }) => event?.type === 'dev.vareon.host.online' && event.subject === name);
   const since = events.frames.length;
 
   // Temporal has polls of both: what it hands to the frozen one waits there until that goes on.
@@ -66,8 +64,7 @@ test('Of two live hosts of one name the superseded one runs nothing more, is not
 
   const completed = [];
   for (const id of [...placed, ...(await more)]) {
-    const isOver = ({ status }: Run) => status !== 'running' && status !== 'pending';
-    const run = await world.untilRun(world.admin, id, isOver, 60_000);
+    const run = await world.untilRun(world.admin, id, ({ status }) => isEnded(status), 90_000);
     // Of what the frozen one was handed and kept for too long nobody knows whether it ran.
     if (run.steps[0]?.status === 'unknown') continue;
     expect(run).toMatchObject({
@@ -77,7 +74,7 @@ test('Of two live hosts of one name the superseded one runs nothing more, is not
   }
   expect(completed.length).toBeGreaterThanOrEqual(4);
   // What the first ran when it was frozen is nobody's to run again.
-  const lost = await world.untilRun(world.admin, held, ({ status }) => status === 'failed', 30_000);
+  const lost = await world.untilRun(world.admin, held, ({ status }) => status === 'failed');
   expect(lost).toMatchObject({ steps: [{ status: 'unknown', logs: 'begun\n' }] });
   const ran = timesRan();
   expect(Object.keys(ran).length).toBeGreaterThan(completed.length);

@@ -1,15 +1,18 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { until } from '../support/client.ts';
+import { type Served, serveHttp } from '../support/http-server.ts';
 import { testStack } from '../support/stack.ts';
 import { enterWorld, expectStatus, type World } from '../support/world.ts';
 
 let world: World;
+let served: Served;
 const offline = `far-${Date.now().toString(36)}`;
 const code = (metadata: object = {}) => [{ step: { run: { shell: { command: 'echo ran' } }, metadata } }];
 const workflows = '/api/neosyntis/workflows';
 
 beforeAll(async () => {
   world = await enterWorld();
+  served = await serveHttp();
   const { token } = world.admin;
   const { token: enrolment } = await expectStatus(
     201,
@@ -21,6 +24,7 @@ beforeAll(async () => {
   );
 });
 afterAll(async () => {
+  await served.close();
   await world.api('DELETE', `/api/hosts/${offline}`, { token: world.admin.token });
   await world.close();
 });
@@ -66,11 +70,19 @@ describe('Code on a host', () => {
   test('that was granted when a run began and is not any more does not run', async () => {
     const user = await world.newUser();
     await grant('local', user.id, true);
-    const steps = [{ pause: { wait: { seconds: 2 } } }, ...code()];
-    const id = await world.newWorkflow(user, steps);
+    const reached = Promise.withResolvers<void>();
+    const letGo = Promise.withResolvers<void>();
+    served.on('/gate', async (_request, response) => {
+      reached.resolve();
+      await letGo.promise;
+      response.end();
+    });
+    const gate = { call: 'http', with: { method: 'get', endpoint: `${served.origin}/gate` } };
+    const id = await world.newWorkflow(user, [{ gate }, ...code()]);
     const { body } = await world.api('POST', `${workflows}/${id}/trigger`, { token: user.token });
-    await world.untilRun(user, body.run_id, (run) => run.steps[0]?.status === 'waiting');
+    await reached.promise;
     await grant('local', user.id, false);
+    letGo.resolve();
     const run = await world.untilRun(user, body.run_id, ({ status }) => status === 'failed');
     expect(run.error.type).toMatch(/authorization$/);
   });

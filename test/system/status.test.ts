@@ -61,7 +61,7 @@ describe('liveness and readiness', () => {
     });
     expect(second.body).toEqual(first.body);
     expect(seconds).toBeGreaterThan(1.9);
-    expect(seconds).toBeLessThan(20);
+    expect(seconds).toBeLessThan(60);
     expect(asked).toBe(2);
   });
 
@@ -78,7 +78,7 @@ describe('liveness and readiness', () => {
     isUp = false;
     const changedAt = performance.now();
     while ((await api.call('GET', '/ready')).status === 200)
-      expect(performance.now() - changedAt).toBeLessThan(20_000);
+      expect(performance.now() - changedAt).toBeLessThan(60_000);
   });
 });
 
