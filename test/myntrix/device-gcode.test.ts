@@ -87,7 +87,7 @@ test('G-code is sent without what is not the device’s: comments, line ends, nu
 
 describe('A program that was interrupted', () => {
   async function held(lines = 400) {
-    const printer = await rig.simulate('marlin', '--tcp', '0', '--motion-ms', '20');
+    const printer = await rig.simulate('marlin', '--tcp', '0', '--motion-ms', '100');
     const device = await rig.connected(printer.address, { protocol: 'marlin' });
     const text = `; made by hand\n${Array.from({ length: lines }, (_, n) => `G1 X${n}\n`).join('')}; the end\n`;
     const id = await rig.sent(device, text, { run: true });

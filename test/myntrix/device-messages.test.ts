@@ -26,10 +26,10 @@ const connected = async (connectionString: string, configuration: object): Promi
     201,
     ask('POST', '/api/myntrix/devices', { name: 'oven', connectionString, configuration }),
   );
-  return expectStatus(202, ask('POST', `/api/myntrix/devices/${id}/connect?wait=30`));
+  return expectStatus(202, ask('POST', `/api/myntrix/devices/${id}/connect?wait=60`));
 };
 const command = (id: string, text: string): Promise<Answer> =>
-  expectStatus(200, ask('POST', `/api/myntrix/devices/${id}/command`, { command: text, timeout_ms: 20_000 }));
+  expectStatus(200, ask('POST', `/api/myntrix/devices/${id}/command`, { command: text, timeout_ms: 60_000 }));
 const untilDevice = (id: string, done: (device: Answer) => boolean): Promise<Answer> =>
   until(async () => (await ask('GET', `/api/myntrix/devices/${id}`)).body, done, 60_000);
 

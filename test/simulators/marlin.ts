@@ -170,7 +170,9 @@ export function createMarlin(world: World): SimulatedDevice {
     },
     pause(ms) {
       pausedUntil = performance.now() + ms;
+      pump();
     },
+    isIdle: () => isKilled || (!isWorking && queue.length === 0 && !input.hasLine()),
   };
 }
 
