@@ -154,13 +154,11 @@ describe('A program that is uploaded', () => {
     const device = await rig.connected(printer.address, { protocol: 'marlin' });
     const id = await rig.sent(device, program(600), { run: true });
     await rig.untilJob(id, ({ details }) => details.acknowledged_line > 5);
+    const look = async () => (await rig.ask('GET', `/api/myntrix/devices/${device}`)).body;
+    const { statusSince } = await look();
     await printer.tell({ disconnect: true });
     await rig.untilJob(id, ({ status }) => status === 'waiting');
-    await until(
-      async () => (await rig.ask('GET', `/api/myntrix/devices/${device}`)).body,
-      ({ status }) => status === 'connected',
-      60_000,
-    );
+    await until(look, (now) => now.status === 'connected' && now.statusSince > statusSince, 60_000);
     await expectStatus(202, rig.ask('POST', `/api/myntrix/jobs/${id}/decision`, { action: 'cancel' }));
     const ended = await rig.untilJob(id, isOver);
     expect(ended).toMatchObject({ status: 'cancelled', details: { safe_sequence: { sent: true } } });
