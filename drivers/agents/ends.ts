@@ -33,9 +33,12 @@ export function createEnds(state: AgentState, { containers, boot, begin, warn }:
 
   /** Ends what a start left. Reading all marks takes a while: the next start comes first. */
   function sweep(started: Started): void {
-    state.sweeping = delay(SWEEP_AFTER_MS)
+    const before = state.sweeping;
+    const sweeping = delay(SWEEP_AFTER_MS)
       .then(() => killRemains(id, started))
       .catch((error: unknown) => warn(`what agent ${id} left goes on`, error));
+    // Whoever waits for it waits for what earlier starts left, too.
+    state.sweeping = Promise.all([before, sweeping]).then(() => {});
   }
 
   /** Its client may have ended without it; a next start removes it by itself. */

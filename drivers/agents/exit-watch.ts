@@ -1,7 +1,8 @@
 import { execFile } from 'node:child_process';
-import { constants, existsSync, openSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, readSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { promisify } from 'node:util';
+import { errorCode } from '../processes/error-code.ts';
 
 const execute = promisify(execFile);
 
@@ -43,4 +44,20 @@ export function watchExit(
       socket.destroy();
     },
   };
+}
+
+/**
+ * Whether a launcher holds the FIFO, and so will tell of an end. To be asked when it has told its pid: what it said and
+ * nobody has read may be taken away by this.
+ */
+export function isHeld(fifo: string): boolean {
+  let fd: number | undefined;
+  try {
+    fd = openSync(fifo, constants.O_RDONLY | constants.O_NONBLOCK);
+    return readSync(fd, Buffer.alloc(1)) > 0; // at its end at once: nobody can write any more
+  } catch (error) {
+    return errorCode(error) === 'EAGAIN'; // by anything else nobody is told
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
 }

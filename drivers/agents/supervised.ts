@@ -5,7 +5,8 @@ import { bears } from '../processes/containment/marks.ts';
 import { procEntry } from '../processes/proc.ts';
 import { StaleOrder } from '../workflows/stale-order.ts';
 import { createEnds } from './ends.ts';
-import { type Note, readStatus } from './files.ts';
+import { isHeld } from './exit-watch.ts';
+import { type Note, readStatus, startPaths } from './files.ts';
 import { exitOf } from './report.ts';
 import { createStarts, type StartsDeps } from './starts.ts';
 import { createState, type StateDeps } from './state.ts';
@@ -13,6 +14,8 @@ import { isAlive, markOf } from './tree.ts';
 import type { Usage } from './usage.ts';
 
 const ADOPTED_LATER_MS = [1_000, 5_000] as const;
+/** A launcher that is there, and has not told of an end by then, does not come to it: somebody stopped it. */
+const TOLD_WITHIN_MS = 60_000;
 
 export type SupervisedDeps = StateDeps & StartsDeps;
 export type Supervised = ReturnType<typeof createSupervised>;
@@ -24,6 +27,7 @@ export function createSupervised(deps: SupervisedDeps) {
   const { id, folder, output } = state;
   const ends = createEnds(state, { ...deps, begin: () => starts.begin() });
   const starts = createStarts(state, ends, deps);
+  let deadSince: number | undefined;
 
   return {
     id,
@@ -96,10 +100,12 @@ export function createSupervised(deps: SupervisedDeps) {
       if (!isAttended && !starts.wantsStandby()) return;
       // A host that comes back has many to look after: those that need nothing now wait for a while.
       if (!isAttended) await delay(randomInt(...ADOPTED_LATER_MS), undefined, { ref: false });
+      const isWanted = () => note.started === started && state.status === 'running' && !state.isClosed;
+      if (!isWanted()) return; // its folder may be gone
       const { signal } = new AbortController();
       try {
         const prepared = await prepare(order, started.number, { output: state.files.output, signal });
-        if (note.started !== started || state.status !== 'running' || typeof prepared === 'string') return;
+        if (!isWanted() || typeof prepared === 'string') return;
         if (isAttended) starts.attend(started, prepared);
         if (!starts.wantsStandby()) return;
         state.prepared = prepared;
@@ -140,8 +146,16 @@ export function createSupervised(deps: SupervisedDeps) {
     /** Looks whether it lives, in case the watch missed its end. */
     poll(): void {
       const { started } = note;
-      if (state.status === 'running' && !state.ending && started && !isAlive(started))
-        ends.ended(exitOf(folder, started));
+      if (state.status !== 'running' || state.ending || !started || isAlive(started)) {
+        deadSince = undefined;
+        return;
+      }
+      deadSince ??= performance.now();
+      const { fifo } = startPaths(folder, started.number);
+      // Its launcher may not have come to say how it ended.
+      if (performance.now() - deadSince < TOLD_WITHIN_MS && isHeld(fifo)) return;
+      deadSince = undefined;
+      ends.ended(exitOf(folder, started));
     },
 
     sample(found: Usage | undefined): void {

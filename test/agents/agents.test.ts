@@ -6,6 +6,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -20,7 +21,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { v7 as uuidv7 } from 'uuid';
 import { configurationProblems, settled } from '../../domain/myntrix/agent-configuration.ts';
 import { healthOf } from '../../domain/myntrix/agent-health.ts';
-import type { AgentOrder } from '../../domain/myntrix/agent-reports.ts';
+import type { AgentOrder, AgentReport } from '../../domain/myntrix/agent-reports.ts';
 import { verdictOn } from '../../domain/myntrix/agent-restarts.ts';
 import { createAgentContainers } from '../../drivers/agents/containers.ts';
 import { startPaths } from '../../drivers/agents/files.ts';
@@ -65,6 +66,7 @@ describe('An agent', () => {
     const { order } = rig.start({
       ...shell('trap "echo thanks; exit 0" INT; echo up; while :; do sleep 0.05; done'),
       stopSignal: 'SIGINT',
+      killTimeoutMs: 60_000,
     });
     await eventuallyLog(order.id, /up/);
     await rig.agents.stop({ id: order.id, epoch: order.epoch + 1 });
@@ -111,7 +113,33 @@ describe('An agent', () => {
       before = pid;
     }
     await rig.until(order.id, ({ status, restarts }) => status === 'running' && restarts === 20);
-  }, 120_000);
+  });
+
+  test('that is dead is not lost while its launcher has yet to say how it ended', async () => {
+    const options = { ...shell('while :; do echo; sleep 0.05; done'), backoff: { initialMs: 0 } };
+    const [told, untold, other] = [1, 2, 3].map(() => rig.start(options).order.id) as [
+      string,
+      string,
+      string,
+    ];
+    const isRunning = ({ status }: AgentReport) => status === 'running';
+    const { pid } = await rig.until(told, isRunning);
+    const { pid: left } = await rig.until(untold, isRunning);
+    const launcher = procEntry(Number(pid))?.parent ?? 0;
+    process.kill(launcher, 'SIGSTOP');
+    process.kill(procEntry(Number(left))?.parent ?? 0, 'SIGKILL');
+    for (const one of [pid, left]) process.kill(Number(one), 'SIGKILL');
+    await eventually(() => procEntry(Number(pid))?.state === 'Z');
+    // How much one printed is known whenever the host has looked at all of them.
+    const { logBytes } = await rig.until(other, isRunning);
+    await rig.until(other, (now) => now.logBytes > logBytes);
+    expect(await rig.until(told, () => true)).toMatchObject({ status: 'running', pid, restarts: 0 });
+    process.kill(launcher, 'SIGCONT');
+    const restarted = (report: AgentReport) => isRunning(report) && report.restarts === 1;
+    expect((await rig.until(told, restarted)).lastEnd).toMatchObject({ cause: 'exit', signal: 'SIGKILL' });
+    expect((await rig.until(untold, restarted)).lastEnd).toMatchObject({ cause: 'lost', signal: null });
+    for (const id of [told, untold, other]) await rig.agents.stop({ id, epoch: 1_000 });
+  });
 
   test('that a signal ends says which, and is restarted', async () => {
     const { order } = rig.start({ ...shell('sleep 86400'), backoff: { initialMs: 0 } });
@@ -143,7 +171,7 @@ describe('An agent', () => {
   test('that uses more memory than it may is restarted, and says so', async () => {
     const { order } = rig.start({
       runtime: 'node',
-      code: 'const kept = []; setInterval(() => kept.push(Buffer.alloc(16e6, 1)), 5)',
+      code: 'const kept = Buffer.alloc(200e6, 1); setInterval(() => kept, 60_000)',
       memoryLimitBytes: 150e6,
       maxRestarts: 100,
       backoff: { initialMs: 0 },
@@ -161,6 +189,10 @@ describe('An agent', () => {
     const server = createServer((_, answer) => answer.writeHead(status).end()).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const { port } = server.address() as AddressInfo; // of a TCP server
+    // Theirs before they are: one that is started is asked before it has done anything.
+    const cwd = mkdtempSync(join(tmpdir(), 'healthy-'));
+    chmodSync(cwd, 0o755);
+    for (const file of ['well', 'beat']) writeFileSync(join(cwd, file), '');
     const often = { intervalMs: 100, failureThreshold: 2 };
     const kinds = [
       { http: { port, path: '/health' }, ...often },
@@ -170,7 +202,8 @@ describe('An agent', () => {
     const orders = kinds.map(
       (healthCheck) =>
         rig.start({
-          ...shell('touch well beat; sleep 86400'),
+          ...shell('sleep 86400'),
+          cwd,
           healthCheck,
           backoff: { initialMs: 0 },
         }).order,
@@ -185,7 +218,9 @@ describe('An agent', () => {
     });
     for (const { id } of orders.slice(1))
       expect(rig.agents.reports().find((one) => one.id === id)).toMatchObject({ restarts: 0, health: 100 });
+    for (const { id, epoch } of orders) await rig.agents.stop({ id, epoch: epoch + 10 });
     server.close();
+    rmSync(cwd, { recursive: true });
   });
 
   test('prints without end, and its offsets stay while old output goes', async () => {
@@ -255,16 +290,19 @@ describe('An agent', () => {
     const order: AgentOrder = { id: uuidv7(), name: 'x', epoch: 1, configuration };
     void docked.supervise(order, never);
     const { pid } = await untilReport(docked, order.id, ({ status }) => status === 'running');
-    await eventually(() => running(nap).length === 1);
+    // The client knows its container a moment after that is there.
+    const isThere = () =>
+      running(nap).length === 1 && readdirSync(engine).some((name) => name.endsWith('.container'));
+    await eventually(isThere);
     process.kill(Number(pid), 'SIGKILL'); // only the client: its container goes on, and must not be there twice
     await untilReport(docked, order.id, ({ restarts, status }) => restarts === 1 && status === 'running');
     while ((await docked.readLog(order.id, 0, 100))?.text !== 'hello\nhello\n') await delay(10);
-    await eventually(() => running(nap).length === 1);
+    await eventually(isThere);
     docked.close();
     const next = await openAgents(dataDir, { containers });
     expect(await next.adopt()).toBe(1);
     await next.stop({ id: order.id, epoch: 2 });
-    expect(running(nap)).toEqual([]);
+    await eventually(() => running(nap).length === 0); // this engine does not wait for a death
     const missing = next.supervise(
       { ...order, epoch: 3, configuration: { ...configuration, image: 'missing', restart: 'never' } },
       never,

@@ -143,9 +143,10 @@ describe.each([
 
   test('says that an answer which never came is unknown, and does not ask twice', async () => {
     await reopen();
-    await simulator.tell({ pauseMs: 400 });
+    await simulator.tell({ pauseMs: 600_000 });
     const answer = await device.command('G0 X7', { timeoutMs: 50 });
     expect(answer).toMatchObject({ state: 'unknown', answeredAt: null });
+    await simulator.tell({ pauseMs: 0 });
     expect((await device.command('G0 X8', { timeoutMs: 30_000 })).state).toBe('acknowledged');
     const { executed } = await simulator.tell({});
     expect(executed.filter((line) => line.startsWith('G0'))).toEqual(['G0 X7', 'G0 X8']);

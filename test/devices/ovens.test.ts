@@ -164,11 +164,17 @@ test('modbus: registers of every kind are read, scaled, written and polled, and 
 
 test('modbus: a write whose answer is lost is unknown and was sent once; what is not Modbus ends the connection', async () => {
   const simulator = await start('modbus');
-  const oven = await open(simulator.address, { registers: ovenRegisters, modbus: { timeoutMs: 100 } });
+  const oven = await open(simulator.address, { registers: ovenRegisters, modbus: { timeoutMs: 1_500 } });
   await simulator.tell({ once: { 'lose-ok': 0 } });
+  // One that is asked for its registers all the time: it is not lost by a single one.
+  await until(
+    () => simulator.tell({}),
+    ({ faults }) => faults['lose-ok'] === 1,
+    WITHIN_MS,
+  );
   const quiet = await openOven(simulator.address, {
     registers: { speed: ovenRegisters.speed },
-    modbus: { timeoutMs: 100 },
+    modbus: { timeoutMs: 1_500 },
   });
   ends.push(quiet.transport.close);
   await simulator.tell({ clear: true, rates: { 'lose-ok': 1 } });

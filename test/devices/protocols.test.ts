@@ -67,8 +67,8 @@ describe.each(Object.keys(protocolCases))('%s', (name) => {
   });
 
   test('says that an answer which never came is unknown, sends it once, and takes no late answer for another one’s', async () => {
-    await device.pause(1_500);
-    const answer = await command(device.good(21), 1_000);
+    await device.pause(4_000);
+    const answer = await command(device.good(21), 500);
     expect(answer).toMatchObject({ state: 'unknown', lines: [], answeredAt: null });
     await device.pause(0);
     expect(await command(device.good(22))).toMatchObject({ state: 'acknowledged' });
@@ -78,7 +78,7 @@ describe.each(Object.keys(protocolCases))('%s', (name) => {
   test('an emergency stop waits for nothing; what was under way is unknown, and what waited is never sent', async () => {
     await reopen();
     const before = await times(device.stop);
-    await device.pause(20_000);
+    await device.pause(600_000);
     const outcomes = [31, 32, 33].map((number) =>
       command(device.good(number)).then(
         ({ state }) => state,
@@ -99,7 +99,7 @@ describe.each(Object.keys(protocolCases))('%s', (name) => {
 
   test('what is under way when it is closed is unknown, and later commands are refused', async () => {
     await reopen();
-    await device.pause(20_000);
+    await device.pause(600_000);
     const outcome = command(device.good(41));
     await underWay(41);
     opened.protocol.close();
@@ -110,7 +110,7 @@ describe.each(Object.keys(protocolCases))('%s', (name) => {
 
   test('what is under way when the connection is lost is unknown, and the loss has a reason', async () => {
     await reopen();
-    await device.pause(20_000);
+    await device.pause(600_000);
     const outcome = command(device.good(51));
     await underWay(51);
     await device.cut();

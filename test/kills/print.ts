@@ -63,7 +63,7 @@ export async function beginPrint(platform: Platform) {
       ({ status, details: seen }) =>
         status === 'waiting' && seen.machine !== undefined && seen.machine !== null,
     );
-    const did = await untilStill(() => printer.tell({}), 3 * MOTION_MS);
+    const did = await untilStill(() => printer.tell({}));
     const unsure = did.motions - details.acknowledged_line;
     if (unsure < 0 || unsure > 4)
       throw new Error(`${did.motions} motions were done, and ${details.acknowledged_line} acknowledged`);

@@ -42,11 +42,20 @@ const get = async (id: string): Promise<Answer> =>
   (await world.api('GET', `${path}/${id}`, { token: user.token })).body;
 const untilAgent = (id: string, done: (agent: Answer) => boolean): Promise<Answer> =>
   until(() => get(id), done, 60_000);
-const give = (id: string, action: string, query = '?wait=30'): Promise<Answer> =>
+const give = (id: string, action: string, query = '?wait=60'): Promise<Answer> =>
   expectStatus(202, world.api('POST', `${path}/${id}/${action}${query}`, { token: user.token }));
 const job = async (id: string): Promise<Answer> =>
   (await world.api('GET', `/api/myntrix/jobs/${id}`, { token: user.token })).body;
 const remove = (id: string) => expectStatus(204, world.api('DELETE', `${path}/${id}`, { token: user.token }));
+/** What it printed; its host is asked again when it did not answer in time. */
+const logOf = async (id: string, query = ''): Promise<Answer> =>
+  (
+    await until(
+      () => world.api('GET', `${path}/${id}/logs${query}`, { token: user.token }),
+      ({ status }) => status !== 503,
+      60_000,
+    )
+  ).body;
 const shell = (script: string, more: object = {}) => ({ command: '/bin/sh', args: ['-c', script], ...more });
 
 describe('An agent', () => {
@@ -91,7 +100,7 @@ describe('An agent', () => {
     });
     expect(system.body.modules.myntrix.details.agents.running).toBeGreaterThan(0);
 
-    const socket = await world.watch(user, `/ws/myntrix/agents/${made.id}/logs`);
+    const socket = await world.watch(user, `/ws/myntrix/agents/${made.id}/logs?tail=262144`);
     const logs = () => socket.frames.filter(({ type }) => type !== 'ping');
     await socket.next(() =>
       /one 20\n/.test(
@@ -109,10 +118,7 @@ describe('An agent', () => {
         .join(''),
     ).toMatch(/^one 1\none 2\n/);
     socket.close();
-    const page = await expectStatus(
-      200,
-      world.api('GET', `${path}/${made.id}/logs?offset=6&follow=true`, { token: user.token }),
-    );
+    const page = await logOf(made.id, '?offset=6&follow=true');
     expect(page).toMatchObject({ offset: 6, text: expect.stringMatching(/^one 2\none 3\n/) });
 
     const configuration = { ...made.configuration, env: { WORD: 'two' } };
@@ -127,7 +133,7 @@ describe('An agent', () => {
     expect(again.agent).toMatchObject({ name: 'renamed', status: 'running' });
     expect(again.agent.pid).not.toBe(started.agent.pid);
     await until(
-      async () => (await world.api('GET', `${path}/${made.id}/logs`, { token: user.token })).body.text,
+      async () => (await logOf(made.id)).text,
       (log) => /two 1\n/.test(log),
       60_000,
     );
@@ -135,7 +141,7 @@ describe('An agent', () => {
     const stopped = await give(made.id, 'stop');
     expect(stopped.agent).toMatchObject({ status: 'stopped', desired: 'stopped', pid: null });
     expect(existsSync(`/proc/${again.agent.pid}`)).toBe(false);
-    const log = await expectStatus(200, world.api('GET', `${path}/${made.id}/logs`, { token: user.token }));
+    const log = await logOf(made.id);
     expect(log.text).toMatch(/^one 1\n/); // after its end, too
     await remove(made.id);
     expect((await world.api('GET', `${path}/${made.id}`, { token: user.token })).status).toBe(404);
@@ -293,10 +299,7 @@ describe('An agent', () => {
 
     await untilAgent(endless.id, ({ logBytes }) => logBytes > 1_000_000);
     await give(endless.id, 'stop');
-    const page = await expectStatus(
-      200,
-      world.api('GET', `${path}/${endless.id}/logs`, { token: user.token }),
-    );
+    const page = await logOf(endless.id);
     expect(page.offset).toBeGreaterThan(0); // what came first is not kept
     expect(page.total - page.offset).toBeLessThan(1_000_000);
 
@@ -388,6 +391,7 @@ test('An agent whose host’s worker is killed goes on, is unknown meanwhile, an
     give(lasting.id, 'start'),
     give(unwanted.id, 'start'),
   ]);
+  await untilNaps(nap, 1); // its number is known before it has done anything
   const events = await world.watch(user, '/ws/events?topics=agents');
   host.signal('SIGKILL');
   await host.ended;
@@ -414,11 +418,7 @@ test('An agent whose host’s worker is killed goes on, is unknown meanwhile, an
   process.kill(agent.pid, 'SIGKILL'); // an adopted one is looked after, and what it left is ended
   const again = await untilAgent(lasting.id, (now) => now.status === 'running' && now.pid !== agent.pid);
   expect(again).toMatchObject({ restarts: 1, lastEnd: { signal: 'SIGKILL' } });
-  await until(
-    async () => running(nap).length,
-    (count) => count === 1,
-    60_000,
-  );
+  await untilNaps(nap, 1);
   const part = join(host.dataDir, 'agents', lasting.id, 'note.json.part');
   symlinkSync('/dev/full', part); // the host's disk is full: nothing is started that a later life would not know of
   process.kill(again.pid, 'SIGKILL');
@@ -427,8 +427,8 @@ test('An agent whose host’s worker is killed goes on, is unknown meanwhile, an
   expect((await give(lasting.id, 'stop')).agent).toMatchObject({ status: 'stopped' });
   expect(running(nap)).toEqual([]);
   rmSync(part, { force: true });
-  const { body } = await world.api('GET', `${path}/${lasting.id}/logs`, { token: user.token });
-  const numbers = body.text.trim().split('\n').map(Number);
+  const { text } = await logOf(lasting.id);
+  const numbers = text.trim().split('\n').map(Number);
   const cut = numbers.lastIndexOf(1);
   const count = (n: number) => Array.from({ length: n }, (_, at) => at + 1);
   expect(numbers).toEqual([...count(cut), ...count(numbers.length - cut)]); // no gap, nothing twice
@@ -441,6 +441,13 @@ test('An agent whose host’s worker is killed goes on, is unknown meanwhile, an
   events.close();
   back.signal('SIGTERM');
 });
+
+const untilNaps = (nap: string, wanted: number) =>
+  until(
+    async () => running(nap).length,
+    (count) => count === wanted,
+    60_000,
+  );
 
 const untilJob = (id: string) =>
   until(

@@ -56,7 +56,7 @@ describe('A port', () => {
       devices.make(socket.address, lines),
       devices.make(pty.address, { ...eager, protocol: 'grbl' }),
     ]);
-    await Promise.all([devices.connect(one.id), devices.connect(other.id)]);
+    const [{ statusSince }] = await Promise.all([devices.connect(one.id), devices.connect(other.id)]);
     const given = devices.command(one.id, 'MOVE');
     await until(async () => socket.executed.length, Boolean, 60_000);
     socket.pauseMs = 0;
@@ -67,7 +67,7 @@ describe('A port', () => {
       (count) => count === 2,
       60_000,
     );
-    await devices.untilDevice(one.id, ({ status }) => status === 'connected');
+    await devices.untilDevice(one.id, (now) => now.status === 'connected' && now.statusSince > statusSince);
     expect(await devices.command(one.id, 'ASK')).toMatchObject({ state: 'acknowledged' });
     expect(socket.executed).toEqual(['MOVE', 'ASK']);
 

@@ -152,7 +152,7 @@ test('A file goes on where the device is, though that said yes', async () => {
     });
     expect(got.chunks).toBe(21);
     expect(createHash('sha256').update(got.bytes).digest('hex')).toBe(got.sha256);
-    await expectStatus(202, rig.ask('POST', `/api/myntrix/devices/${device}/disconnect?wait=30`));
+    await expectStatus(202, rig.ask('POST', `/api/myntrix/devices/${device}/disconnect?wait=60`));
   } finally {
     server.close();
   }

@@ -87,18 +87,16 @@ test('G-code is sent without what is not the device’s: comments, line ends, nu
 
 describe('A program that was interrupted', () => {
   async function held(lines = 400) {
-    const printer = await rig.simulate('marlin', '--tcp', '0', '--motion-ms', '20');
+    const printer = await rig.simulate('marlin', '--tcp', '0', '--motion-ms', '100');
     const device = await rig.connected(printer.address, { protocol: 'marlin' });
     const text = `; made by hand\n${Array.from({ length: lines }, (_, n) => `G1 X${n}\n`).join('')}; the end\n`;
     const id = await rig.sent(device, text, { run: true });
     await rig.untilJob(id, ({ details }) => details.acknowledged_line > 5);
+    const look = async () => (await rig.ask('GET', `/api/myntrix/devices/${device}`)).body;
+    const { statusSince } = await look();
     await printer.tell({ disconnect: true });
     await rig.untilJob(id, ({ status, details }) => status === 'waiting' && details.machine);
-    await until(
-      async () => (await rig.ask('GET', `/api/myntrix/devices/${device}`)).body,
-      ({ status }) => status === 'connected',
-      60_000,
-    );
+    await until(look, (now) => now.status === 'connected' && now.statusSince > statusSince, 60_000);
     await printer.tell({ motionMs: 0 });
     return { printer, device, id, decide: (body: object) => decided(id, body) };
   }

@@ -51,7 +51,7 @@ describe('A program on a GRBL controller', () => {
   });
 
   test('stands in the middle of a motion when it is paused, goes on, and forgets the rest when it is cancelled', async () => {
-    const mill = await rig.simulate('grbl', '--tcp', '0', '--motion-ms', '10');
+    const mill = await rig.simulate('grbl', '--tcp', '0', '--motion-ms', '25');
     const device = await rig.connected(mill.address, { protocol: 'grbl' });
     const text = program(5_000);
     const id = await rig.sent(device, text, { run: true });
@@ -90,7 +90,7 @@ describe('A program on a GRBL controller', () => {
   });
 
   test('that is cancelled while it runs stands, and does the configured sequence only', async () => {
-    const mill = await rig.simulate('grbl', '--tcp', '0', '--motion-ms', '10');
+    const mill = await rig.simulate('grbl', '--tcp', '0', '--motion-ms', '25');
     const gcode = { cancelSequence: ['M5', 'G0 Z10'] };
     const device = await rig.connected(mill.address, { protocol: 'grbl', gcode });
     const text = program(5_000);
@@ -104,7 +104,7 @@ describe('A program on a GRBL controller', () => {
   });
 
   test('with a sequence for pauses does what it was sent first, and does not do a failed sequence again', async () => {
-    const mill = await rig.simulate('grbl', '--tcp', '0', '--motion-ms', '2');
+    const mill = await rig.simulate('grbl', '--tcp', '0', '--motion-ms', '25');
     const gcode = {
       pauseSequence: ['M5'],
       resumeSequence: ['M3 S1000'],
@@ -206,7 +206,7 @@ describe('A program on a GRBL controller', () => {
 
   test('whose host is killed waits, with what the controller acknowledged, until a person says where it goes on', async () => {
     const host = await hosts.join('mill');
-    const mill = await rig.simulate('grbl', '--tcp', '0', '--motion-ms', '20');
+    const mill = await rig.simulate('grbl', '--tcp', '0', '--motion-ms', '50');
     const device = await rig.connected(mill.address, { protocol: 'grbl' }, { host: 'mill' });
     const text = program(1_000);
     const id = await rig.sent(device, text, { run: true });

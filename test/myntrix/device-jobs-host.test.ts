@@ -25,7 +25,7 @@ afterAll(async () => {
 
 describe('A device on a host', () => {
   test('whose host is killed in the middle of a program goes on where a person says, without a line lost or doubled', async () => {
-    const printer = await rig.simulate('marlin', '--pty', '--motion-ms', '20');
+    const printer = await rig.simulate('marlin', '--pty', '--motion-ms', '50');
     const device = await rig.connected(printer.address, { protocol: 'marlin' }, { host: 'workshop' });
     const text = program(700);
     const id = await rig.sent(device, text, { run: true });

@@ -82,13 +82,13 @@ export function createDeviceRig(world: World, user: () => TestUser) {
         }),
       );
       devices.push(id);
-      const { status, statusReason } = await expectStatus(202, ask('POST', `${path}/${id}/connect?wait=30`));
+      const { status, statusReason } = await expectStatus(202, ask('POST', `${path}/${id}/connect?wait=60`));
       if (status !== 'connected') throw new Error(`${connectionString} is ${status}: ${statusReason}`);
       return id;
     },
     async close(): Promise<void> {
       // A port that is gone is opened again as soon as another simulator has its number.
-      await Promise.all(devices.map((id) => ask('POST', `${path}/${id}/disconnect?wait=10`)));
+      await Promise.all(devices.map((id) => ask('POST', `${path}/${id}/disconnect?wait=60`)));
       for (const one of simulators) await one.stop();
       await dispatcher.close();
     },

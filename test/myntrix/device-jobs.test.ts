@@ -61,7 +61,7 @@ describe('A program that is uploaded', () => {
   });
 
   test('waits for its turn, in an order that can be changed, is paused, goes on and is cancelled safely', async () => {
-    const printer = await rig.simulate('marlin', '--pty', '--motion-ms', '4');
+    const printer = await rig.simulate('marlin', '--pty', '--motion-ms', '20');
     const gcode = {
       pauseSequence: ['M117 paused', 'G91'],
       resumeSequence: ['G90', 'M117 resumed'],
@@ -114,7 +114,7 @@ describe('A program that is uploaded', () => {
   });
 
   test('is held where it was when the connection is lost, and a person says how it goes on', async () => {
-    const printer = await rig.simulate('marlin', '--tcp', '0', '--motion-ms', '2');
+    const printer = await rig.simulate('marlin', '--tcp', '0', '--motion-ms', '50');
     const device = await rig.connected(printer.address, { protocol: 'marlin' });
     const text = program(600);
     const id = await rig.sent(device, text, { run: true });
@@ -150,17 +150,15 @@ describe('A program that is uploaded', () => {
   });
 
   test('that is held is cancelled with its safe sequence once the device is there', async () => {
-    const printer = await rig.simulate('marlin', '--tcp', '0', '--motion-ms', '2');
+    const printer = await rig.simulate('marlin', '--tcp', '0', '--motion-ms', '50');
     const device = await rig.connected(printer.address, { protocol: 'marlin' });
     const id = await rig.sent(device, program(600), { run: true });
     await rig.untilJob(id, ({ details }) => details.acknowledged_line > 5);
+    const look = async () => (await rig.ask('GET', `/api/myntrix/devices/${device}`)).body;
+    const { statusSince } = await look();
     await printer.tell({ disconnect: true });
     await rig.untilJob(id, ({ status }) => status === 'waiting');
-    await until(
-      async () => (await rig.ask('GET', `/api/myntrix/devices/${device}`)).body,
-      ({ status }) => status === 'connected',
-      60_000,
-    );
+    await until(look, (now) => now.status === 'connected' && now.statusSince > statusSince, 60_000);
     await expectStatus(202, rig.ask('POST', `/api/myntrix/jobs/${id}/decision`, { action: 'cancel' }));
     const ended = await rig.untilJob(id, isOver);
     expect(ended).toMatchObject({ status: 'cancelled', details: { safe_sequence: { sent: true } } });
@@ -199,7 +197,7 @@ describe('A step', () => {
       output: { device_id: device, result: { name: 'RING.GCO', lines: 20 } },
     });
     // Once by each step, and once more into a file, which is no motion but is a line.
-    const { executed } = await printer.tell({ motionMs: 20, clear: true });
+    const { executed } = await printer.tell({ motionMs: 100, clear: true });
     expect(executed).toHaveLength(0);
     const refused = await world.run(user, [
       { print: { call: 'device.run_gcode', with: { device, gcode: 'G1 X1\n\u0018' } } },

@@ -26,10 +26,10 @@ const connected = async (connectionString: string, configuration: object): Promi
     201,
     ask('POST', '/api/myntrix/devices', { name: 'oven', connectionString, configuration }),
   );
-  return expectStatus(202, ask('POST', `/api/myntrix/devices/${id}/connect?wait=30`));
+  return expectStatus(202, ask('POST', `/api/myntrix/devices/${id}/connect?wait=60`));
 };
 const command = (id: string, text: string): Promise<Answer> =>
-  expectStatus(200, ask('POST', `/api/myntrix/devices/${id}/command`, { command: text, timeout_ms: 20_000 }));
+  expectStatus(200, ask('POST', `/api/myntrix/devices/${id}/command`, { command: text, timeout_ms: 60_000 }));
 const untilDevice = (id: string, done: (device: Answer) => boolean): Promise<Answer> =>
   until(async () => (await ask('GET', `/api/myntrix/devices/${id}`)).body, done, 60_000);
 
@@ -59,9 +59,17 @@ test('a device behind a broker logs in with a shared secret, which nobody is sho
     mocked: false,
   });
   expect(await command(device.id, '{"set":{"target":55}}')).toMatchObject({ state: 'acknowledged' });
+  const events = await world.watch(user, '/ws/events?topics=devices');
   await simulator.tell({ disconnect: true });
-  await untilDevice(device.id, ({ statusReason }) => /ended the connection/.test(statusReason ?? ''));
-  await untilDevice(device.id, ({ status }) => status === 'connected');
+  // It may be back before anybody has read why it was lost.
+  await events.next(
+    ({ event }) => event?.subject === device.id && /ended the connection/.test(event.data.statusReason ?? ''),
+  );
+  events.close();
+  await untilDevice(
+    device.id,
+    ({ status, statusSince }) => status === 'connected' && statusSince > device.statusSince,
+  );
   expect((await simulator.tell({})).executed).toEqual(['target=55']);
   expect(JSON.stringify(await ask('GET', `/api/myntrix/devices/${device.id}`))).not.toContain(secret);
 

@@ -24,7 +24,7 @@ const cancel = (id: string) => expectStatus(202, rig.ask('POST', `/api/myntrix/j
 
 describe('The queue of a printer', () => {
   test('is done in its order, which can be changed until a job begins, and without those that are cancelled', async () => {
-    const printer = await rig.simulate('marlin', '--tcp', '0', '--motion-ms', '20');
+    const printer = await rig.simulate('marlin', '--tcp', '0', '--motion-ms', '100');
     const device = await rig.connected(printer.address, { protocol: 'marlin' });
     const first = await rig.sent(device, program(3_000), named('first'));
     const names = ['a', 'b', 'c', 'd', 'e'];
@@ -51,7 +51,7 @@ describe('The queue of a printer', () => {
   });
 
   test('goes on where it was when Temporal knows nothing of it any more, and decisions are heard', async () => {
-    const printer = await rig.simulate('marlin', '--tcp', '0', '--motion-ms', '20');
+    const printer = await rig.simulate('marlin', '--tcp', '0', '--motion-ms', '100');
     const device = await rig.connected(printer.address, { protocol: 'marlin' });
     const text = program(500);
     const id = await rig.sent(device, text, named('long'));
@@ -76,7 +76,7 @@ describe('The queue of a printer', () => {
 
 describe('A device with jobs', () => {
   test('is not deleted in the middle of one; afterwards what waits is cancelled, and nothing more is sent', async () => {
-    const printer = await rig.simulate('marlin', '--tcp', '0', '--motion-ms', '20');
+    const printer = await rig.simulate('marlin', '--tcp', '0', '--motion-ms', '100');
     const device = await rig.connected(printer.address, { protocol: 'marlin' });
     const path = `/api/myntrix/devices/${device}`;
     const first = await rig.sent(device, program(3_000), named('first'));
@@ -91,7 +91,7 @@ describe('A device with jobs', () => {
       status: 'cancelled',
       details: { safe_sequence: { sent: true } },
     });
-    await expectStatus(202, rig.ask('POST', `${path}/disconnect?wait=30`));
+    await expectStatus(202, rig.ask('POST', `${path}/disconnect?wait=60`));
     const second = await rig.sent(device, 'M117 second\n', named('second'));
     const third = await rig.sent(device, 'M117 third\n', named('third'));
     await rig.untilJob(second, ({ status }) => status === 'waiting');
@@ -111,7 +111,7 @@ describe('A device with jobs', () => {
   });
 
   test('that is held and unreachable can be deleted: its job is cancelled, and says that nothing was sent', async () => {
-    const printer = await rig.simulate('marlin', '--tcp', '0', '--motion-ms', '20');
+    const printer = await rig.simulate('marlin', '--tcp', '0', '--motion-ms', '100');
     const device = await rig.connected(printer.address, { protocol: 'marlin' });
     const id = await rig.sent(device, program(3_000), named('first'));
     await rig.untilJob(id, ({ details }) => details.acknowledged_line > 0);
@@ -129,7 +129,7 @@ describe('A device with jobs', () => {
   });
 
   test('whose connection is lost a moment before a job is cancelled is made safe once it is back', async () => {
-    const printer = await rig.simulate('marlin', '--tcp', '0', '--motion-ms', '20');
+    const printer = await rig.simulate('marlin', '--tcp', '0', '--motion-ms', '100');
     const device = await rig.connected(printer.address, {
       protocol: 'marlin',
       reconnect: { initialMs: 1_500, maxMs: 1_500 },

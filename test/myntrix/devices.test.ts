@@ -33,11 +33,11 @@ const make = async (
 const get = async (id: string): Promise<Answer> => (await ask('GET', `/${id}`)).body;
 const untilDevice = (id: string, done: (device: Answer) => boolean): Promise<Answer> =>
   until(() => get(id), done, 60_000);
-const connect = (id: string, wait = 30): Promise<Answer> =>
+const connect = (id: string, wait = 60): Promise<Answer> =>
   expectStatus(202, ask('POST', `/${id}/connect?wait=${wait}`));
 const disconnect = (id: string): Promise<Answer> =>
-  expectStatus(202, ask('POST', `/${id}/disconnect?wait=30`));
-const command = (id: string, text: string, timeoutMs = 20_000): Promise<Answer> =>
+  expectStatus(202, ask('POST', `/${id}/disconnect?wait=60`));
+const command = (id: string, text: string, timeoutMs = 60_000): Promise<Answer> =>
   expectStatus(200, ask('POST', `/${id}/command`, { command: text, timeout_ms: timeoutMs }));
 /** Reconnects as fast as it may. */
 const eager = { reconnect: { initialMs: 50, maxMs: 200 } };
@@ -115,7 +115,10 @@ describe('A device', () => {
     expect(halted.emergencyNote).toContain('emergency stop was sent');
     expect((await simulator.tell({})).executed[before]).toBe('M112');
     await simulator.tell({ restart: true });
-    const calm = await untilDevice(made.id, ({ status }) => status === 'connected');
+    const calm = await untilDevice(
+      made.id,
+      ({ status, statusSince }) => status === 'connected' && statusSince > connected.statusSince,
+    );
     expect(calm.emergencyNote).not.toBeNull();
     const { executed } = await simulator.tell({});
     await simulator.tell({ clear: true });
@@ -204,8 +207,9 @@ describe('A device', () => {
       recorded.map(({ command: text }) => text).reverse(),
     );
 
-    await marlin.tell({ pauseMs: 3_000 });
+    await marlin.tell({ pauseMs: 600_000 });
     expect(await command(printer.id, 'M105', 300)).toMatchObject({ state: 'unknown', answeredAt: null });
+    await marlin.tell({ pauseMs: 0 });
     const executed = (await grbl.tell({})).executed;
     await grbl.tell({ disconnect: true });
     await untilDevice(
@@ -315,7 +319,7 @@ describe('A device', () => {
     ]);
 
     await connect(made.id);
-    await printer.tell({ pauseMs: 20_000 });
+    await printer.tell({ pauseMs: 600_000 });
     const unknown = await world.run(user, [
       { give: { ...give('M114', { timeout_ms: 200 }), metadata: { onUnknown: 'fail' } } },
     ]);

@@ -122,7 +122,8 @@ test('A host that makes something up says what and why, and one that is lost kee
   expect(body.processes).toEqual({ total: expect.any(Number) });
   expect(body.network).not.toHaveProperty('mocked');
   expect(body.hosts).toContainEqual(expect.objectContaining({ host: name, mocked: true }));
-  expect(host.output().match(/"function":"system_metrics","reason":"VAREON_MOCK_/g)).toHaveLength(1);
+  const said = async () => host.output().match(/"function":"system_metrics","reason":"VAREON_MOCK_/g) ?? [];
+  expect(await until(said, (lines) => lines.length > 0, 60_000)).toHaveLength(1);
 
   const { body: status } = await world.api('GET', '/api/system/status', { token: viewer.token });
   expect(status.status).toBe('degraded');

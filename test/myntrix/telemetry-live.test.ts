@@ -31,6 +31,8 @@ afterAll(async () => {
 async function watch(deviceId: string, query = ''): Promise<TestSocket> {
   const socket = await world.watch(viewer, `/ws/myntrix/telemetry/${deviceId}${query}`);
   sockets.push(socket);
+  // What is told before it is heard is not told again.
+  if (query === '') await socket.next(({ type }) => type === 'snapshot');
   return socket;
 }
 
@@ -46,6 +48,7 @@ async function stored(deviceId: string, metric: string, more = ''): Promise<Fram
 async function gateway(user: TestUser, deviceId: string) {
   const socket = await world.watch(user, `/ws/myntrix/telemetry/${deviceId}`);
   sockets.push(socket);
+  await socket.next(({ type }) => type === 'snapshot');
   return {
     frames: socket.frames,
     async ask(message: object, answers: (frame: Frame) => boolean): Promise<Frame> {
@@ -269,8 +272,8 @@ test('a run waits until what a device measures has held for long enough, by read
     (await world.untilRun(operator, runId, ({ status }) => status === 'failed')).error.detail;
   expect(await failed(gone)).toContain('There is no device "nobody has this device"');
   await world.untilRun(operator, warm, ({ steps }) => steps[0]?.status === 'running');
-  // The device's own times count, however fast its readings come.
-  const began = Date.now() + 1_000;
+  // The device's own times count, however fast its readings come; all are after the wait has begun.
+  const began = Date.now() + 60_000;
   const reporter = createDeviceReporter();
   reporter.connect({ bus: host.bus, host: host.name, generation: 0 });
   const say = (second: number, value: number) =>

@@ -1,7 +1,15 @@
 // A docker of one machine for tests, on the PATH of a host: what it is told, it writes down beside itself. A container
 // is a process that is not its client's, as with docker's daemon: only `rm --force` ends it.
 import { spawn } from 'node:child_process';
-import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -14,12 +22,18 @@ appendFileSync(
 );
 const file = (id) => join(folder, `${id}.container`);
 const read = (id) => JSON.parse(readFileSync(file(id), 'utf8'));
+/** Whole or not at all: others list it meanwhile. */
+function write(id, container) {
+  writeFileSync(`${file(id)}.part`, JSON.stringify(container));
+  renameSync(`${file(id)}.part`, file(id));
+}
 
 if (command === 'version') console.log('28.2.2');
 if (command === 'ps') {
   const wanted = args.filter((arg) => arg.startsWith('--filter=')).map((arg) => arg.slice(9));
   for (const name of readdirSync(folder).filter((name) => name.endsWith('.container'))) {
     const id = name.slice(0, -10);
+    if (!existsSync(file(id))) continue; // removed meanwhile
     const { labels, status } = read(id);
     if (wanted.every((one) => one === `status=${status}` || labels.some((label) => one === `label=${label}`)))
       console.log(id);
@@ -56,10 +70,10 @@ if (command === 'run') {
     stdio: [given, 'inherit', 'inherit'],
     detached: true,
   });
-  writeFileSync(file(id), JSON.stringify({ pid: child.pid, labels: all('label'), status: 'running', env }));
+  write(id, { pid: child.pid, labels: all('label'), status: 'running', env });
   process.on('SIGTERM', () => {}); // its first process ignores it
   child.on('exit', (code) => {
-    if (existsSync(file(id))) writeFileSync(file(id), JSON.stringify({ ...read(id), status: 'exited' }));
+    if (existsSync(file(id))) write(id, { ...read(id), status: 'exited' });
     process.exit(code ?? 137);
   });
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -29,6 +29,8 @@ export interface Rig {
   dataDir: string;
   run(argv: [string, ...string[]], more?: RunMore): Promise<Ran>;
   shell(command: string, more?: RunMore): Promise<Ran>;
+  /** A command that waits until it is opened. */
+  newGate(): { wait: string; open(): void };
   close(): Promise<void>;
 }
 
@@ -36,6 +38,8 @@ let count = 0;
 
 export async function createRig(containment: Containment): Promise<Rig> {
   const dataDir = mkdtempSync(join(tmpdir(), 'processes-test-'));
+  const gates = mkdtempSync(join(tmpdir(), 'gates-'));
+  chmodSync(gates, 0o755);
   const start = () =>
     createProcesses({
       dataDir,
@@ -81,9 +85,13 @@ export async function createRig(containment: Containment): Promise<Rig> {
     dataDir,
     run,
     shell: (command, more) => run(['/bin/sh', '-c', command], more),
+    newGate() {
+      const file = join(gates, `${++count}`);
+      return { wait: `until [ -e '${file}' ]; do sleep 0.02; done`, open: () => writeFileSync(file, '') };
+    },
     async close() {
       await processes.close();
-      rmSync(dataDir, { recursive: true, force: true });
+      for (const folder of [dataDir, gates]) rmSync(folder, { recursive: true, force: true });
     },
   };
 }

@@ -17,7 +17,9 @@ export interface Control {
 }
 
 /** What each line is answered by: what the device received and did so far. */
-export type ControlAnswer = (RecordReport & { faults: Record<FaultName, number> }) | { error: string };
+export type ControlAnswer =
+  | (RecordReport & { faults: Record<FaultName, number>; isIdle: boolean })
+  | { error: string };
 
 export function obey(
   line: string,
@@ -41,7 +43,7 @@ export function obey(
     if (control.say !== undefined) world.say(control.say);
     if (control.restart) device.start();
     if (control.disconnect) world.disconnect();
-    return { ...record.report(), faults: { ...faults.counts } };
+    return { ...record.report(), faults: { ...faults.counts }, isIdle: device.isIdle() };
   } catch (error) {
     return { error: `not a control line: ${error instanceof Error ? error.message : String(error)}` };
   }

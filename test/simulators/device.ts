@@ -33,6 +33,8 @@ export interface SimulatedDevice {
   start(): void;
   /** Does nothing for so long: neither reads nor answers. */
   pause(ms: number): void;
+  /** Of what it has received it does nothing more by itself. */
+  isIdle(): boolean;
 }
 
 /** Bytes that no line discipline expects, with all kinds of values but a line's end. */

@@ -160,6 +160,8 @@ export function createGrbl(world: World): SimulatedDevice {
     },
     pause(ms) {
       pausedUntil = performance.now() + ms;
+      pump();
     },
+    isIdle: () => machine.state === 'Hold' || machine.isStuck || (machine.planned === 0 && !input.hasLine()),
   };
 }

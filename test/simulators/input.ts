@@ -3,6 +3,7 @@ export interface Input {
   push(bytes: Buffer): void;
   /** The next whole line, if there is one. */
   line(): string | undefined;
+  hasLine(): boolean;
   length(): number;
   /** Forgets everything that was not read yet, but for so many bytes. @returns how many were lost. */
   drop(except?: number): number;
@@ -21,6 +22,7 @@ export function createInput(): Input {
       text = text.slice(end + 1);
       return line;
     },
+    hasLine: () => /[\r\n]/.test(text),
     length: () => text.length,
     drop(except = 0) {
       const lost = Math.max(0, text.length - except);

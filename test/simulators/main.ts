@@ -110,7 +110,7 @@ if (isOven) {
     speed: options.speed,
   });
   const world: World = { options, faults, record, say: oven.say, disconnect: oven.disconnect };
-  const device = { receive: () => {}, start: () => {}, pause: oven.pause };
+  const device = { receive: () => {}, start: () => {}, pause: oven.pause, isIdle: () => true };
   commands.on('line', (line) => console.log(JSON.stringify(obey(line, { world, device }))));
   console.log(JSON.stringify({ device: kind, address: oven.address }));
 } else if (isMachine) await simulateMachine(makers[kind]);

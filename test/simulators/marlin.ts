@@ -172,6 +172,7 @@ export function createMarlin(world: World): SimulatedDevice {
       pausedUntil = performance.now() + ms;
       pump(); // a pause may end sooner than was said
     },
+    isIdle: () => isKilled || (!isWorking && queue.length === 0 && !input.hasLine()),
   };
 }
 

@@ -5,7 +5,7 @@ import type { Control } from './control.ts';
 import type { FaultName } from './faults.ts';
 import type { RecordReport } from './record.ts';
 
-export type Report = RecordReport & { faults: Record<FaultName, number> };
+export type Report = RecordReport & { faults: Record<FaultName, number>; isIdle: boolean };
 
 /** A simulator that runs as a program of its own, as users start it. */
 export interface RunningSimulator {

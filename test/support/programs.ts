@@ -8,27 +8,26 @@ export const program = (lines: number, seed = 0): string =>
 /** Of the motions of a program, as the simulators make it. */
 export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
 
-/**
- * Until what a device says it did stays as it is, twice: one that was held up answers first, and does afterwards what has
- * become due meanwhile.
- * @param forMs no shorter than its motions
- */
-export async function untilStill<T extends { motions: number }>(
+/** How often a device looks at its line, at least, between what it says first and last. */
+const LOOKS = 3;
+
+/** Until a device has done all that it was sent, or stands, and nothing more of it is on the way. */
+export async function untilStill<T extends { motions: number; bytes: number; isIdle: boolean }>(
   ask: () => Promise<T>,
-  forMs = 50,
 ): Promise<T> {
-  let last = await ask();
-  let same = 0;
-  await until(
+  const seen = await until(
     async () => {
-      await new Promise((resolve) => setTimeout(resolve, forMs));
-      const now = await ask();
-      same = now.motions === last.motions ? same + 1 : 0;
-      last = now;
-      return same;
+      const all: T[] = [];
+      while (all.length <= LOOKS) all.push(await ask());
+      return all;
     },
-    (times) => times === 2,
-    120_000,
+    ([first, ...others]) =>
+      others.every(
+        ({ isIdle, motions, bytes }) => isIdle && motions === first?.motions && bytes === first.bytes,
+      ),
+    60_000,
   );
+  const last = seen.at(-1);
+  if (!last) throw new Error('nothing was asked');
   return last;
 }
