@@ -25,8 +25,6 @@ export interface StackOptions {
   signal?: AbortSignal;
   /** Kills everything at once, at any time. */
   force?: AbortSignal;
-  /** Ports that others are about to listen on. */
-  taken?: Set<number>;
   /** Instead of the product's own: what a benchmark adds to them. */
   entryPoints?: Partial<EntryPoints>;
 }
@@ -94,7 +92,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     await checkPorts(config);
     await checkServers(config);
     const { places, ...admin } = await startParts({
-      ...{ root, config, env, parts, report, taken: options.taken ?? new Set() },
+      ...{ root, config, env, parts, report },
       entryPoints: { ...entryPoints, ...options.entryPoints },
     });
     const apiUrl = apiUrlOf(config);

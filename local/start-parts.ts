@@ -26,8 +26,6 @@ export interface StartContext {
   env: Record<string, string | undefined>;
   parts: PartList;
   report: Report;
-  /** Ports that are not free, though nobody listens on them yet. */
-  taken: Set<number>;
 }
 
 export interface Started {
@@ -39,11 +37,11 @@ export interface Started {
 
 /** Starts the parts: what all others need first, side by side, then the API, then the workers. */
 export async function startParts(context: StartContext): Promise<Started> {
-  const { config, parts, taken } = context;
-  taken.add(config.VAREON_PORT).add(config.TEMPORAL_UI_PORT);
+  const { config, parts } = context;
+  const taken = new Set([config.VAREON_PORT, config.TEMPORAL_UI_PORT]);
   const [database, temporal, workflowBundle] = await parts.all([
     startDatabase(context, taken),
-    startTemporal(context),
+    startTemporal(context, taken),
     bundle(context),
   ]);
   const busPort = config.BUS_URL ? undefined : await freePort(taken);
@@ -73,8 +71,8 @@ export async function startDatabase(
 
 type TemporalPlaces = Pick<Places, 'temporalAddress' | 'temporalUiUrl'>;
 
-async function startTemporal(context: StartContext): Promise<TemporalPlaces> {
-  const { config, env, parts, report, taken } = context;
+async function startTemporal(context: StartContext, taken: Set<number>): Promise<TemporalPlaces> {
+  const { config, env, parts, report } = context;
   if (config.TEMPORAL_ADDRESS)
     return { temporalAddress: config.TEMPORAL_ADDRESS, temporalUiUrl: config.TEMPORAL_UI_URL };
   const binary = await findTemporal({

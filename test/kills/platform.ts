@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { freePort } from '../../local/ports.ts';
 import { type Stack, startStack } from '../../local/stack.ts';
 import { type Answer, type Client, createClient, type RequestOptions } from '../support/client.ts';
-import { othersPorts } from '../support/ports.ts';
 import { testEnvironment } from '../support/stack.ts';
 import { type ExternalBus, startBus } from './bus.ts';
 
@@ -62,15 +61,14 @@ export async function startPlatform({
   settings?: Record<string, string>;
 } = {}): Promise<Platform> {
   const dataDir = mkdtempSync(join(tmpdir(), 'vareon-kills-'));
-  const taken = othersPorts();
-  const bus = await startBus(await freePort(taken));
+  const bus = await startBus(await freePort());
   const env = {
     ...(await testEnvironment(dataDir, PASSWORD)),
     BUS_URL: bus.url,
     ...(legTasks === undefined ? {} : { VAREON_LEG_TASKS: String(legTasks) }),
     ...settings,
   };
-  const stack = await startStack({ env, taken }).catch((error) => {
+  const stack = await startStack({ env }).catch((error) => {
     bus.close();
     throw error;
   });

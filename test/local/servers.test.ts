@@ -12,7 +12,6 @@ import { databaseUrl, POSTGRES_STOP, postgresPart } from '../../local/postgres/p
 import { findTemporal } from '../../local/temporal/binary.ts';
 import { isServing } from '../../local/temporal/health.ts';
 import { TEMPORAL_STOP, temporalPart } from '../../local/temporal/part.ts';
-import { othersPorts } from '../support/ports.ts';
 import { superviseTools, temporaryFolder } from './tools.ts';
 
 const signal = new AbortController().signal;
@@ -22,7 +21,7 @@ test('PostgreSQL runs in a folder that only its owner may pass, and a kill loses
   expect(statSync(folder.path).mode & 0o077).toBe(0);
   const tools = superviseTools(folder.path);
   const cluster = await prepareCluster({ dataDir: folder.path, report: tools.report, signal });
-  const port = await freePort(othersPorts());
+  const port = await freePort();
   const postgres = supervise(postgresPart(cluster, port, await boundToUs(POSTGRES_STOP)), tools);
   await postgres.ready;
   const database = await openDatabase({
@@ -48,7 +47,7 @@ test('Temporal runs with its namespace, and after a kill again on the same ports
   mkdirSync(join(folder.path, 'temporal'));
   const { env } = process;
   const binary = await findTemporal({ env, signal, progress: () => {} });
-  const taken = othersPorts();
+  const taken = new Set<number>();
   const [port, httpPort, uiPort] = [await freePort(taken), await freePort(taken), await freePort(taken)];
   const bound = await boundToUs(TEMPORAL_STOP);
   const options = { binary, bound, dataDir: folder.path, namespace: 'factory', port, httpPort, uiPort, env };

@@ -4,7 +4,6 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { freePort } from '../../local/ports.ts';
-import { othersPorts } from '../support/ports.ts';
 import { npmStart } from './npm-start.ts';
 import { temporaryFolder } from './tools.ts';
 
@@ -27,7 +26,7 @@ test('settings that contradict each other are all named', async () => {
 test('a port that is taken is named with its setting, its holder and what to do', async () => {
   using folder = temporaryFolder();
   const server = createServer();
-  const port = await freePort(othersPorts());
+  const port = await freePort();
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   const { code, output } = await npmStart({ VAREON_DATA_DIR: folder.path, VAREON_PORT: String(port) });
@@ -50,7 +49,7 @@ test('servers of others that do not answer are named, and not started', async ()
   using folder = temporaryFolder();
   const { code, output } = await npmStart({
     VAREON_DATA_DIR: folder.path,
-    VAREON_PORT: String(await freePort(othersPorts())),
+    VAREON_PORT: String(await freePort()),
     DATABASE_URL: 'postgres://nobody:secret@127.0.0.1:1/none',
     TEMPORAL_ADDRESS: '127.0.0.1:2',
     VAREON_PAYLOAD_CODEC: 'off',
@@ -67,12 +66,12 @@ test('servers of others that do not answer are named, and not started', async ()
 test('a part that cannot start ends the whole with one reason, and nothing runs on', async () => {
   using folder = temporaryFolder();
   const silent = createServer((socket) => socket.end());
-  const port = await freePort(othersPorts());
+  const port = await freePort();
   silent.listen(port, '127.0.0.1');
   await once(silent, 'listening');
   const { code, output } = await npmStart({
     VAREON_DATA_DIR: folder.path,
-    VAREON_PORT: String(await freePort(othersPorts())),
+    VAREON_PORT: String(await freePort()),
     DATABASE_URL: `postgres://nobody:secret@127.0.0.1:${port}/none`,
     TEMPORAL_ADDRESS: `127.0.0.1:${port}`,
     VAREON_PAYLOAD_CODEC: 'off',

@@ -7,14 +7,13 @@ import { identify } from '../../local/child/identity.ts';
 import { freePort } from '../../local/ports.ts';
 import { readState } from '../../local/state.ts';
 import { createClient, until as untilAsked } from '../support/client.ts';
-import { othersPorts } from '../support/ports.ts';
 import { temporaryFolder, until } from './tools.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
 test('npm start shows where everything is and the first password, knows its host by then, and Ctrl-C leaves nothing running but agents', async () => {
   using folder = temporaryFolder();
-  const taken = othersPorts();
+  const taken = new Set<number>();
   const [port, uiPort] = [await freePort(taken), await freePort(taken)];
   const { PATH, HOME, XDG_CACHE_HOME } = process.env;
   const supervisor = spawn(process.execPath, ['local/main.ts'], {

@@ -17,7 +17,6 @@ import { type Stack, startStack } from '../../local/stack.ts';
 import type { Manifest } from '../../ops/archive/manifest.ts';
 import { verifyArchive } from '../../ops/archive/read.ts';
 import { createClient, until } from '../support/client.ts';
-import { othersPorts } from '../support/ports.ts';
 import { openSocket } from '../support/socket.ts';
 import { testEnvironment } from '../support/stack.ts';
 import { runCommand } from './commands.ts';
@@ -40,10 +39,7 @@ const settled: string[] = [];
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'vareon-backup-'));
   archive = join(folder, 'backup.tar.gz');
-  stack = await startStack({
-    env: await testEnvironment(join(folder, 'first'), password),
-    taken: othersPorts(),
-  });
+  stack = await startStack({ env: await testEnvironment(join(folder, 'first'), password) });
   await logIn();
   mkdirSync(join(folder, 'first', 'blobs', 'runs'), { recursive: true });
   writeFileSync(join(folder, 'first', 'blobs', 'runs', 'a.bin'), 'a large value');
@@ -216,10 +212,7 @@ describe('A restore', () => {
     expect(restored.output).toContain('Restored the backup');
     expect(restored.code).toBe(0);
     // Its host starts, although the one that was backed up has only just let go of the name, or not at all.
-    stack = await startStack({
-      env: await testEnvironment(join(folder, 'second'), 'not this one'),
-      taken: othersPorts(),
-    });
+    stack = await startStack({ env: await testEnvironment(join(folder, 'second'), 'not this one') });
     // Rows come to these while the platform runs; none of the others has lost or won any.
     const growing =
       /^(events|audit_log|sessions|refresh_tokens|rate_limits|jobs|run.*|job_logs|log_streams|ws_tickets|system_metrics|system_metric_points)$/;

@@ -2,7 +2,6 @@ import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startStack } from '../../local/stack.ts';
-import { othersPorts } from './ports.ts';
 import { announceStack, hasStack, testEnvironment } from './stack.ts';
 
 const ADMIN_PASSWORD = 'seven quiet herons';
@@ -11,10 +10,7 @@ const ADMIN_PASSWORD = 'seven quiet herons';
 export default async function globalSetup(): Promise<void> {
   if (hasStack()) return; // whoever started it stops it
   const dataDir = mkdtempSync(join(tmpdir(), 'vareon-test-'));
-  const stack = await startStack({
-    env: await testEnvironment(dataDir, ADMIN_PASSWORD),
-    taken: othersPorts(),
-  });
+  const stack = await startStack({ env: await testEnvironment(dataDir, ADMIN_PASSWORD) });
   const { apiUrl, databaseUrl, temporalAddress, busUrl, temporalUiUrl = '' } = stack;
   announceStack({
     apiUrl,

@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { freePort } from '../../local/ports.ts';
-import { othersPorts } from './ports.ts';
 
 /** What the test files know of the stack that global-setup.ts started, or whoever set the variable. */
 export interface TestStack {
@@ -50,8 +49,12 @@ export async function testEnvironment(
   dataDir: string,
   adminPassword: string,
 ): Promise<Record<string, string | undefined>> {
-  const taken = othersPorts();
-  const port = async () => String(await freePort(taken));
+  const taken = new Set<number>();
+  const port = async () => {
+    const free = await freePort(taken);
+    taken.add(free);
+    return String(free);
+  };
   const { PATH, HOME, LANG, XDG_CACHE_HOME, TEMPORAL_CLI_PATH, LOG_LEVEL = 'info' } = process.env;
   const { VAREON_CACHED_WORKFLOWS, VAREON_LEG_TASKS } = process.env;
   return {

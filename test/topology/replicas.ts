@@ -4,7 +4,6 @@ import { prepareBundle } from '../../local/bundle.ts';
 import { cacheFolder } from '../../local/cache-folder.ts';
 import { nodeFlags } from '../../local/node-parts.ts';
 import { freePort } from '../../local/ports.ts';
-import { othersPorts } from '../support/ports.ts';
 import { repository, serviceEnvironment } from './compose.ts';
 import { startFront } from './front.ts';
 import { type Running, saysReady, start } from './processes.ts';
@@ -91,7 +90,7 @@ export async function startReplicas(servers: Servers, folder: string, root = rep
       logFile: join(folder, `${name}.log`),
       isReady: saysReady(),
     });
-  const taken = othersPorts();
+  const taken = new Set<number>();
   const ports = [await freePort(taken), await freePort(taken)];
   const front = await startFront(ports);
   const started: Running[] = [];

@@ -13,7 +13,6 @@ import { TEMPORAL_STOP, temporalPart } from '../../local/temporal/part.ts';
 import { createLogger } from '../../logs.ts';
 import { makeSecrets } from '../../production/secrets.ts';
 import { superviseTools } from '../local/tools.ts';
-import { othersPorts } from '../support/ports.ts';
 import type { Servers } from './replicas.ts';
 
 /**
@@ -35,7 +34,7 @@ export async function startServers(folder: string): Promise<{ servers: Servers; 
   url.pathname = `/${name}`;
   writeFileSync(join(secrets, 'database-url'), url.href);
 
-  const taken = othersPorts();
+  const taken = new Set<number>();
   const key = Buffer.from(readFileSync(join(secrets, 'bus.key'), 'utf8'), 'base64');
   const ofHost = busPassword(key, 'host-local');
   const broker = await startBroker({
