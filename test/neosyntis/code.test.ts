@@ -109,7 +109,7 @@ describe('A code step', () => {
     });
   });
 
-  test('that prints 100 MB is ended, naming the limit', async () => {
+  test.concurrent('that prints 100 MB is ended, naming the limit', async () => {
     const run = await world.run(user, [shell('exec head -c 100000000 /dev/zero | tr "\\0" x')]);
     expect(run.error.detail).toMatch(/10485760|10 MiB/);
     const { body } = await world.api('GET', `/api/myntrix/jobs/${run.id}`, { token: user.token });
@@ -123,7 +123,7 @@ describe('A code step', () => {
     expect(await jobsBy('type=task_run')).toEqual([]);
   });
 
-  // Beside the others: it takes its time limit, within which a busy machine must have come to its first words.
+  // Beside the others: it takes all of its time limit, in which a busy machine must have come to its first words.
   test.concurrent('that never ends and ignores SIGTERM is ended at its time limit, with all it started', async () => {
     const word = `4${Date.now()}.25`;
     const run = await world.run(user, [
@@ -140,7 +140,7 @@ describe('A code step', () => {
     await untilNoneRuns(word);
   });
 
-  test('leaves nothing running when it is cancelled', async () => {
+  test.concurrent('leaves nothing running when it is cancelled', async () => {
     const word = `5${Date.now()}.25`;
     const { token } = user;
     const id = await world.newWorkflow(user, [shell(`setsid sleep ${word} & sleep ${word}`)]);
@@ -157,7 +157,7 @@ describe('A code step', () => {
     await untilNoneRuns(word);
   });
 
-  test('logs what it prints, readable by offset while it runs and after', async () => {
+  test.concurrent('logs what it prints, readable by offset while it runs and after', async () => {
     const run = await world.run(user, [shell('echo one; echo två; echo three >&2')]);
     const { token } = user;
     const read = (offset: number) =>
@@ -177,7 +177,7 @@ describe('A code step', () => {
     expect((await world.api('GET', `/api/myntrix/jobs/${run.id}`, { token })).body.logs).toBe(first.text);
   });
 
-  test('that `then` comes back to runs again, and is told apart', async () => {
+  test.concurrent('that `then` comes back to runs again, and is told apart', async () => {
     const ended = await world.run(
       user,
       [
@@ -205,7 +205,7 @@ describe('A code step', () => {
     ]);
   });
 
-  test('of much output has all of it in its log when it ends', async () => {
+  test.concurrent('of much output has all of it in its log when it ends', async () => {
     const run = await world.run(user, [
       { s: { run: { shell: { command: 'seq 1 400000' }, return: 'code' } } },
     ]);
