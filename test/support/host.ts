@@ -100,7 +100,7 @@ export function createHosts({ url, api, token }: Platform) {
     const flags = capabilities.flatMap((capability) => ['--capability', capability]);
     const host = start(['--name', name, '--token', await newToken(enrolment), ...flags], newFolder(), env);
     await Promise.race([
-      untilStatus(name, 'online'),
+      untilStatus(name, 'online', 150_000),
       host.ended.then((how) => {
         throw new Error(`the host ended (${how}): ${host.output()}`);
       }),

@@ -41,7 +41,7 @@ export type Part = 'sql' | 'temporal';
 export async function enterWorld(...parts: Part[]): Promise<World> {
   const stack = testStack();
   const agent = new Agent({ keepAlive: true });
-  const api = createClient(stack.apiUrl, agent);
+  const api = patient(createClient(stack.apiUrl, agent));
   const database = parts.includes('sql') ? await openDatabase(stack) : undefined;
   const temporal = parts.includes('temporal') ? await openTemporal(stack) : undefined;
   const given = <T>(part: Part, opened: T | undefined): T => {
@@ -118,6 +118,19 @@ export async function enterWorld(...parts: Part[]): Promise<World> {
     },
   };
 }
+
+/**
+ * As good clients do it: on a busy machine Temporal may be later for once than the API waits for it, which says that
+ * one is to try again. Nobody stops the Temporal that all share.
+ */
+const patient =
+  (api: Client): Client =>
+  (...request) =>
+    until(
+      () => api(...request),
+      ({ status, text }) => status !== 503 || !text.includes('Temporal cannot be reached'),
+      60_000,
+    );
 
 async function openTemporal({ temporalAddress, temporalNamespace = 'default', keysDir }: TestStack) {
   const { Connection, Client } = await import('@temporalio/client');
