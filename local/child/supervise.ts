@@ -40,15 +40,17 @@ interface Timing {
   lastRetryMs: number;
   /** A part that was up this long starts again with the first back-off. */
   steadyMs: number;
+  /** Of the first start: a busy machine that has compiled and cached nothing yet takes minutes. */
   readyWithinMs: number;
+  readyAgainWithinMs: number;
 }
 
 const usualTiming: Timing = {
   firstRetryMs: 500,
   lastRetryMs: 10_000,
   steadyMs: 30_000,
-  // What fails says so, or ends: this is for what hangs, and a cold and busy machine takes its time.
-  readyWithinMs: 180_000,
+  readyWithinMs: 300_000,
+  readyAgainWithinMs: 60_000,
 };
 const ATTEMPTS = 3;
 
@@ -68,7 +70,8 @@ export function supervise(spec: PartSpec, deps: SuperviseDeps): Part {
     for (let attempt = 1, wasReady = false; !stopping.signal.aborted; attempt++) {
       const startedAt = Date.now();
       child = begin();
-      const outcome = await becomeReady(child, spec.ready, timing.readyWithinMs);
+      const withinMs = wasReady ? timing.readyAgainWithinMs : timing.readyWithinMs;
+      const outcome = await becomeReady(child, spec.ready, withinMs);
       if ('ready' in outcome) {
         const ms = Date.now() - startedAt;
         report(wasReady ? { type: 'up-again', part: spec.name, ms } : { type: 'up', part: spec.name, ms });

@@ -209,4 +209,5 @@ test('Settings that could not be asked for at the connect wait until nobody has 
     60_000,
   );
   expect(port?.written).toEqual(['VOLT 5\n']);
+  await untilTold(({ reason }) => reason === 'settings that are not as they are wanted: volts');
 });

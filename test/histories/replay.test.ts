@@ -19,13 +19,13 @@ beforeAll(async () => {
   const line = stdout.trimEnd().split('\n').at(-1); // the SDK writes there, too
   if (!line?.startsWith('{')) throw new Error(`nothing was replayed: ${stderr}`);
   found = JSON.parse(line) as typeof found; // as check.ts prints it
-});
+}, 600_000);
 
 /** Its exit code says what its output says. */
 const run = (script: string) =>
   new Promise<{ stdout: string; stderr: string }>((resolve) => {
     const { PATH, HOME } = process.env;
-    const options = { env: { PATH, HOME }, timeout: 110_000, maxBuffer: 2 ** 24 };
+    const options = { env: { PATH, HOME }, timeout: 590_000, maxBuffer: 2 ** 24 };
     execFile(process.execPath, [script], options, (_, stdout, stderr) => resolve({ stdout, stderr }));
   });
 

@@ -40,7 +40,7 @@ function bundleFile(): Promise<string> {
     cacheDir: cacheFolder(root, tmpdir()),
     env: { PATH, HOME },
     sealsFailures: false,
-    signal: AbortSignal.timeout(100_000),
+    signal: AbortSignal.timeout(300_000),
     onBuild: () => {},
   });
 }

@@ -108,7 +108,9 @@ describe('approval.wait', () => {
     const said = { ...yes, by: approver.username, at: taken.decided_at };
     expect(done).toMatchObject({ status: 'completed', output: { said } });
     expect((await answer(approver, path, yes)).status).toBe(200);
-    const audit = await world.api('GET', '/api/audit?limit=200', { token: world.admin.token });
+    const audit = await world.api('GET', `/api/audit?actor=${approver.username}`, {
+      token: world.admin.token,
+    });
     expect(audit.body).toContainEqual(
       expect.objectContaining({ actor: approver.username, resource: decodeURI(path), outcome: 'ok' }),
     );

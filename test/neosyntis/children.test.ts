@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { isEnded } from '../../domain/neosyntis/runs.ts';
+import { until } from '../support/client.ts';
 import { enterWorld, expectStatus, PASSWORD, type Run, type TestUser, type World } from '../support/world.ts';
 
 let world: World;
@@ -140,10 +141,14 @@ describe('A step that runs another workflow', () => {
     expect(run.steps[0]).toMatchObject({ status: 'completed', output: { passed: 7 } });
     const started = async (child: Run) =>
       world.untilRun(user, child.id, ({ status }) => status === 'running');
-    const held = async () => (await childrenOf(run)).find(({ parent }) => parent.path === '/do/1/held');
-    let child = await held();
-    while (!child) child = await held();
-    await started(child);
+    const childAt = (path: string) =>
+      until(
+        async () => (await childrenOf(run)).find(({ parent }) => parent.path === path),
+        (found) => found !== undefined,
+        60_000,
+      );
+    const [child = {}, free = {}] = [await childAt('/do/1/held'), await childAt('/do/0/free')];
+    await Promise.all([started(child), started(free)]);
     await world.api('POST', `/api/neosyntis/runs/${run_id}/cancel`, { token: user.token });
     expect(await world.untilRun(user, run_id, ({ status }) => isEnded(status))).toMatchObject({
       status: 'cancelled',
@@ -151,8 +156,7 @@ describe('A step that runs another workflow', () => {
     expect(await world.untilRun(user, child.id, ({ status }) => isEnded(status))).toMatchObject({
       status: 'cancelled',
     });
-    const free = (await childrenOf(run)).find(({ parent }) => parent.path === '/do/0/free');
-    expect(free?.status).toBe('running');
-    await world.api('POST', `/api/neosyntis/runs/${free?.id}/cancel`, { token: user.token });
+    expect((await childAt('/do/0/free'))?.status).toBe('running');
+    await world.api('POST', `/api/neosyntis/runs/${free.id}/cancel`, { token: user.token });
   });
 });

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { until } from '../support/client.ts';
-import { enterWorld, type TestUser, type World } from '../support/world.ts';
+import { enterWorld, type Run, type TestUser, type World } from '../support/world.ts';
 
 let world: World;
 let user: TestUser;
@@ -31,6 +31,16 @@ function running(word: string): string[] {
 }
 
 const canLook = existsSync('/proc/self/stat');
+
+/** What the host itself started around them may end a moment later; they would never end. */
+async function untilNoneRuns(word: string): Promise<void> {
+  if (canLook)
+    await until(
+      async () => running(word),
+      ({ length }) => length === 0,
+      60_000,
+    );
+}
 
 describe('A code step', () => {
   test('runs a shell command with arguments, environment and input', async () => {
@@ -99,7 +109,7 @@ describe('A code step', () => {
     });
   });
 
-  test('that prints 100 MB is ended, naming the limit', async () => {
+  test.concurrent('that prints 100 MB is ended, naming the limit', async () => {
     const run = await world.run(user, [shell('exec head -c 100000000 /dev/zero | tr "\\0" x')]);
     expect(run.error.detail).toMatch(/10485760|10 MiB/);
     const { body } = await world.api('GET', `/api/myntrix/jobs/${run.id}`, { token: user.token });
@@ -113,23 +123,24 @@ describe('A code step', () => {
     expect(await jobsBy('type=task_run')).toEqual([]);
   });
 
-  test('that never ends and ignores SIGTERM is ended at its time limit, with all it started', async () => {
+  // Beside the others: it takes all of its time limit, in which a busy machine must have come to its first words.
+  test.concurrent('that never ends and ignores SIGTERM is ended at its time limit, with all it started', async () => {
     const word = `4${Date.now()}.25`;
     const run = await world.run(user, [
       shell(
         `trap "" TERM; setsid sleep ${word} & (trap "" TERM; sleep ${word}) & echo started; while :; do sleep ${word}; done`,
         {},
-        { timeout: { after: { milliseconds: 700 } } },
+        { timeout: { after: { seconds: 10 } } },
       ),
     ]);
     expect(run.error).toMatchObject({
       type: expect.stringMatching(/timeout$/),
       detail: expect.stringContaining('started'),
     });
-    if (canLook) expect(running(word)).toEqual([]);
+    await untilNoneRuns(word);
   });
 
-  test('leaves nothing running when it is cancelled', async () => {
+  test.concurrent('leaves nothing running when it is cancelled', async () => {
     const word = `5${Date.now()}.25`;
     const { token } = user;
     const id = await world.newWorkflow(user, [shell(`setsid sleep ${word} & sleep ${word}`)]);
@@ -143,24 +154,31 @@ describe('A code step', () => {
     await world.api('POST', `/api/myntrix/jobs/${body.job_id}/cancel`, { token });
     const run = await world.untilRun(user, body.run_id, ({ status }) => status === 'cancelled');
     expect(run.steps[0].status).toBe('cancelled');
-    if (canLook) expect(running(word)).toEqual([]);
+    await untilNoneRuns(word);
   });
 
-  test('logs what it prints, readable by offset while it runs and after', async () => {
+  test.concurrent('logs what it prints, readable by offset while it runs and after', async () => {
     const run = await world.run(user, [shell('echo one; echo två; echo three >&2')]);
-    expect(run.steps[0].logs).toContain('två');
     const { token } = user;
     const read = (offset: number) =>
       world.api('GET', `/api/myntrix/jobs/${run.id}/logs?offset=${offset}`, { token });
+    // What the run's end did not wait for is asked of the host again.
+    await until(
+      () => read(Buffer.byteLength('one\ntvå\nthree\n')),
+      ({ body }) => body.complete,
+      60_000,
+    );
     const { body: first } = await read(0);
+    const { steps } = await world.untilRun(user, run.id, () => true);
+    expect(steps[0].logs).toContain('två');
     expect(first.text.split('\n').sort()).toEqual(['', 'one', 'three', 'två']);
     expect(first.nextOffset).toBe(Buffer.byteLength(first.text));
     expect((await read(first.nextOffset)).body).toMatchObject({ text: '', complete: true });
     expect((await world.api('GET', `/api/myntrix/jobs/${run.id}`, { token })).body.logs).toBe(first.text);
   });
 
-  test('that `then` comes back to runs again, and is told apart', async () => {
-    const run = await world.run(
+  test.concurrent('that `then` comes back to runs again, and is told apart', async () => {
+    const ended = await world.run(
       user,
       [
         { count: { set: { n: '${ .n + 1 }' } } },
@@ -174,18 +192,20 @@ describe('A code step', () => {
       ],
       { n: 0 },
     );
-    expect(run).toMatchObject({ status: 'completed', output: { n: 3 } });
-    const spoken = run.steps.filter(({ name }: { name: string }) => name === 'speak');
-    expect(
-      spoken.map(({ iteration, logs }: { iteration: number[]; logs: string }) => [iteration, logs]),
-    ).toEqual([
+    expect(ended).toMatchObject({ status: 'completed', output: { n: 3 } });
+    const speak = ({ steps }: Run): Run[] => steps.filter(({ name }: Run) => name === 'speak');
+    // What the run's end did not wait for is asked of the host again.
+    const spoken = speak(
+      await world.untilRun(user, ended.id, (run) => speak(run).every(({ logs }) => logs !== '')),
+    );
+    expect(spoken.map(({ iteration, logs }) => [iteration, logs])).toEqual([
       [[], 'round 1\n'],
       [[1], 'round 2\n'],
       [[2], 'round 3\n'],
     ]);
   });
 
-  test('of much output has all of it in its log when it ends', async () => {
+  test.concurrent('of much output has all of it in its log when it ends', async () => {
     const run = await world.run(user, [
       { s: { run: { shell: { command: 'seq 1 400000' }, return: 'code' } } },
     ]);

@@ -2,6 +2,7 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { isEnded } from '../../domain/neosyntis/runs.ts';
 import { enterWorld, type Run, type TestUser, type World } from '../support/world.ts';
 
 let world: World;
@@ -183,7 +184,7 @@ describe('try', () => {
           try: [{ slow: { wait: { seconds: 30 } } }],
           catch: {
             retry: {
-              limit: { attempt: { count: 1, duration: { milliseconds: 50 } }, duration: 'PT20S' },
+              limit: { attempt: { count: 1, duration: { milliseconds: 50 } }, duration: 'PT20M' },
             },
             do: [{ tell: { set: '${ ($error.type | split("/") | last) + " " + $error.instance }' } }],
           },
@@ -321,23 +322,26 @@ describe('a whole document', () => {
   });
   const send = (body: unknown, query = '') =>
     world.api('POST', `/api/neosyntis/workflows/import${query}`, { token: user.token, body });
+  async function ended(workflowId: string, input: unknown = null): Promise<Run> {
+    const path = `/api/neosyntis/workflows/${workflowId}/trigger?wait=20`;
+    const { body } = await world.api('POST', path, { token: user.token, body: { input } });
+    return world.untilRun(user, body.run_id, ({ status }) => isEnded(status));
+  }
 
   test('is imported, and its `timeout` ends the run, also after its steps were changed', async () => {
     const { status, body } = await send(imported({ timeout: { after: { milliseconds: 200 } } }));
     expect(status).toBe(201);
     expect(body).toMatchObject({ name: 'imported', description: 'It waits', version: 1 });
     const path = `/api/neosyntis/workflows/${body.id}`;
-    const trigger = () => world.api('POST', `${path}/trigger?wait=20`, { token: user.token });
     const timedOut = { status: 'failed', error: { type: type('timeout'), status: 408, instance: '/' } };
-    const first = await trigger();
-    expect(first.body).toMatchObject(timedOut);
-    const run = await world.api('GET', `/api/neosyntis/runs/${first.body.run_id}`, { token: user.token });
-    expect(run.body.steps).toMatchObject([{ status: 'cancelled' }]);
+    const run = await ended(body.id);
+    expect(run).toMatchObject(timedOut);
+    expect(run.steps).toMatchObject([{ status: 'cancelled' }]);
     await world.api('PUT', path, {
       token: user.token,
       body: { steps: [{ other: { wait: { seconds: 40 } } }] },
     });
-    expect((await trigger()).body).toMatchObject(timedOut);
+    expect(await ended(body.id)).toMatchObject(timedOut);
   });
 
   test('names errors, retries and timeouts of its `use`, also when its steps are changed', async () => {
@@ -359,12 +363,9 @@ describe('a whole document', () => {
     const saved = await send(body);
     expect(saved).toMatchObject({ status: 201 });
     const path = `/api/neosyntis/workflows/${saved.body.id}`;
-    const trigger = () =>
-      world.api('POST', `${path}/trigger?wait=20`, { token: user.token, body: { input: { n: 7 } } });
-    const first = await trigger();
-    expect(first.body).toMatchObject({ status: 'failed', error: { type: type('timeout') } });
-    const run = await world.api('GET', `/api/neosyntis/runs/${first.body.run_id}`, { token: user.token });
-    expect(run.body.steps).toMatchObject([
+    const run = await ended(saved.body.id, { n: 7 });
+    expect(run).toMatchObject({ status: 'failed', error: { type: type('timeout') } });
+    expect(run.steps).toMatchObject([
       { name: 'named', status: 'completed', output: { n: 'round 7' } },
       { name: 'stop', status: 'failed', attempt: 3, error: { type: 'https://example.org/again' } },
       { name: 'told', status: 'completed' },
@@ -385,7 +386,10 @@ describe('a whole document', () => {
       },
     });
     expect((await change('brief')).status).toBe(200);
-    expect((await trigger()).body).toMatchObject({ status: 'failed', error: { type: type('timeout') } });
+    expect(await ended(saved.body.id, { n: 7 })).toMatchObject({
+      status: 'failed',
+      error: { type: type('timeout') },
+    });
   });
 
   test('in loose mode needs no brackets, and what gives nothing as an expression is text', async () => {
@@ -417,19 +421,16 @@ describe('a whole document', () => {
     });
     expect(saved.status).toBe(201);
     const path = `/api/neosyntis/workflows/${saved.body.id}`;
-    const run = (body: object) =>
-      world.api('POST', `${path}/trigger?wait=30`, { token: user.token, body: { input: body } });
+    const run = () => ended(saved.body.id, { n: 3 });
     const said = { strict: 'n', text: 'a b', fails: '.sum | keys', now: 'now', other: '$other' };
-    expect((await run({ n: 3 })).body).toMatchObject({ status: 'completed' });
+    expect(await run()).toMatchObject({ status: 'completed' });
     const steps = [{ one: { set: { n: '.n', text: 'n' } } }];
     const changed = await world.api('PUT', path, { token: user.token, body: { steps } });
     expect(changed.status).toBe(200);
-    expect((await run({ n: 3 })).body.output).toEqual({ n: 3, text: 'n' });
+    expect((await run()).output).toEqual({ n: 3, text: 'n' });
     const first = await world.api('POST', `${path}/versions/1/restore`, { token: user.token });
     expect(first.status).toBe(200);
-    const { body } = await run({ n: 3 });
-    const steps1 = await world.api('GET', `/api/neosyntis/runs/${body.run_id}`, { token: user.token });
-    expect(steps1.body.steps[1].output).toEqual({ ...said, sum: 5 });
+    expect((await run()).steps[1].output).toEqual({ ...said, sum: 5 });
     const document = await world.api('GET', `${path}/definition`, { token: user.token });
     expect(Object.keys(document.body).sort()).toEqual(['do', 'document', 'evaluate']);
   });

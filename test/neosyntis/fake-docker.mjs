@@ -16,27 +16,36 @@ import { fileURLToPath } from 'node:url';
 const folder = dirname(fileURLToPath(import.meta.url));
 const args = process.argv.slice(2);
 const [command] = args;
+process.on('SIGTERM', () => {}); // a container's first process ignores it
 appendFileSync(
   join(folder, 'calls'),
   `${JSON.stringify({ args, environment: Object.keys(process.env), uid: process.getuid() })}\n`,
 );
+// Others read and remove these at the same moment: each is there whole, and is never changed. That a container has
+// ended stands beside it.
 const file = (id) => join(folder, `${id}.container`);
-const read = (id) => JSON.parse(readFileSync(file(id), 'utf8'));
-/** Whole or not at all: others list it meanwhile. */
-function write(id, container) {
-  writeFileSync(`${file(id)}.part`, JSON.stringify(container));
-  renameSync(`${file(id)}.part`, file(id));
-}
+const endOf = (id) => join(folder, `${id}.exited`);
+const read = (id) => {
+  try {
+    return JSON.parse(readFileSync(file(id), 'utf8'));
+  } catch (error) {
+    if (error.code !== 'ENOENT') throw error;
+    return undefined; // removed meanwhile
+  }
+};
 
 if (command === 'version') console.log('28.2.2');
 if (command === 'ps') {
   const wanted = args.filter((arg) => arg.startsWith('--filter=')).map((arg) => arg.slice(9));
   for (const name of readdirSync(folder).filter((name) => name.endsWith('.container'))) {
     const id = name.slice(0, -10);
-    if (!existsSync(file(id))) continue; // removed meanwhile
-    const { labels, status } = read(id);
-    if (wanted.every((one) => one === `status=${status}` || labels.some((label) => one === `label=${label}`)))
-      console.log(id);
+    const found = read(id);
+    if (!found) continue;
+    const marks = [
+      `status=${existsSync(endOf(id)) ? 'exited' : 'running'}`,
+      ...found.labels.map((label) => `label=${label}`),
+    ];
+    if (wanted.every((one) => marks.includes(one))) console.log(id);
   }
 }
 if (command === 'rm')
@@ -44,7 +53,7 @@ if (command === 'rm')
     try {
       process.kill(-read(id).pid, 'SIGKILL');
     } catch {} // it has ended
-    rmSync(file(id));
+    rmSync(file(id), { force: true });
   }
 if (command === 'run') {
   const at = args.findIndex((arg, index) => index > 0 && !arg.startsWith('--'));
@@ -70,10 +79,13 @@ if (command === 'run') {
     stdio: [given, 'inherit', 'inherit'],
     detached: true,
   });
-  write(id, { pid: child.pid, labels: all('label'), status: 'running', env });
-  process.on('SIGTERM', () => {}); // its first process ignores it
+  const container = JSON.stringify({ pid: child.pid, labels: all('label'), env });
+  rmSync(endOf(id), { force: true }); // of another process that had this number
+  writeFileSync(`${file(id)}.new`, container);
+  renameSync(`${file(id)}.new`, file(id));
+  appendFileSync(join(folder, 'begun'), `${container}\n`);
   child.on('exit', (code) => {
-    if (existsSync(file(id))) write(id, { ...read(id), status: 'exited' });
+    writeFileSync(endOf(id), '');
     process.exit(code ?? 137);
   });
 }

@@ -2,7 +2,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { until } from '../support/client.ts';
 import { type Served, serveHttp } from '../support/http-server.ts';
-import { watchPace } from '../support/pace.ts';
 import { enterWorld, type TestUser, type World } from '../support/world.ts';
 
 let world: World;
@@ -230,46 +229,41 @@ describe('call: http', () => {
   });
 
   test('that takes longer than its time limit fails with `timeout`, and its connection ends', async () => {
-    let isClosed = false;
+    // A busy machine may have asked nothing within the limit: whatever was opened is to be closed.
+    const open = new Set<unknown>();
     served.on('/slow', ({ socket }) => {
-      socket.on('close', () => {
-        isClosed = true;
-      });
+      open.add(socket);
+      socket.on('close', () => open.delete(socket));
     });
-    const step = { ...get('/slow').ask, timeout: { after: { milliseconds: 400 } } };
+    const step = { ...get('/slow').ask, timeout: { after: { seconds: 2 } } };
     const run = await world.run(user, [{ ask: step }]);
     expect(run.error).toMatchObject({ type: expect.stringMatching(/timeout$/), status: 408 });
     await until(
-      async () => isClosed,
-      (closed) => closed,
+      async () => open.size,
+      (count) => count === 0,
       60_000,
     );
   });
 
-  test('is given up at once when its run is cancelled', async () => {
-    let askedAt = 0;
-    let closedAt = 0;
+  test('is given up when its run is cancelled, long before its own time limit', async () => {
+    const happened: string[] = [];
     served.on('/forever', ({ socket }) => {
-      askedAt = performance.now();
-      socket.on('close', () => {
-        closedAt = performance.now();
-      });
+      happened.push('asked');
+      socket.on('close', () => happened.push('closed'));
     });
-    const { run_id, job_id } = await trigger([get('/forever')]);
-    await until(
-      async () => askedAt,
-      (at) => at > 0,
-      60_000,
-    );
-    const pace = watchPace(world.url);
-    const cancelledAt = performance.now();
+    const step = { ...get('/forever').ask, timeout: { after: { minutes: 10 } } };
+    const { run_id, job_id } = await trigger([{ ask: step }]);
+    const untilHappened = (wanted: string[]) =>
+      until(
+        async () => [...happened],
+        (seen) => seen.length >= wanted.length,
+        60_000,
+      ).then((seen) => expect(seen).toEqual(wanted));
+    await untilHappened(['asked']);
     await world.api('POST', `/api/myntrix/jobs/${job_id}/cancel`, { token: user.token });
     const run = await world.untilRun(user, run_id, ({ status }) => status === 'cancelled');
     expect(run.steps[0].status).toBe('cancelled');
-    await pace.end();
-    // 300 ms on a quiet machine; tests share theirs.
-    expect(closedAt - cancelledAt).toBeLessThan(pace.limit(1_500));
-    expect(closedAt).toBeGreaterThan(cancelledAt);
+    await untilHappened(['asked', 'closed']);
   });
 
   test('with a content that is too large, or no JSON though it says so, fails and says why', async () => {

@@ -33,8 +33,8 @@ export interface World {
 }
 
 /**
- * Does as it is told when nothing was changed because Temporal did not answer within a second or so: nobody takes it away
- * from this stack, but a busy machine may hold it up for that long.
+ * Does as it is told when Temporal did not answer within a second or so, and nothing was changed or doing it twice is
+ * doing it once: nobody takes it away from this stack, but a busy machine may hold it up for that long.
  */
 const patient =
   (api: Client): Client =>
@@ -42,7 +42,9 @@ const patient =
     until(
       () => api(method, path, options),
       ({ status, text }) =>
-        status !== 503 || !text.includes('Temporal cannot be reached; nothing was changed'),
+        status !== 503 ||
+        !text.includes('Temporal cannot be reached') ||
+        !(text.includes('nothing was changed') || method !== 'POST' || /\/(cancel|pause|resume)$/.test(path)),
       60_000,
     );
 

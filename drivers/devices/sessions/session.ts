@@ -110,9 +110,15 @@ export function startDeviceSession(order: DeviceOrder, { open, means, reporter, 
       const settled = await whileOpen(settleIn(mine.protocol, identity, order.configuration, isCalm));
       if (!settled || status.now().emergencyNote !== null) return settled;
       // Nothing of it moves something; a controller that started anew has forgotten it.
-      const isHeld = () => mine.heldBy !== undefined;
       const unset = await whileOpen(
-        keepSettings(order.id, mine.protocol, means.settings, over.signal, isHeld),
+        keepSettings(order.id, mine.protocol, means.settings, over.signal, {
+          isHeld: () => mine.heldBy !== undefined,
+          tellLate: (problem) => {
+            const { status: is, reason } = status.now();
+            if (live === mine && is === 'connected')
+              say(is, reason === null ? problem : `${reason}; ${problem}`);
+          },
+        }),
       );
       if (over.signal.aborted) return undefined;
       const problems = [settled.problem, unset].filter((one) => one !== undefined);

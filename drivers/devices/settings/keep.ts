@@ -19,6 +19,7 @@ const ASK_MS = 2_000;
  * would take the commands in.
  * @param signal ends with the connection
  * @param isHeld whether somebody has the device for themselves
+ * @param tellLate what went wrong behind
  * @returns what went wrong and does not hinder the connection
  */
 export async function keepSettings(
@@ -26,7 +27,7 @@ export async function keepSettings(
   protocol: DeviceProtocol,
   source: SettingsSource,
   signal: AbortSignal,
-  isHeld: () => boolean,
+  { isHeld, tellLate }: { isHeld(): boolean; tellLate(problem: string): void },
 ): Promise<string | undefined> {
   async function apply(wanted: WantedSettings | null): Promise<string | undefined> {
     if (!wanted || signal.aborted) return undefined;
@@ -47,7 +48,8 @@ export async function keepSettings(
     void again(async () => {
       const wanted = await source.wanted(deviceId);
       if (isHeld()) throw new Error('somebody has the device for themselves');
-      await apply(wanted);
+      const problem = await apply(wanted);
+      if (problem !== undefined && !signal.aborted) tellLate(problem);
     }, signal);
     return undefined;
   }
