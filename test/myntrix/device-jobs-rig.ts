@@ -87,8 +87,8 @@ export function createDeviceRig(world: World, user: () => TestUser) {
       return id;
     },
     async close(): Promise<void> {
-      // A port that is gone is opened again as soon as another simulator has its number.
-      await Promise.all(devices.map((id) => ask('POST', `${path}/${id}/disconnect?wait=60`)));
+      // A port that is gone is opened again as soon as another simulator has its number. One whose host is gone never is.
+      await Promise.all(devices.map((id) => ask('POST', `${path}/${id}/disconnect?wait=10`)));
       for (const one of simulators) await one.stop();
       await dispatcher.close();
     },

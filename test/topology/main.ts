@@ -20,6 +20,7 @@ import { startTemporal } from './temporal.ts';
  */
 const usual = [
   ...['test/neosyntis', 'test/system', 'test/auth', 'test/http', 'test/authorization.test.ts', 'test/bus'],
+  ...['test/myntrix/(agent-workflow|device-(workflow|files|queue|feed|gcode|jobs.test|store)|scene|task)'],
   '--testPathIgnorePatterns',
   // Mosquitto lets in hosts that `npm run secrets` made, not those that a test enrols.
   ...['hosts-(fenced|join|loss)', 'hostile-host', 'host-session', 'neosyntis/containers'],
