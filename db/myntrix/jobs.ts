@@ -121,6 +121,12 @@ export function createJobRepository({ em }: Database) {
      */
     async logs(user: Principal, id: string, from: number): Promise<LogPage> {
       const job = await repository.get(user, id);
+      // Asked before what there is: what comes meanwhile is found then, and not taken for the end.
+      const [short] = await rows<{ n: number }>(
+        em,
+        'select count(*)::int as n from log_streams where job_id = ? and expected > bytes',
+        [id],
+      );
       const [kept] = await rows<{ start: string }>(
         em,
         `select coalesce((select min(start_byte) from job_logs where job_id = j.id), log_bytes) as start
@@ -133,11 +139,6 @@ export function createJobRepository({ em }: Database) {
         `select start_byte as start, bytes, text from job_logs
          where job_id = ? and start_byte + bytes > ? and start_byte < ? order by start_byte`,
         [id, offset, offset + LOG_PAGE_BYTES],
-      );
-      const [short] = await rows<{ n: number }>(
-        em,
-        'select count(*)::int as n from log_streams where job_id = ? and expected > bytes',
-        [id],
       );
       const first = chunks[0];
       const skipped = first ? Math.max(0, offset - Number(first.start)) : 0;
