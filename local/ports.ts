@@ -15,7 +15,7 @@ const HIGH = 30_000;
 
 /**
  * A port is listened on seconds after it was chosen, and not while its part is started again: installations that start
- * side by side choose from ports of their own, and one process none twice.
+ * side by side choose from ports of their own, and one process none soon again.
  */
 const SHARES = 100;
 const SHARE = (HIGH - LOW) / SHARES;

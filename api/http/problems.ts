@@ -70,7 +70,7 @@ const isDatabaseDown = (error: unknown): boolean =>
 
 /**
  * Codes of PostgreSQL: what took too long (57014, 25P03: others hold what it needs, or this process was held up), and what
- * gave way to another transaction (40001, 40P01, 55P03). Nothing was written.
+ * gave way to another transaction (40001, 40P01, 55P03). What the transaction would have written is not.
  */
 const isDatabaseBusy = (error: unknown): boolean =>
   anyOf(error, ({ code }) => ['57014', '25P03', '40001', '40P01', '55P03'].includes(code));

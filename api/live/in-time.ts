@@ -1,6 +1,6 @@
 /**
- * What becomes of an answer that is waited for so long and no longer. Time that this process was held up itself does not
- * count, and what has arrived by then does: timers are told first, before what came meanwhile is read.
+ * What becomes of an answer that is waited for so long and no longer. When this process was held up itself at the
+ * end of it, it waits anew, and what has arrived by then counts: timers are told first, before what came is read.
  * @throws what `late` makes when there is no answer in time; what the answer does
  */
 export async function inTime<T>(withinMs: number, answer: Promise<T>, late: () => Error): Promise<T> {

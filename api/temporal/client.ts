@@ -29,7 +29,7 @@ const ANSWER_WITHIN_MS = 2_000;
 /** A server that needs longer for the smallest question there is takes no start in time either. */
 const UP_WITHIN_MS = 1_200;
 const CALL_WITHIN_MS = 1_600;
-const GIVEN_UP_MS = 30_000;
+const HELD_UP_MS = 1_000;
 /** Of many requests at once, one asks for all; what Temporal answered last counts for this long. */
 const FRESH_MS = 50;
 
@@ -46,16 +46,18 @@ export function connectTemporal(options: {
   let up = true;
   let asking: Promise<void> | undefined;
   let freshUntil = 0;
+  /** Questions that have not come to their end: the SDK asks again until then, whoever waits or not. */
+  const open = new Set<Promise<unknown>>();
 
   async function check(withinMs = ANSWER_WITHIN_MS): Promise<void> {
-    const given = new AbortController();
     const ask = () => connection.workflowService.getSystemInfo({});
     const late = () => new Error(`no answer within ${withinMs} ms`);
-    // Its own limit is for what nobody waits for any more: it would count time that this process was held up.
-    const answer = connection.withDeadline(Date.now() + GIVEN_UP_MS, () =>
-      connection.withAbortSignal(given.signal, ask),
-    );
-    await inTime(withinMs, answer, late).finally(() => given.abort());
+    // Longer than anybody waits: gRPC counts time that this process was held up.
+    const answer = connection.withDeadline(Date.now() + withinMs + HELD_UP_MS, ask);
+    open.add(answer);
+    const forget = () => open.delete(answer);
+    answer.then(forget, forget);
+    await inTime(withinMs, answer, late);
     if (!up) log.info('Temporal is back');
     up = true;
   }
@@ -100,6 +102,7 @@ export function connectTemporal(options: {
     check: () => check(),
     async close() {
       looking.stop();
+      await Promise.allSettled(open); // asking again over a closed connection would end the process
       await connection.close();
     },
   };

@@ -49,7 +49,7 @@ const usualTiming: Timing = {
   firstRetryMs: 500,
   lastRetryMs: 10_000,
   steadyMs: 30_000,
-  readyWithinMs: 300_000,
+  readyWithinMs: 180_000,
   readyAgainWithinMs: 60_000,
 };
 const ATTEMPTS = 3;

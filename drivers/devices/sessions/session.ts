@@ -115,7 +115,7 @@ export function startDeviceSession(order: DeviceOrder, { open, means, reporter, 
           isHeld: () => mine.heldBy !== undefined,
           tellLate: (problem) => {
             const { status: is, reason } = status.now();
-            if (live === mine && is === 'connected')
+            if (live === mine && is === 'connected' && !reason?.includes(problem))
               say(is, reason === null ? problem : `${reason}; ${problem}`);
           },
         }),
