@@ -6,10 +6,7 @@ import { type AgentAction, agentWorkflowId, workflowTypes } from '../../../domai
 import { tellAgent } from '../../../drivers/agents/tell.ts';
 import { createNews } from '../../../drivers/bus/news.ts';
 import type { Bus } from '../../../drivers/bus/port.ts';
-import { runningExecutions, statusOf } from '../../../drivers/workflows/executions.ts';
-
-/** An order whose word to the workflow was lost is said again after this long. */
-const UNTAKEN_AFTER_MS = 3_000;
+import { createOrderReconciler } from './reconcile-orders.ts';
 
 export type AgentOutcome = { kind: 'stopped' } | { kind: 'error'; reason: string; lastEnd?: LastEnd };
 
@@ -27,26 +24,15 @@ export function createAgentActivities({ database, bus }: { database: Database; b
   };
 }
 
-/** Tells workflows of orders that they were never told of, and begins those again that somebody ended. */
 export const createAgentReconciler = ({ database, client }: { database: Database; client: Client }) => {
-  const store = createAgentReports(database);
   const action: AgentAction = 'start'; // the row says what is wanted; the word only says that something is
-
-  async function beginAgain(): Promise<void> {
-    const held = await store.held(UNTAKEN_AFTER_MS);
-    if (held.length === 0) return;
-    const running = await runningExecutions(client, workflowTypes.agent);
-    for (const { id, epoch } of held)
-      if (!running.has(agentWorkflowId(id)) && (await statusOf(client, agentWorkflowId(id))) !== 'RUNNING')
-        await tellAgent(client, id, action, epoch, `-${Date.now()}`);
-  }
-
-  return async (): Promise<void> => {
-    await store.freeOfDeletedHosts(UNTAKEN_AFTER_MS);
-    for (const { id, epoch } of await store.untaken(UNTAKEN_AFTER_MS))
-      await tellAgent(client, id, action, epoch);
-    await beginAgain();
-  };
+  return createOrderReconciler({
+    client,
+    store: createAgentReports(database),
+    workflowType: workflowTypes.agent,
+    workflowId: agentWorkflowId,
+    tell: (id, epoch, anew) => tellAgent(client, id, action, epoch, anew),
+  });
 };
 
 export type AgentActivities = ReturnType<typeof createAgentActivities>;

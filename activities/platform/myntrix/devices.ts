@@ -9,10 +9,7 @@ import { type DeviceAction, deviceWorkflowId, workflowTypes } from '../../../dom
 import { createNews } from '../../../drivers/bus/news.ts';
 import type { Bus } from '../../../drivers/bus/port.ts';
 import { tellDevice } from '../../../drivers/devices/tell.ts';
-import { runningExecutions, statusOf } from '../../../drivers/workflows/executions.ts';
-
-/** An order whose word to the workflow was lost is said again after this long. */
-const UNTAKEN_AFTER_MS = 3_000;
+import { createOrderReconciler } from './reconcile-orders.ts';
 
 /** The database's side of a device's workflow. All are idempotent. */
 export function createDeviceActivities({ database, bus }: { database: Database; bus: Bus }) {
@@ -28,26 +25,15 @@ export function createDeviceActivities({ database, bus }: { database: Database; 
   };
 }
 
-/** Tells workflows of orders that they were never told of, and begins those again that somebody ended. */
 export const createDeviceReconciler = ({ database, client }: { database: Database; client: Client }) => {
-  const store = createDeviceReports(database);
   const action: DeviceAction = 'connect'; // the row says what is wanted; the word only says that something is
-
-  async function beginAgain(): Promise<void> {
-    const held = await store.held(UNTAKEN_AFTER_MS);
-    if (held.length === 0) return;
-    const running = await runningExecutions(client, workflowTypes.device);
-    for (const { id, epoch } of held)
-      if (!running.has(deviceWorkflowId(id)) && (await statusOf(client, deviceWorkflowId(id))) !== 'RUNNING')
-        await tellDevice(client, id, action, epoch, `-${Date.now()}`);
-  }
-
-  return async (): Promise<void> => {
-    await store.freeOfDeletedHosts(UNTAKEN_AFTER_MS);
-    for (const { id, epoch } of await store.untaken(UNTAKEN_AFTER_MS))
-      await tellDevice(client, id, action, epoch);
-    await beginAgain();
-  };
+  return createOrderReconciler({
+    client,
+    store: createDeviceReports(database),
+    workflowType: workflowTypes.device,
+    workflowId: deviceWorkflowId,
+    tell: (id, epoch, anew) => tellDevice(client, id, action, epoch, anew),
+  });
 };
 
 export type DeviceActivities = ReturnType<typeof createDeviceActivities>;
