@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { running, uniqueNap } from '../processes/rig.ts';
 import { until } from '../support/client.ts';
-import { countLegs } from '../support/legs.ts';
+import { countLegs, goOnInAnother } from '../support/legs.ts';
 import { enterWorld, expectStatus, type TestUser, type World } from '../support/world.ts';
 
 let world: World;
@@ -22,10 +22,7 @@ test('An agent whose workflow has a long history goes on in another execution: t
   const { id } = await expectStatus(201, ask('POST', '', { name: 'lasting', configuration }));
   const { agent: first } = await expectStatus(202, ask('POST', `/${id}/start?wait=60`));
   const handle = world.temporal.workflow.getHandle(`agent-${id}`);
-  const { runId } = await handle.describe();
-  // The server suggests it after 4 MB. A signal is an event, and this workflow has none.
-  while ((await handle.describe()).runId === runId) await handle.signal('nothing', 'x'.repeat(500_000));
-
+  await goOnInAnother(world, `agent-${id}`);
   expect(await countLegs(world, `agent-${id}`)).toBe(2);
   expect((await ask('GET', `/${id}`)).body).toMatchObject({ status: 'running', pid: first.pid, restarts: 0 });
   const { agent: second } = await expectStatus(202, ask('POST', `/${id}/restart?wait=60`));

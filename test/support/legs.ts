@@ -1,6 +1,7 @@
 import { v7 as uuidv7 } from 'uuid';
 import { PLATFORM_QUEUE } from '../../domain/names.ts';
 import type { RunInput } from '../../workflows/neosyntis/runs.ts';
+import { until } from './client.ts';
 import type { World } from './world.ts';
 
 /**
@@ -44,6 +45,29 @@ export async function firstLeg({ temporal }: World, workflowId: string): Promise
   });
   const started = history?.events?.[0]?.workflowExecutionStartedEventAttributes;
   return started?.firstExecutionRunId ?? '';
+}
+
+/**
+ * Makes an execution's history so long that the server suggests another: that is from 4 MiB on. A signal is an event,
+ * and the workflows have none of this name. They are taken one by one: more than 2 MB that wait for the worker fail
+ * its task, and 50 MB end the execution.
+ */
+export async function goOnInAnother({ temporal }: World, workflowId: string): Promise<void> {
+  const handle = temporal.workflow.getHandle(workflowId);
+  const { runId: first } = await handle.describe();
+  await until(
+    async () => {
+      await handle.signal('nothing', 'x'.repeat(500_000));
+      const { runId } = await until(
+        () => handle.describe(),
+        ({ raw }) => !raw.pendingWorkflowTask,
+        60_000,
+      );
+      return runId;
+    },
+    (runId) => runId !== first,
+    60_000,
+  );
 }
 
 /** How many executions Temporal needed for a run, the first included. */
