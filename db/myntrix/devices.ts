@@ -67,25 +67,18 @@ export function createDeviceRepository({ em }: Pick<Database, 'em'>) {
       );
     },
 
-    async create(user: Pick<Principal, 'userId'>, device: DeviceDefinition): Promise<Device> {
-      const id = uuidv7();
-      await em.execute(
-        `insert into devices (id, name, type, connection_string, configuration, host, claim, desired, status,
-           status_since, created_by, created_at, updated_at)
-         values (?, ?, ?, ?, ?::json, ?, ?, 'disconnected', 'disconnected', now(), ?, now(), now())`,
-        [
-          id,
-          device.name,
-          device.type,
-          device.connectionString,
-          json(device.configuration),
-          device.host,
-          device.claim,
-          user.userId,
-        ],
-      );
-      return getDevice(em, id);
-    },
+    create: (user: Pick<Principal, 'userId'>, device: DeviceDefinition): Promise<Device> =>
+      em.fork().transactional(async (tx) => {
+        const id = uuidv7();
+        const { name, type, connectionString, configuration, host, claim } = device;
+        await tx.execute(
+          `insert into devices (id, name, type, connection_string, configuration, host, claim, desired, status,
+             status_since, created_by, created_at, updated_at)
+           values (?, ?, ?, ?, ?::json, ?, ?, 'disconnected', 'disconnected', now(), ?, now(), now())`,
+          [id, name, type, connectionString, json(configuration), host, claim, user.userId],
+        );
+        return getDevice(tx, id);
+      }),
 
     /** @throws AppError `not_found`, and what `change` does */
     update: (id: string, change: (current: Device) => DeviceDefinition): Promise<Device> =>

@@ -6,10 +6,12 @@ import { afterAll, beforeEach, expect, test } from '@jest/globals';
 import { DEVICE_QUEUE } from '../../domain/myntrix/device-commands.ts';
 import type { DeviceOrder, DeviceReport } from '../../domain/myntrix/device-reports.ts';
 import type { WantedSettings } from '../../domain/myntrix/device-settings.ts';
+import { openTransport } from '../../drivers/devices/open.ts';
 import type { Transport } from '../../drivers/devices/port.ts';
 import { createDeviceSessions } from '../../drivers/devices/sessions/sessions.ts';
 import { openMock } from '../../drivers/devices/transports/mock.ts';
 import { StaleOrder } from '../../drivers/workflows/stale-order.ts';
+import { startSimulator } from '../simulators/start.ts';
 import { until } from '../support/client.ts';
 import { means } from './protocol-cases.ts';
 
@@ -50,7 +52,8 @@ const settings = {
 const settled: string[] = [];
 const sessions = createDeviceSessions({
   folder,
-  open: async (address) => open(address.transport === 'mock' ? address.name : ''),
+  open: async (address, options) =>
+    address.transport === 'mock' ? open(address.name) : openTransport(address, options),
   means: { ...means, settings },
   reporter: quiet,
 });
@@ -211,3 +214,32 @@ test('Settings that could not be asked for at the connect wait until nobody has 
   expect(port?.written).toEqual(['VOLT 5\n']);
   await untilTold(({ reason }) => reason === 'settings that are not as they are wanted: volts');
 });
+
+test('A device that starts anew is told its settings again, and what it does not take is said beside that', async () => {
+  await using printer = await simulated();
+  const id = randomUUID();
+  wanted = async () => ({
+    settings: { fan: { set: 'M106 S{value}' }, volts: { set: 'M9999 S{value}' } },
+    desired: { fan: 5, volts: 5 },
+  });
+  void sessions.hold({ ...order(id, 1), type: 'marlin', connectionString: printer.address }, never);
+  await isConnected(id, 1);
+  const unset = 'settings that are not as they are wanted: volts, fan';
+  await untilTold((report) => report.id === id && report.reason === unset);
+  await printer.tell({ once: { reset: 0 } });
+  await sessions.carryOut(request(id, { command: 'M114' }));
+  const { reason } = await untilTold(
+    (report) => report.id === id && /started anew.*not as they are wanted/.test(report.reason ?? ''),
+  );
+  expect(reason).toMatch(
+    /^The device started anew at \S+: what it was told before is forgotten\.; settings /,
+  );
+  const { executed } = await printer.tell({});
+  expect(executed.filter((line) => line === 'M106 S5')).toHaveLength(2);
+  await sessions.release({ id, epoch: 2 });
+});
+
+async function simulated() {
+  const simulator = await startSimulator(['marlin', '--tcp', '0']);
+  return { ...simulator, [Symbol.asyncDispose]: () => simulator.stop() };
+}

@@ -6,7 +6,8 @@ import { sendSignal } from '../../drivers/processes/proc.ts';
 import { identify } from '../../local/child/identity.ts';
 import { freePort } from '../../local/ports.ts';
 import { readState } from '../../local/state.ts';
-import { createClient, until as untilAsked } from '../support/client.ts';
+import { until as untilAsked } from '../support/client.ts';
+import { createPatientClient } from '../support/patient.ts';
 import { temporaryFolder, until } from './tools.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -38,7 +39,7 @@ test('npm start shows where everything is and the first password, knows its host
   expect((await fetch(`http://127.0.0.1:${port}/health`)).status).toBe(200);
   expect(statSync(folder.path).mode & 0o777).toBe(0o700);
 
-  const api = createClient(`http://127.0.0.1:${port}`);
+  const api = createPatientClient(`http://127.0.0.1:${port}`);
   const password = / Password +(\S+)/.exec(output)?.[1] ?? '';
   const { access_token: token } = (await api('POST', '/api/token', { body: { username: 'admin', password } }))
     .body;

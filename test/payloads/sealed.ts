@@ -9,7 +9,8 @@ import { openStorage } from '../../drivers/storage/open.ts';
 import type { BlobStore } from '../../drivers/storage/port.ts';
 import { readBlob } from '../../drivers/storage/read.ts';
 import type { Stack } from '../../local/stack.ts';
-import { type Client, createClient, until } from '../support/client.ts';
+import { type Client, until } from '../support/client.ts';
+import { createPatientClient } from '../support/patient.ts';
 import { expectStatus } from '../support/world.ts';
 
 export interface Sealed {
@@ -32,7 +33,7 @@ async function enter({ stack: given, adminPassword, storage }: Sealed): Promise<
   stack = given;
   dataDir = stack.dataDir;
   blobs = await openStorage({ dataDir, ...storage });
-  api = createClient(stack.apiUrl);
+  api = createPatientClient(stack.apiUrl);
   admin = await logIn('admin', adminPassword);
   const account = { username: 'olga', email: 'olga@example.org', password: 'a long walk to the sea' };
   const user = await expectStatus(201, api('POST', '/api/register', { token: admin, body: account }));

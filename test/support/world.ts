@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Agent } from 'node:http';
 import type { Client as TemporalClient } from '@temporalio/client';
-import { type Client, createClient, until } from './client.ts';
+import { type Client, until } from './client.ts';
+import { createPatientClient } from './patient.ts';
 import { openSocket, type TestSocket } from './socket.ts';
 import { type TestStack, testStack } from './stack.ts';
 
@@ -32,22 +33,6 @@ export interface World {
   close(): Promise<void>;
 }
 
-/**
- * Does as it is told when Temporal did not answer within a second or so, and nothing was changed or doing it twice is
- * doing it once: nobody takes it away from this stack, but a busy machine may hold it up for that long.
- */
-const patient =
-  (api: Client): Client =>
-  (method, path, options) =>
-    until(
-      () => api(method, path, options),
-      ({ status, text }) =>
-        status !== 503 ||
-        !text.includes('Temporal cannot be reached') ||
-        !(text.includes('nothing was changed') || method !== 'POST' || /\/(cancel|pause|resume)$/.test(path)),
-      60_000,
-    );
-
 // biome-ignore lint/suspicious/noExplicitAny: tests look into runs of many shapes
 export type Run = Record<string, any>;
 
@@ -57,7 +42,7 @@ export type Part = 'sql' | 'temporal';
 export async function enterWorld(...parts: Part[]): Promise<World> {
   const stack = testStack();
   const agent = new Agent({ keepAlive: true });
-  const api = patient(createClient(stack.apiUrl, agent));
+  const api = createPatientClient(stack.apiUrl, agent);
   const database = parts.includes('sql') ? await openDatabase(stack) : undefined;
   const temporal = parts.includes('temporal') ? await openTemporal(stack) : undefined;
   const given = <T>(part: Part, opened: T | undefined): T => {

@@ -53,3 +53,5 @@ export function createSessionStatus(
     }),
   };
 }
+
+export type SessionStatus = ReturnType<typeof createSessionStatus>;
