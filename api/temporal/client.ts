@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
 import { AppError } from '../../domain/errors.ts';
@@ -21,6 +22,7 @@ export interface Temporal {
   call<T>(work: (client: Client) => Promise<T>): Promise<T>;
   /** @throws when it does not answer within 2 s. */
   check(): Promise<void>;
+  /** For the end of the process: a connection that is asked over then is left to that. */
   close(): Promise<void>;
 }
 
@@ -30,6 +32,7 @@ const ANSWER_WITHIN_MS = 2_000;
 const UP_WITHIN_MS = 1_200;
 const CALL_WITHIN_MS = 1_600;
 const HELD_UP_MS = 1_000;
+const CLOSE_WITHIN_MS = 300;
 /** Of many requests at once, one asks for all; what Temporal answered last counts for this long. */
 const FRESH_MS = 50;
 
@@ -102,8 +105,10 @@ export function connectTemporal(options: {
     check: () => check(),
     async close() {
       looking.stop();
-      await Promise.allSettled(open); // asking again over a closed connection would end the process
-      await connection.close();
+      // Asking again over a closed connection would end the process with an error: what a server that is away has not
+      // answered by then ends with the process, and so does the connection.
+      const ended = Promise.allSettled(open).then(() => true);
+      if (await Promise.race([ended, delay(CLOSE_WITHIN_MS, false)])) await connection.close();
     },
   };
 }
