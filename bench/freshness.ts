@@ -1,0 +1,208 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { Connection, Client as TemporalClient } from '@temporalio/client';
+import { startLineDevice } from '../test/devices/line-device.ts';
+import { createClient } from '../test/support/client.ts';
+import { createHosts } from '../test/support/host.ts';
+import { openSocket } from '../test/support/socket.ts';
+import { type Installation, withInstallation } from './installation.ts';
+import { percentile, tenths } from './percentile.ts';
+
+/**
+ * How long what the platform shows is not true any more, in milliseconds until it is seen over HTTP, by somebody who
+ * asks every 10 ms: a token that was revoked still lets in; a device whose line was cut, or is there again, is shown as
+ * it was; the agent, the device and the name of a host that was killed or frozen are shown as if it were there; runs,
+ * agents and devices whose workflows somebody terminated have none that looks after them.
+ */
+const { values } = parseArgs({
+  options: { rounds: { type: 'string', default: '10' }, ended: { type: 'string', default: '5' } },
+});
+const ROUNDS = Number(values.rounds);
+/** Workflows of each kind that are terminated in one moment, in each of two rounds. */
+const ENDED = Number(values.ended);
+const LOOK_EVERY_MS = 10;
+
+const goals = {
+  revoked_http: 1_000,
+  revoked_socket: 1_000,
+  device_cut: 2_000,
+  device_back: 2_000,
+  host_killed: 5_000,
+  host_frozen: 10_000,
+  workflow_ended: 30_000,
+};
+type Measured = Record<keyof typeof goals, number[]>;
+
+const agents = '/api/myntrix/agents';
+const devices = '/api/myntrix/devices';
+const nap = { configuration: { command: 'sleep', args: ['100000'] } };
+interface Shown {
+  id: string;
+  status: string;
+}
+
+await withInstallation(async (installation) => {
+  const measured: Measured = {
+    ...(await revocations(installation)),
+    ...(await lines(installation)),
+    ...(await hosts(installation)),
+    workflow_ended: await endings(installation),
+  };
+  const shown = Object.fromEntries(
+    Object.entries(measured).map(([name, took]) => [
+      name,
+      { count: took.length, p50_ms: tenths(percentile(took, 0.5)), max_ms: tenths(Math.max(...took)) },
+    ]),
+  );
+  const ok = Object.entries(goals).every(([name, goal]) => (shown[name]?.max_ms ?? Infinity) <= goal);
+  console.log(JSON.stringify({ bench: 'freshness', ok, ...shown, goals }));
+  process.exitCode = ok ? 0 : 1;
+});
+
+/** From now on, until it is so. */
+async function since(isSo: () => Promise<boolean>): Promise<number> {
+  const startedAt = performance.now();
+  while (!(await isSo())) await delay(LOOK_EVERY_MS);
+  return performance.now() - startedAt;
+}
+
+async function revocations({ stack, call }: Installation) {
+  const api = createClient(stack.apiUrl);
+  const account = { username: 'fleeting', email: 'fleeting@example.org', password: 'a long walk to the sea' };
+  const { id } = await call<Shown>('POST', '/api/register', account);
+  await call('PUT', `/api/users/${id}`, { role: 'operator', is_verified: true });
+  const took = { revoked_http: [] as number[], revoked_socket: [] as number[] };
+  for (let round = 0; round < ROUNDS; round++) {
+    const { username, password } = account;
+    const token: string = (await api('POST', '/api/token', { body: { username, password } })).body
+      .access_token;
+    const socket = await openSocket(new URL('/ws/events', stack.apiUrl.replace('http', 'ws')), token);
+    await api('POST', '/api/logout', { token });
+    const closed = socket.closed.then(() => true);
+    const [http, ws] = await Promise.all([
+      since(async () => (await api('GET', '/api/users/me', { token })).status === 401),
+      since(() => Promise.race([closed, delay(0, false)])),
+    ]);
+    took.revoked_http.push(http);
+    took.revoked_socket.push(ws);
+  }
+  return took;
+}
+
+async function lines(installation: Installation) {
+  const { call } = installation;
+  const device = await startLineDevice(false, (said) => `${said} done`);
+  const id = await connected(installation, device.address);
+  const is = async () => (await call<Shown>('GET', `${devices}/${id}`)).status;
+  const took = { device_cut: [] as number[], device_back: [] as number[] };
+  for (let round = 0; round < ROUNDS; round++) {
+    const { connections } = device;
+    device.cut();
+    took.device_cut.push(await since(async () => (await is()) !== 'connected'));
+    // It is back when somebody is connected to it; the pause before that is what was configured.
+    while (device.connections === connections) await delay(1);
+    took.device_back.push(await since(async () => (await is()) === 'connected'));
+  }
+  await call('DELETE', `${devices}/${id}`);
+  await device.close();
+  return took;
+}
+
+async function connected({ call }: Installation, connectionString: string, more: object = {}) {
+  const configuration = { protocol: 'lines', reconnect: { initialMs: 500, maxMs: 500 } };
+  const { id } = await call<Shown>('POST', devices, { name: 'x', connectionString, configuration, ...more });
+  const { status } = await call<Shown>('POST', `${devices}/${id}/connect?wait=60`);
+  if (status !== 'connected') throw new Error(`the device is ${status}`);
+  return id;
+}
+
+/** Another host with an agent and a device: until it is offline, and both are unknown. */
+async function hosts(installation: Installation) {
+  const { stack, token, call } = installation;
+  const others = createHosts({ url: stack.apiUrl, api: createClient(stack.apiUrl), token });
+  const device = await startLineDevice(false, (said) => `${said} done`);
+  const took = { host_killed: [] as number[], host_frozen: [] as number[] };
+  try {
+    for (let round = 0; round < ROUNDS; round++)
+      for (const [name, signal] of [
+        ['host_killed', 'SIGKILL'],
+        ['host_frozen', 'SIGSTOP'],
+      ] as const) {
+        const called = `${name.replace('_', '-')}-${round}`;
+        const host = await others.join(called);
+        const deviceId = await connected(installation, device.address, { host: called });
+        const configuration = { ...nap.configuration, host: called };
+        const agent = await call<Shown>('POST', agents, { name: called, configuration });
+        const { agent: started } = await call<{ agent: { pid: number } }>(
+          'POST',
+          `${agents}/${agent.id}/start?wait=60`,
+        );
+        host.signal(signal);
+        took[name].push(
+          await since(async () => {
+            const [known, one, other] = await Promise.all([
+              others.look(called),
+              call<Shown>('GET', `${agents}/${agent.id}`),
+              call<Shown>('GET', `${devices}/${deviceId}`),
+            ]);
+            return known.status === 'offline' && one.status === 'unknown' && other.status === 'unknown';
+          }),
+        );
+        host.signal('SIGCONT');
+        host.signal('SIGKILL');
+        process.kill(started.pid, 'SIGKILL'); // it outlives its host
+        await call('DELETE', `/api/hosts/${called}`);
+        for (const gone of [`${agents}/${agent.id}`, `${devices}/${deviceId}`]) await call('DELETE', gone);
+      }
+  } finally {
+    await others.close();
+    await device.close();
+  }
+  return took;
+}
+
+/** Runs are shown as failed then, and agents and devices have another workflow. */
+async function endings(installation: Installation): Promise<number[]> {
+  const { stack, call } = installation;
+  const connection = await Connection.connect({ address: stack.temporalAddress });
+  const temporal = new TemporalClient({ connection }).workflow;
+  const workflow = { name: 'x', steps: [{ long: { wait: { hours: 1 } } }] };
+  const { id: waiting } = await call<Shown>('POST', '/api/neosyntis/workflows', workflow);
+  const machines = await Promise.all(
+    Array.from({ length: ENDED }, () => startLineDevice(false, (said) => `${said} done`)),
+  );
+  const took: number[] = [];
+  for (let round = 0; round < 2; round++) {
+    const ends: (() => Promise<number>)[] = [];
+    for (const [at, { address }] of machines.entries()) {
+      const { run_id } = await call<{ run_id: string }>(
+        'POST',
+        `/api/neosyntis/workflows/${waiting}/trigger`,
+      );
+      ends.push(async () => {
+        await temporal.getHandle(run_id).terminate('by hand');
+        return since(
+          async () => (await call<Shown>('GET', `/api/neosyntis/runs/${run_id}`)).status === 'failed',
+        );
+      });
+      const agent = await call<Shown>('POST', agents, { name: `${round}-${at}`, ...nap });
+      await call('POST', `${agents}/${agent.id}/start?wait=60`);
+      const deviceId = await connected(installation, address);
+      for (const id of [`agent-${agent.id}`, `device-${deviceId}`])
+        ends.push(async () => {
+          await temporal.getHandle(id).terminate('by hand');
+          return since(async () => (await temporal.getHandle(id).describe()).status.name === 'RUNNING');
+        });
+    }
+    took.push(...(await Promise.all(ends.map((end) => end()))));
+    await delay(1_000 + Math.random() * 10_000); // anywhere between two looks of the reconciler
+    for (const { id } of await call<Shown[]>('GET', `${devices}?limit=200`))
+      await call('DELETE', `${devices}/${id}`);
+  }
+  // They would outlive the installation.
+  for (const { id } of await call<Shown[]>('GET', `${agents}?limit=200`))
+    await call('POST', `${agents}/${id}/stop?wait=60`);
+  for (const one of machines) await one.close();
+  await connection.close();
+  return took;
+}
