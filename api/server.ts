@@ -141,7 +141,8 @@ export async function startApi({ config, keys, tls, log }: ApiOptions) {
       setTimeout(() => server.closeAllConnections(), 2_000).unref();
       server.closeIdleConnections();
       await closed;
-      await Promise.all([temporal.close(), bus.close(), watch.close(), database.close()]);
+      temporal.stop();
+      await Promise.all([bus.close(), watch.close(), database.close()]);
       blobs.close();
       await broker?.close();
     },

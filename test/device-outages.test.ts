@@ -14,11 +14,11 @@ beforeAll(async () => {
   platform = await startPlatform();
   printer = await startSimulator(['marlin', '--tcp', '0']);
   device = await deviceOf(platform, printer.address);
-  const made = await platform.ask('POST', '/api/neosyntis/devices', {
+  const made = await platform.askPatiently('POST', '/api/neosyntis/devices', {
     body: { device_id: device.path.split('/').at(-1), desired: { 'M92 X': 81.5 } },
   });
-  settings = `/api/neosyntis/devices/${made?.body.id}`;
-  expect((await platform.ask('POST', `${settings}/apply`))?.body).toMatchObject({ difference: [] });
+  settings = `/api/neosyntis/devices/${made.body.id}`;
+  expect((await platform.askPatiently('POST', `${settings}/apply`)).body).toMatchObject({ difference: [] });
 });
 afterAll(async () => {
   await printer?.stop();

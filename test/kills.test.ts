@@ -28,9 +28,11 @@ beforeAll(async () => {
 afterAll(() => platform?.close());
 
 async function trigger(steps: unknown[]): Promise<string> {
-  const saved = await platform.ask('POST', '/api/neosyntis/workflows', { body: { name: 'asks', steps } });
-  const started = await platform.ask('POST', `/api/neosyntis/workflows/${saved?.body.id}/trigger`);
-  return started?.body.run_id;
+  const saved = await platform.askPatiently('POST', '/api/neosyntis/workflows', {
+    body: { name: 'asks', steps },
+  });
+  const started = await platform.askPatiently('POST', `/api/neosyntis/workflows/${saved.body.id}/trigger`);
+  return started.body.run_id;
 }
 
 const [LOOPS, ROUNDS] = [3, 8];
@@ -55,10 +57,10 @@ const ended = (runId: string) =>
 
 /** A run that waits until a device has been hot for three seconds, which it was for one so far. */
 async function waitForHeat() {
-  const device = await platform.ask('POST', '/api/myntrix/devices', {
+  const device = await platform.askPatiently('POST', '/api/myntrix/devices', {
     body: { name: 'oven', connectionString: 'mock://oven' },
   });
-  const { id } = device?.body ?? {};
+  const { id } = device.body;
   const hot = { device: id, metric: 'T', condition: '>=', value: 60, for: 'PT3S', max_gap: 'PT1S' };
   const runId = await trigger([{ warm: { call: 'telemetry.wait_for', with: hot } }]);
   await until(
@@ -117,10 +119,12 @@ describe('kill -9 of the platform worker', () => {
     expect(asking.steps).toMatchObject([
       { status: 'waiting', error: { instance: '/do/0/ask', detail: expect.stringMatching(/unknown/) } },
     ]);
-    const answer = await platform.ask('POST', `/api/neosyntis/approvals/${asking.steps[0].approval_id}`, {
-      body: { outcome: 'done', output: 'it did' },
-    });
-    expect(answer?.status).toBe(200);
+    const answer = await platform.askPatiently(
+      'POST',
+      `/api/neosyntis/approvals/${asking.steps[0].approval_id}`,
+      { body: { outcome: 'done', output: 'it did' } },
+    );
+    expect(answer.status).toBe(200);
     await platform.kill('platform');
     expect(await ended(post ?? '')).toMatchObject({ status: 'completed', output: 'it did' });
     expect(seen.sort()).toEqual(['GET', 'GET', 'POST']);

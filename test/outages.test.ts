@@ -45,8 +45,8 @@ afterAll(async () => {
 });
 
 async function newWorkflow(steps: unknown[]): Promise<string> {
-  const answer = await platform.ask('POST', '/api/neosyntis/workflows', { body: { name: 'outage', steps } });
-  return answer?.body.id;
+  const body = { name: 'outage', steps };
+  return (await platform.askPatiently('POST', '/api/neosyntis/workflows', { body })).body.id;
 }
 
 const trigger = (workflowId: string, headers: Record<string, string> = {}) =>
@@ -100,7 +100,9 @@ describe('While Temporal is', () => {
     '%s, what needs it is refused at once and nothing is kept of it; the rest works',
     async (_name, begin) => {
       const runId = await runningRun();
-      const latest = (await read(`/api/neosyntis/workflows/${pure}/runs`))?.body.length;
+      const runsOfPure = async () =>
+        (await platform.askPatiently('GET', `/api/neosyntis/workflows/${pure}/runs`)).body;
+      const latest = (await runsOfPure()).length;
       const events = await openSocket(platform.socketUrl('/ws/events'), platform.token);
       await events.next(({ type }) => type === 'snapshot');
       const pace = watchPace(platform.stack.apiUrl);
@@ -138,8 +140,7 @@ describe('While Temporal is', () => {
       // The refused request, repeated, runs once.
       const repeated = await started(pure, { 'Idempotency-Key': `outage-${_name}` });
       await untilRun(repeated, hasCompleted);
-      const runs = await read(`/api/neosyntis/workflows/${pure}/runs`);
-      expect(runs?.body).toHaveLength(latest + 1);
+      expect(await runsOfPure()).toHaveLength(latest + 1);
       await events.next(({ event }) => event?.subject === repeated && /completed/.test(event.type), 60_000);
       events.close();
       await acknowledged(`/api/neosyntis/runs/${runId}/cancel`);

@@ -1,4 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: runtime expressions are strings.
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -79,7 +80,10 @@ async function newWorkflow(steps: unknown[]): Promise<string> {
 
 async function trigger(api: Client, workflow: string): Promise<string> {
   const path = `/api/neosyntis/workflows/${workflow}/trigger`;
-  const { status, text, body } = await api('POST', path, { token: adminToken });
+  const { status, text, body } = await api('POST', path, {
+    token: adminToken,
+    headers: { 'Idempotency-Key': randomUUID() },
+  });
   // 200 when the run has ended by then, as a short one may.
   if (status !== 202 && status !== 200) throw new Error(`trigger: ${status} ${text}`);
   return body.run_id;

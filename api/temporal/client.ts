@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import type { DataConverter } from '@temporalio/common';
 import { AppError } from '../../domain/errors.ts';
@@ -22,8 +21,11 @@ export interface Temporal {
   call<T>(work: (client: Client) => Promise<T>): Promise<T>;
   /** @throws when it does not answer within 2 s. */
   check(): Promise<void>;
-  /** For the end of the process: a connection that is asked over then is left to that. */
-  close(): Promise<void>;
+  /**
+   * For the end of the process, and the connection ends with that: what is still asked over a connection that is closed
+   * is asked again by the SDK, which would end the process with an error.
+   */
+  stop(): void;
 }
 
 const LOOK_EVERY_MS = 1_000;
@@ -32,7 +34,6 @@ const ANSWER_WITHIN_MS = 2_000;
 const UP_WITHIN_MS = 1_200;
 const CALL_WITHIN_MS = 1_600;
 const HELD_UP_MS = 1_000;
-const CLOSE_WITHIN_MS = 300;
 /** Of many requests at once, one asks for all; what Temporal answered last counts for this long. */
 const FRESH_MS = 50;
 
@@ -49,18 +50,12 @@ export function connectTemporal(options: {
   let up = true;
   let asking: Promise<void> | undefined;
   let freshUntil = 0;
-  /** Questions that have not come to their end: the SDK asks again until then, whoever waits or not. */
-  const open = new Set<Promise<unknown>>();
 
   async function check(withinMs = ANSWER_WITHIN_MS): Promise<void> {
     const ask = () => connection.workflowService.getSystemInfo({});
     const late = () => new Error(`no answer within ${withinMs} ms`);
     // Longer than anybody waits: gRPC counts time that this process was held up.
-    const answer = connection.withDeadline(Date.now() + withinMs + HELD_UP_MS, ask);
-    open.add(answer);
-    const forget = () => open.delete(answer);
-    answer.then(forget, forget);
-    await inTime(withinMs, answer, late);
+    await inTime(withinMs, connection.withDeadline(Date.now() + withinMs + HELD_UP_MS, ask), late);
     if (!up) log.info('Temporal is back');
     up = true;
   }
@@ -103,13 +98,7 @@ export function connectTemporal(options: {
       return result;
     },
     check: () => check(),
-    async close() {
-      looking.stop();
-      // Asking again over a closed connection would end the process with an error: what a server that is away has not
-      // answered by then ends with the process, and so does the connection.
-      const ended = Promise.allSettled(open).then(() => true);
-      if (await Promise.race([ended, delay(CLOSE_WITHIN_MS, false)])) await connection.close();
-    },
+    stop: () => looking.stop(),
   };
 }
 

@@ -13,6 +13,7 @@ import { openMock } from '../../drivers/devices/transports/mock.ts';
 import { StaleOrder } from '../../drivers/workflows/stale-order.ts';
 import { startSimulator } from '../simulators/start.ts';
 import { until } from '../support/client.ts';
+import { startLineDevice } from './line-device.ts';
 import { means } from './protocol-cases.ts';
 
 /** The host's registry alone, on transports that answer `ok`, or never. */
@@ -239,7 +240,60 @@ test('A device that starts anew is told its settings again, and what it does not
   await sessions.release({ id, epoch: 2 });
 });
 
-async function simulated() {
-  const simulator = await startSimulator(['marlin', '--tcp', '0']);
+test.each([
+  ['marlin', { afterSeconds: 60 }, 'M85 S60'],
+  ['grbl', { commands: ['M5'] }, 'M5'],
+])(
+  'A %s board that starts anew while nothing is asked of it is made safe again',
+  async (type, hostLossSafety, sent) => {
+    await using board = await simulated(type);
+    const id = randomUUID();
+    const one = { ...order(id, 1), type, connectionString: board.address };
+    void sessions.hold({ ...one, configuration: { ...one.configuration, hostLossSafety } }, never);
+    const { safety } = await isConnected(id, 1);
+    expect(safety).toEqual({ onHostLoss: 'configured', detail: expect.stringContaining(sent) });
+    for (const starts of [1, 2]) {
+      await board.tell({ restart: true });
+      await until(
+        async () => (await board.tell({})).executed.filter((line) => line === sent).length,
+        (count) => count === 1 + starts,
+        60_000,
+      );
+    }
+    await sessions.carryOut(request(id, { command: type === 'marlin' ? 'M114' : '$G' })); // what was asked before is answered
+    const since = told.filter((report) => report.id === id).slice(1);
+    expect(since.map((report) => report.safety)).toEqual(since.map(() => safety));
+    expect(since.at(-1)?.reason).toMatch(
+      /^The device started anew at \S+: what it was told before is forgotten\.$/,
+    );
+    await sessions.release({ id, epoch: 2 });
+  },
+);
+
+test('An emergency stop that comes while a board says who it is ends that connection, and the next can be stopped', async () => {
+  let asked = 0;
+  const isAsked = Promise.withResolvers<void>();
+  const board = await startLineDevice(false, (said) => {
+    if (!said.includes('$I')) return 'ok';
+    asked += 1;
+    if (asked === 1) return "Grbl 1.1h ['$' for help]"; // started by being connected to, it has forgotten the question
+    isAsked.resolve();
+    return '[VER:1.1h.20190825:]\nok';
+  });
+  const id = randomUUID();
+  const more = { type: 'grbl', connectionString: board.address };
+  void sessions.hold({ ...order(id, 1), ...more }, never);
+  await isAsked.promise;
+  expect(await sessions.carryOut(request(id, { kind: 'emergency_stop' }))).toMatchObject({ isSent: true });
+  const { emergencyNote } = await isConnected(id, 1);
+  expect(emergencyNote).toMatch(/^An emergency stop was sent/);
+  expect(board.connections).toBe(2);
+  expect(await sessions.carryOut(request(id, { kind: 'emergency_stop' }))).toMatchObject({ isSent: true });
+  await sessions.release({ id, epoch: 2 });
+  await board.close();
+});
+
+async function simulated(kind = 'marlin') {
+  const simulator = await startSimulator([kind, '--tcp', '0']);
   return { ...simulator, [Symbol.asyncDispose]: () => simulator.stop() };
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import pg from 'pg';
-import { createClient } from '../support/client.ts';
+import { type Client, createClient } from '../support/client.ts';
 import { testStack } from '../support/stack.ts';
 import { enterWorld, type World } from '../support/world.ts';
 
@@ -20,11 +20,11 @@ test('What waits in the database for too long is given up, is to be tried again,
   const id = await world.newWorkflow(user, []);
   const path = `/api/neosyntis/workflows/${id}`;
   const { body: before } = await world.api('GET', path, { token: user.token });
-  const api = createClient(world.url); // that of the world would try again by itself
-  const rename = () => api('PUT', path, { token: user.token, body: { name: 'later', steps: before.steps } });
+  const rename = (api: Client) =>
+    api('PUT', path, { token: user.token, body: { name: 'later', steps: before.steps } });
   await other.query('begin');
   await other.query('select 1 from workflows where id = $1 for update', [id]);
-  const { status, headers, body } = await rename();
+  const { status, headers, body } = await rename(createClient(world.url)); // that of the world would try again
   expect({ status, retry: headers['retry-after'], code: body.code, detail: body.detail }).toEqual({
     status: 503,
     retry: '2',
@@ -33,5 +33,5 @@ test('What waits in the database for too long is given up, is to be tried again,
   });
   await other.query('rollback');
   expect((await world.api('GET', path, { token: user.token })).body).toMatchObject({ name: before.name });
-  expect((await rename()).status).toBe(200);
+  expect((await rename(world.api)).status).toBe(200);
 });

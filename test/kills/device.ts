@@ -5,13 +5,15 @@ import type { Platform } from './platform.ts';
 type Seen = Record<string, any>;
 
 const WITHIN_MS = 120_000;
+/** Nothing that a test does before the device answers may take longer: that answer would be `unknown` for good. */
+const SLOW_MS = 240_000;
 
 /** A connected device of a platform whose processes are killed. */
 export async function deviceOf(platform: Platform, connectionString: string) {
-  const made = await platform.ask('POST', '/api/myntrix/devices', {
+  const made = await platform.askPatiently('POST', '/api/myntrix/devices', {
     body: { name: 'printer', connectionString, configuration: { reconnect: { initialMs: 100, maxMs: 500 } } },
   });
-  const path = `/api/myntrix/devices/${made?.body.id}`;
+  const path = `/api/myntrix/devices/${made.body.id}`;
   const seen = async (rest = ''): Promise<Seen> => {
     const answer = await platform.ask('GET', `${path}${rest}`);
     return answer?.status === 200 ? answer.body : {};
@@ -20,8 +22,8 @@ export async function deviceOf(platform: Platform, connectionString: string) {
     const found = await seen('/commands');
     return Array.isArray(found) ? found : [];
   };
-  const give = (command: string) =>
-    platform.ask('POST', `${path}/command`, { body: { command, timeout_ms: 30_000 } });
+  const give = (command: string, timeoutMs = 30_000) =>
+    platform.ask('POST', `${path}/command`, { body: { command, timeout_ms: timeoutMs } });
   const untilDevice = (done: (device: Seen) => unknown): Promise<Seen> =>
     until(seen, (device) => Boolean(done(device)), WITHIN_MS);
   /** Repeats it until Temporal takes it. */
@@ -41,7 +43,7 @@ export async function deviceOf(platform: Platform, connectionString: string) {
     async giveSlowly(command: string): Promise<[id: string, answer: ReturnType<typeof give>]> {
       const isRefused = (status: number | undefined) => status === 409 || status === 503;
       // Right after a kill it may be refused: then nothing was sent, and it is given again.
-      let [answer, hasRefused] = [give(command), false];
+      let [answer, hasRefused] = [give(command, SLOW_MS), false];
       const look = (given: typeof answer) =>
         given.then((one) => {
           hasRefused = isRefused(one?.status);
@@ -51,7 +53,7 @@ export async function deviceOf(platform: Platform, connectionString: string) {
         async () => {
           if (hasRefused) {
             hasRefused = false;
-            answer = give(command);
+            answer = give(command, SLOW_MS);
             void look(answer);
           }
           return (await commands()).find((one) => one.command === command);

@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../local/ports.ts';
 import { type Stack, startStack } from '../../local/stack.ts';
-import { type Answer, type Client, createClient, type RequestOptions } from '../support/client.ts';
+import { type Answer, type Client, createClient, type RequestOptions, until } from '../support/client.ts';
+import { createPatientClient } from '../support/patient.ts';
 import { testEnvironment } from '../support/stack.ts';
 import { type ExternalBus, startBus } from './bus.ts';
 
@@ -17,6 +19,12 @@ export interface Platform {
   token: string;
   /** One request as an administrator's API token; undefined when there was no answer. */
   ask(method: string, path: string, options?: Pick<RequestOptions, 'body' | 'headers'>): Promise<Asked>;
+  /** The same while nothing is away: a server that is late on a busy machine is asked again, and no run begins twice. */
+  askPatiently(
+    method: string,
+    path: string,
+    options?: Pick<RequestOptions, 'body' | 'headers'>,
+  ): Promise<Answer>;
   socketUrl(path: string): URL;
   /** Kills it and resolves once it is back. */
   kill(victim: Victim): Promise<Away>;
@@ -73,14 +81,18 @@ export async function startPlatform({
     throw error;
   });
   const api = createClient(stack.apiUrl);
-  const token = await apiToken(api);
+  const token = await apiToken(createPatientClient(stack.apiUrl));
 
   const pidOf = (victim: Victim) => (victim === 'bus' ? bus.pid() : stack.part(victim).pid);
 
   function signalAll(victim: Victim, signal: NodeJS.Signals): void {
     const pid = pidOf(victim);
     if (pid === undefined) throw new Error(`${victim} does not run`);
-    for (const one of withDescendants(pid)) process.kill(one, signal);
+    // PostgreSQL's processes come and go: each stands still before its own are looked at, so that none is missed.
+    for (const queue = [pid]; queue.length > 0; ) {
+      const one = queue.shift() as number; // it has one
+      if (ifThere(() => process.kill(one, signal))) queue.push(...childrenOf(one));
+    }
   }
 
   function holdBack(victim: Victim): () => void {
@@ -100,13 +112,24 @@ export async function startPlatform({
     };
   }
 
+  const ask: Platform['ask'] = (method, path, options) => answered(api(method, path, { token, ...options }));
   const killed: (Away & { victim: Victim })[] = [];
   return {
     stack,
     bus,
     killed,
     token,
-    ask: (method, path, options) => answered(api(method, path, { token, ...options })),
+    ask,
+    async askPatiently(method, path, { headers, ...options } = {}) {
+      const once = { headers: { 'Idempotency-Key': randomUUID(), ...headers } };
+      const answer = await until(
+        () => ask(method, path, { ...options, ...(method === 'POST' ? once : { headers: headers ?? {} }) }),
+        (given) => given !== undefined && given.status !== 503,
+        ANSWER_WITHIN_MS,
+      );
+      if (!answer) throw new Error(`${method} ${path}: no answer`);
+      return answer;
+    },
     socketUrl: (path) => new URL(path, stack.apiUrl.replace('http', 'ws')),
     async kill(victim) {
       const part = victim === 'bus' ? bus : stack.part(victim);
@@ -135,10 +158,21 @@ export async function startPlatform({
   };
 }
 
-/** A process and those that it started: PostgreSQL answers with one for each connection. */
-function withDescendants(pid: number): number[] {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean);
-  return [pid, ...children.flatMap((child) => withDescendants(Number(child)))];
+/** What a process started: PostgreSQL answers with one for each connection. */
+const childrenOf = (pid: number): number[] =>
+  ifThere(() => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8'))
+    ?.split(' ')
+    .filter(Boolean)
+    .map(Number) ?? [];
+
+/** Undefined for a process that ended meanwhile. */
+function ifThere<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+    throw error;
+  }
 }
 
 /** Outlives the access tokens' ten minutes. */

@@ -44,8 +44,8 @@ export async function beginTicks(platform: Platform): Promise<() => Promise<Tick
   const tasks: { name: string; id: string }[] = [];
   for (const [name, action] of Object.entries(actions(file))) {
     const body = { name, schedule: `every ${EVERY_S}s`, overlap: 'allow_all', action };
-    const made = await platform.ask('POST', '/api/myntrix/tasks', { body });
-    if (made?.status !== 201) throw new Error(`no task: ${made?.status} ${made?.text}`);
+    const made = await platform.askPatiently('POST', '/api/myntrix/tasks', { body });
+    if (made.status !== 201) throw new Error(`no task: ${made.status} ${made.text}`);
     tasks.push({ name, id: made.body.id });
   }
 

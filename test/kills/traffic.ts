@@ -51,8 +51,10 @@ export async function createTraffic(
   chmodSync(file, 0o666);
   const workflowIds = new Map<string, string>();
   for (const { name, steps } of programs) {
-    const created = await platform.ask('POST', '/api/neosyntis/workflows', { body: { name, steps } });
-    if (created?.status !== 201) throw new Error(`${name}: ${created?.status} ${created?.text}`);
+    const created = await platform.askPatiently('POST', '/api/neosyntis/workflows', {
+      body: { name, steps },
+    });
+    if (created.status !== 201) throw new Error(`${name}: ${created.status} ${created.text}`);
     workflowIds.set(name, created.body.id);
   }
 

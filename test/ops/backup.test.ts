@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
@@ -87,7 +88,10 @@ async function trigger(steps: unknown[]): Promise<string> {
 
 async function triggerAgain(workflowId: string): Promise<string> {
   const path = `/api/neosyntis/workflows/${workflowId}/trigger`;
-  const { status, text, body } = await api('POST', path, { token });
+  const { status, text, body } = await api('POST', path, {
+    token,
+    headers: { 'Idempotency-Key': randomUUID() },
+  });
   // 200 when the run has ended by then, as a short one may.
   if (status !== 202 && status !== 200) throw new Error(`trigger: ${status} ${text}`);
   return body.run_id;

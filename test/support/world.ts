@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { Agent } from 'node:http';
 import type { Client as TemporalClient } from '@temporalio/client';
 import { type Client, until } from './client.ts';
@@ -101,6 +101,7 @@ export async function enterWorld(...parts: Part[]): Promise<World> {
       const { body, text } = await api('POST', `/api/neosyntis/workflows/${id}/trigger?wait=30`, {
         token: user.token,
         body: { input },
+        headers: { 'Idempotency-Key': randomUUID() },
       });
       if (!body?.run_id) throw new Error(`trigger: ${text}`);
       return untilRun(user, body.run_id, ({ status }) =>

@@ -140,8 +140,8 @@ export function createGrbl(
       case 'welcome':
         version = line.version;
         starts += 1;
+        forget(RESTARTED); // first: what is sent because of the event is none of what was forgotten
         emit({ kind: 'reset' });
-        forget(RESTARTED);
         pump();
         return;
       case 'status':

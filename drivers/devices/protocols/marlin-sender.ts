@@ -195,7 +195,11 @@ export function createMarlinSender(
       pump();
     },
     resend(number) {
-      if (acknowledged < 0) return; // of what was sent before numbers began
+      if (acknowledged < 0) {
+        // Of what was sent before numbers began. With that it threw away what it had not read: where they begin, too.
+        probe();
+        return;
+      }
       if (recovering?.number === number && recovering.stale > 0 && written >= number && !isProbing) {
         recovering.stale -= 1;
         return;

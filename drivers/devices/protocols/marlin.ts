@@ -79,8 +79,8 @@ export function createMarlin(transport: Transport, options: MarlinOptions = {}):
         emit({ kind: 'state', state: `busy: ${line.what}` });
         return;
       case 'start':
+        restarted(RESTARTED); // first: what is sent because of the event is numbered anew
         emit({ kind: 'reset' });
-        restarted(RESTARTED);
         return;
       case 'temperatures':
         emit({ kind: 'readings', readings: line.readings });

@@ -51,6 +51,11 @@ export async function holdConnection(order: DeviceOrder, ways: Ways, deps: HoldD
     },
   });
   const { transport, protocol, identity } = connection;
+  if (ways.stoppable !== protocol) {
+    protocol.close();
+    await transport.close();
+    return { kind: 'emergency', reason: 'an emergency stop came while the device said who it is' };
+  }
   const mine = createLive(order, connection, {
     stop: emergencyStop,
     onEvent: (event) => {
@@ -61,6 +66,9 @@ export async function holdConnection(order: DeviceOrder, ways: Ways, deps: HoldD
   const tell = tellOf(order.id, reporter, {
     say: (reason) => void (ways.live === mine && say('connected', reason)),
   });
+  let telling = new AbortController();
+  /** What was told before the device fell silent. */
+  let before: string | null = null;
   const over = new AbortController();
   void mine.ended.then(() => over.abort());
 
@@ -70,24 +78,32 @@ export async function holdConnection(order: DeviceOrder, ways: Ways, deps: HoldD
 
   /** Beside what is told already; whoever reads it is not to read the same twice. */
   function addProblem(problem: string): void {
+    if (ways.live !== mine) return;
     const { status: is, reason } = status.now();
-    if (ways.live === mine && is === 'connected' && !reason?.includes(problem))
-      say(is, reason === null ? problem : `${reason}; ${problem}`);
+    if (is === 'connected') say(is, joined(reason, problem));
+    else before = joined(before, problem);
   }
 
-  /** What it forgets when it starts anew; what could move something is sent when an order connects it, and not again. */
+  /**
+   * What it forgets when it starts anew; what could move something is sent when an order connects it, and not again.
+   * Nothing when it started anew once more meanwhile: then that tells it all.
+   */
   async function tellFirst(isAgain: boolean): Promise<SettledIn | undefined> {
+    telling.abort();
+    telling = new AbortController();
+    const outdated = AbortSignal.any([over.signal, telling.signal]);
     const isCalm = isAgain || status.now().emergencyNote !== null;
     const settled = await whileOpen(settleIn(mine.protocol, identity, order.configuration, isCalm));
-    if (!settled || status.now().emergencyNote !== null) return settled;
+    if (!settled || outdated.aborted) return undefined;
+    if (status.now().emergencyNote !== null) return settled;
     // Nothing of it moves something; a controller that started anew has forgotten it.
     const unset = await whileOpen(
-      keepSettings(order.id, mine.protocol, means.settings, over.signal, {
+      keepSettings(order.id, mine.protocol, means.settings, outdated, {
         isHeld: () => mine.heldBy !== undefined,
         tellLate: addProblem,
       }),
     );
-    if (over.signal.aborted) return undefined;
+    if (outdated.aborted) return undefined;
     const problems = [settled.problem, unset].filter((one) => one !== undefined);
     return problems.length === 0 ? settled : { ...settled, problem: problems.join('; ') };
   }
@@ -120,12 +136,12 @@ export async function holdConnection(order: DeviceOrder, ways: Ways, deps: HoldD
     const { reportSeconds = 1 } = order.configuration;
     const reports = identity.details['Cap:AUTOREPORT_TEMP'] === '1' && reportSeconds > 0;
     if (protocol.name === 'grbl' || reports)
-      watch = watchSilence(
-        SILENT_MS + reportSeconds * 1_000,
-        status.lastSeen,
-        (silence) =>
-          ways.live === mine && say(silence === undefined ? 'connected' : 'error', silence ?? null),
-      );
+      watch = watchSilence(SILENT_MS + reportSeconds * 1_000, status.lastSeen, (silence) => {
+        if (ways.live !== mine) return;
+        if (silence === undefined) return say('connected', before);
+        before = status.now().reason;
+        say('error', silence);
+      });
     return await mine.ended;
   } finally {
     watch?.stop();
@@ -138,6 +154,9 @@ export async function holdConnection(order: DeviceOrder, ways: Ways, deps: HoldD
     await transport.close();
   }
 }
+
+const joined = (reason: string | null, problem: string): string =>
+  reason === null ? problem : reason.includes(problem) ? reason : `${reason}; ${problem}`;
 
 const described = ({ protocol, identity }: Connection) => ({
   protocol: protocol.name,

@@ -17,7 +17,7 @@ const ASK_MS = 2_000;
  * asked at this moment, that goes on behind: the device can be used without it. A program or an upload that has begun
  * meanwhile goes to its end first: it is not to find another machine in its middle, and what is being written to a card
  * would take the commands in.
- * @param signal ends with the connection
+ * @param signal ends with the connection, or when the device starts anew
  * @param isHeld whether somebody has the device for themselves
  * @param tellLate what went wrong behind
  * @returns what went wrong and does not hinder the connection
@@ -31,7 +31,10 @@ export async function keepSettings(
 ): Promise<string | undefined> {
   async function apply(wanted: WantedSettings | null): Promise<string | undefined> {
     if (!wanted || signal.aborted) return undefined;
-    const command = (text: string) => protocol.command(text, { timeoutMs: EACH_MS });
+    const command = async (text: string) => {
+      signal.throwIfAborted();
+      return protocol.command(text, { timeoutMs: EACH_MS });
+    };
     const outcome = await applySettings(command, protocol.name, wanted);
     if (signal.aborted) return undefined;
     await source.tell(deviceId, outcome);
