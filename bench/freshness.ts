@@ -10,16 +10,17 @@ import { percentile, tenths } from './percentile.ts';
 
 /**
  * How long what the platform shows is not true any more, in milliseconds until it is seen over HTTP, by somebody who
- * asks every 10 ms: a token that was revoked still lets in; a device whose line was cut, or is there again, is shown as
- * it was; the agent, the device and the name of a host that was killed or frozen are shown as if it were there; runs,
+ * asks every 10 ms: a token that was revoked still lets in at the API that revoked it; a device that is gone, or there
+ * again, is shown as it was; the agent, the device and the name of a host that was killed or frozen are shown as if it were there; runs,
  * agents and devices whose workflows somebody terminated have none that looks after them.
  */
 const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '10' }, ended: { type: 'string', default: '5' } },
+  options: { rounds: { type: 'string', default: '10' }, moments: { type: 'string', default: '8' } },
 });
 const ROUNDS = Number(values.rounds);
-/** Workflows of each kind that are terminated in one moment, in each of two rounds. */
-const ENDED = Number(values.ended);
+/** In each a run's, an agent's and a device's workflow are terminated. */
+const MOMENTS = Number(values.moments);
+const RECONCILED_EVERY_MS = 15_000;
 const LOOK_EVERY_MS = 10;
 
 const goals = {
@@ -59,11 +60,15 @@ await withInstallation(async (installation) => {
   process.exitCode = ok ? 0 : 1;
 });
 
-/** From now on, until it is so. */
-async function since(isSo: () => Promise<boolean>): Promise<number> {
+/** From now on, until it is so; Infinity when it is not within five times what it should take. */
+async function since(goal: keyof typeof goals, isSo: () => Promise<boolean>): Promise<number> {
   const startedAt = performance.now();
-  while (!(await isSo())) await delay(LOOK_EVERY_MS);
-  return performance.now() - startedAt;
+  const tookMs = () => performance.now() - startedAt;
+  while (!(await isSo())) {
+    if (tookMs() > 5 * goals[goal]) return Number.POSITIVE_INFINITY;
+    await delay(LOOK_EVERY_MS);
+  }
+  return tookMs();
 }
 
 async function revocations({ stack, call }: Installation) {
@@ -80,8 +85,8 @@ async function revocations({ stack, call }: Installation) {
     await api('POST', '/api/logout', { token });
     const closed = socket.closed.then(() => true);
     const [http, ws] = await Promise.all([
-      since(async () => (await api('GET', '/api/users/me', { token })).status === 401),
-      since(() => Promise.race([closed, delay(0, false)])),
+      since('revoked_http', async () => (await api('GET', '/api/users/me', { token })).status === 401),
+      since('revoked_socket', () => Promise.race([closed, delay(0, false)])),
     ]);
     took.revoked_http.push(http);
     took.revoked_socket.push(ws);
@@ -91,17 +96,19 @@ async function revocations({ stack, call }: Installation) {
 
 async function lines(installation: Installation) {
   const { call } = installation;
-  const device = await startLineDevice(false, (said) => `${said} done`);
+  const answer = (said: string) => `${said} done`;
+  let device = await startLineDevice(false, answer);
+  const port = Number(new URL(device.address).port);
   const id = await connected(installation, device.address);
   const is = async () => (await call<Shown>('GET', `${devices}/${id}`)).status;
   const took = { device_cut: [] as number[], device_back: [] as number[] };
   for (let round = 0; round < ROUNDS; round++) {
-    const { connections } = device;
-    device.cut();
-    took.device_cut.push(await since(async () => (await is()) !== 'connected'));
-    // It is back when somebody is connected to it; the pause before that is what was configured.
-    while (device.connections === connections) await delay(1);
-    took.device_back.push(await since(async () => (await is()) === 'connected'));
+    const cut = since('device_cut', async () => (await is()) !== 'connected');
+    await device.close(); // and nobody can connect to it
+    took.device_cut.push(await cut);
+    device = await startLineDevice(false, answer, port);
+    while (device.connections === 0) await delay(1);
+    took.device_back.push(await since('device_back', async () => (await is()) === 'connected'));
   }
   await call('DELETE', `${devices}/${id}`);
   await device.close();
@@ -118,8 +125,11 @@ async function connected({ call }: Installation, connectionString: string, more:
 
 /** Another host with an agent and a device: until it is offline, and both are unknown. */
 async function hosts(installation: Installation) {
-  const { stack, token, call } = installation;
+  const { stack, call } = installation;
+  const permissions = ['system:hosts:read', 'system:hosts:write'];
+  const { token } = await call<{ token: string }>('POST', '/api/api-tokens', { name: 'bench', permissions });
   const others = createHosts({ url: stack.apiUrl, api: createClient(stack.apiUrl), token });
+  const left = new Set<number>(); // agents outlive their hosts
   const device = await startLineDevice(false, (said) => `${said} done`);
   const took = { host_killed: [] as number[], host_frozen: [] as number[] };
   try {
@@ -137,9 +147,10 @@ async function hosts(installation: Installation) {
           'POST',
           `${agents}/${agent.id}/start?wait=60`,
         );
+        left.add(started.pid);
         host.signal(signal);
         took[name].push(
-          await since(async () => {
+          await since(name, async () => {
             const [known, one, other] = await Promise.all([
               others.look(called),
               call<Shown>('GET', `${agents}/${agent.id}`),
@@ -148,61 +159,60 @@ async function hosts(installation: Installation) {
             return known.status === 'offline' && one.status === 'unknown' && other.status === 'unknown';
           }),
         );
-        host.signal('SIGCONT');
         host.signal('SIGKILL');
-        process.kill(started.pid, 'SIGKILL'); // it outlives its host
         await call('DELETE', `/api/hosts/${called}`);
         for (const gone of [`${agents}/${agent.id}`, `${devices}/${deviceId}`]) await call('DELETE', gone);
       }
   } finally {
     await others.close();
+    for (const pid of left) process.kill(pid, 'SIGKILL');
     await device.close();
   }
   return took;
 }
 
-/** Runs are shown as failed then, and agents and devices have another workflow. */
+/** Runs are shown as failed then, and agents and devices have another workflow; each at a moment by chance. */
 async function endings(installation: Installation): Promise<number[]> {
   const { stack, call } = installation;
   const connection = await Connection.connect({ address: stack.temporalAddress });
   const temporal = new TemporalClient({ connection }).workflow;
-  const workflow = { name: 'x', steps: [{ long: { wait: { hours: 1 } } }] };
-  const { id: waiting } = await call<Shown>('POST', '/api/neosyntis/workflows', workflow);
-  const machines = await Promise.all(
-    Array.from({ length: ENDED }, () => startLineDevice(false, (said) => `${said} done`)),
-  );
+  const steps = [{ long: { wait: { hours: 1 } } }];
+  const { id: workflow } = await call<Shown>('POST', '/api/neosyntis/workflows', { name: 'x', steps });
+  const device = await startLineDevice(false, (said) => `${said} done`);
+  const deviceId = await connected(installation, device.address);
+  const agent = await call<Shown>('POST', agents, { name: 'x', ...nap });
+  await call('POST', `${agents}/${agent.id}/start?wait=60`);
   const took: number[] = [];
-  for (let round = 0; round < 2; round++) {
-    const ends: (() => Promise<number>)[] = [];
-    for (const [at, { address }] of machines.entries()) {
-      const { run_id } = await call<{ run_id: string }>(
+  try {
+    for (let moment = 0; moment < MOMENTS; moment++) {
+      const { run_id: run } = await call<{ run_id: string }>(
         'POST',
-        `/api/neosyntis/workflows/${waiting}/trigger`,
+        `/api/neosyntis/workflows/${workflow}/trigger`,
       );
-      ends.push(async () => {
-        await temporal.getHandle(run_id).terminate('by hand');
+      await delay(Math.random() * RECONCILED_EVERY_MS);
+      const goneOn = async (id: string) => {
+        await temporal.getHandle(id).terminate('by hand');
         return since(
-          async () => (await call<Shown>('GET', `/api/neosyntis/runs/${run_id}`)).status === 'failed',
+          'workflow_ended',
+          async () => (await temporal.getHandle(id).describe()).status.name === 'RUNNING',
         );
-      });
-      const agent = await call<Shown>('POST', agents, { name: `${round}-${at}`, ...nap });
-      await call('POST', `${agents}/${agent.id}/start?wait=60`);
-      const deviceId = await connected(installation, address);
-      for (const id of [`agent-${agent.id}`, `device-${deviceId}`])
-        ends.push(async () => {
-          await temporal.getHandle(id).terminate('by hand');
-          return since(async () => (await temporal.getHandle(id).describe()).status.name === 'RUNNING');
-        });
+      };
+      const failed = async () => {
+        await temporal.getHandle(run).terminate('by hand');
+        return since(
+          'workflow_ended',
+          async () => (await call<Shown>('GET', `/api/neosyntis/runs/${run}`)).status === 'failed',
+        );
+      };
+      took.push(
+        ...(await Promise.all([failed(), goneOn(`agent-${agent.id}`), goneOn(`device-${deviceId}`)])),
+      );
     }
-    took.push(...(await Promise.all(ends.map((end) => end()))));
-    await delay(1_000 + Math.random() * 10_000); // anywhere between two looks of the reconciler
-    for (const { id } of await call<Shown[]>('GET', `${devices}?limit=200`))
-      await call('DELETE', `${devices}/${id}`);
+  } finally {
+    await call('POST', `${agents}/${agent.id}/stop?wait=60`); // it would outlive the installation
+    await call('POST', `${devices}/${deviceId}/disconnect?wait=60`);
+    await device.close();
+    await connection.close();
   }
-  // They would outlive the installation.
-  for (const { id } of await call<Shown[]>('GET', `${agents}?limit=200`))
-    await call('POST', `${agents}/${id}/stop?wait=60`);
-  for (const one of machines) await one.close();
-  await connection.close();
   return took;
 }
