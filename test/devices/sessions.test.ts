@@ -261,11 +261,35 @@ test.each([
       );
     }
     await sessions.carryOut(request(id, { command: type === 'marlin' ? 'M114' : '$G' })); // what was asked before is answered
-    const since = told.filter((report) => report.id === id).slice(1);
+    const since = told.filter((report) => report.id === id && report.status === 'connected');
     expect(since.map((report) => report.safety)).toEqual(since.map(() => safety));
     expect(since.at(-1)?.reason).toMatch(
       /^The device started anew at \S+: what it was told before is forgotten\.$/,
     );
+    await sessions.release({ id, epoch: 2 });
+  },
+);
+
+test.each([2, 3, 4, 5])(
+  'A printer that starts anew after %i lines of a new connection is made safe all the same',
+  async (lines) => {
+    await using printer = await simulated();
+    await printer.tell({ once: { reset: lines } });
+    const id = randomUUID();
+    const one = { ...order(id, 1), type: 'marlin', connectionString: printer.address };
+    const hostLossSafety = { afterSeconds: 60 };
+    void sessions.hold({ ...one, configuration: { ...one.configuration, hostLossSafety } }, never);
+    const isSafe = (report: DeviceReport) => report.id === id && report.safety?.onHostLoss === 'configured';
+    await untilTold((report) => isSafe(report) && report.status === 'connected');
+    const { faults } = await until(
+      () => printer.tell({}),
+      ({ executed: all }) => {
+        const since = all.slice(all.lastIndexOf('M110 N0'));
+        return ['M85 S60', 'M155 S1', 'M154 S1'].every((line) => since.includes(line));
+      },
+      60_000,
+    );
+    expect(faults.reset).toBe(1);
     await sessions.release({ id, epoch: 2 });
   },
 );

@@ -60,12 +60,16 @@ export async function holdConnection(order: DeviceOrder, ways: Ways, deps: HoldD
     stop: emergencyStop,
     onEvent: (event) => {
       tell(event);
-      if (event.kind === 'reset' && ways.live === mine) void settleAgain();
+      if (event.kind !== 'reset') return;
+      if (ways.live === mine) void settleAgain();
+      else startedAnew = true;
     },
   });
   const tell = tellOf(order.id, reporter, {
     say: (reason) => void (ways.live === mine && say('connected', reason)),
   });
+  /** While it was told what it is told first. */
+  let startedAnew = false;
   let telling = new AbortController();
   /** What was told before the device fell silent. */
   let before: string | null = null;
@@ -132,6 +136,7 @@ export async function holdConnection(order: DeviceOrder, ways: Ways, deps: HoldD
         mocked: transport.mocked,
         ...described(connection),
       });
+      if (startedAnew) void settleAgain();
     }
     const { reportSeconds = 1 } = order.configuration;
     const reports = identity.details['Cap:AUTOREPORT_TEMP'] === '1' && reportSeconds > 0;
