@@ -11,8 +11,8 @@ import { percentile, tenths } from './percentile.ts';
 /**
  * How long what the platform shows is not true any more, in milliseconds until it is seen over HTTP, by somebody who
  * asks every 10 ms: a token that was revoked still lets in at the API that revoked it; a device that is gone, or there
- * again, is shown as it was; the agent, the device and the name of a host that was killed or frozen are shown as if it were there; runs,
- * agents and devices whose workflows somebody terminated have none that looks after them.
+ * again, is shown as it was; the agent, the device and the name of a host that was killed or frozen are shown as if it
+ * were there; runs, agents and devices whose workflows somebody terminated have none that looks after them.
  */
 const { values } = parseArgs({
   options: { rounds: { type: 'string', default: '10' }, moments: { type: 'string', default: '8' } },
@@ -77,8 +77,8 @@ async function revocations({ stack, call }: Installation) {
   const { id } = await call<Shown>('POST', '/api/register', account);
   await call('PUT', `/api/users/${id}`, { role: 'operator', is_verified: true });
   const took = { revoked_http: [] as number[], revoked_socket: [] as number[] };
+  const { username, password } = account;
   for (let round = 0; round < ROUNDS; round++) {
-    const { username, password } = account;
     const token: string = (await api('POST', '/api/token', { body: { username, password } })).body
       .access_token;
     const socket = await openSocket(new URL('/ws/events', stack.apiUrl.replace('http', 'ws')), token);

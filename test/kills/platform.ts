@@ -120,10 +120,10 @@ export async function startPlatform({
     killed,
     token,
     ask,
-    async askPatiently(method, path, { headers, ...options } = {}) {
-      const once = { headers: { 'Idempotency-Key': randomUUID(), ...headers } };
+    async askPatiently(method, path, options = {}) {
+      const headers = { 'Idempotency-Key': randomUUID(), ...options.headers };
       const answer = await until(
-        () => ask(method, path, { ...options, ...(method === 'POST' ? once : { headers: headers ?? {} }) }),
+        () => ask(method, path, { ...options, headers }),
         (given) => given !== undefined && given.status !== 503,
         ANSWER_WITHIN_MS,
       );

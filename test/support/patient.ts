@@ -3,8 +3,8 @@ import { type Answer, type Client, createClient, type RequestOptions, until } fr
 
 /**
  * A client that does as it is told when a server was not there in time: tries again, where nothing was changed or doing
- * it twice leaves nothing else behind. For installations whose servers nobody takes away; a busy machine may hold them up for
- * longer than an API waits.
+ * it twice leaves nothing else behind. For installations whose servers nobody takes away; a busy machine may hold them
+ * up for longer than an API waits.
  */
 export function createPatientClient(baseUrl: string, agent?: Agent): Client {
   const api = createClient(baseUrl, agent);

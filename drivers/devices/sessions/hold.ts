@@ -56,6 +56,8 @@ export async function holdConnection(order: DeviceOrder, ways: Ways, deps: HoldD
     await transport.close();
     return { kind: 'emergency', reason: 'an emergency stop came while the device said who it is' };
   }
+  /** While it was told what it is told first. */
+  let startedAnew = false;
   const mine = createLive(order, connection, {
     stop: emergencyStop,
     onEvent: (event) => {
@@ -68,8 +70,6 @@ export async function holdConnection(order: DeviceOrder, ways: Ways, deps: HoldD
   const tell = tellOf(order.id, reporter, {
     say: (reason) => void (ways.live === mine && say('connected', reason)),
   });
-  /** While it was told what it is told first. */
-  let startedAnew = false;
   let telling = new AbortController();
   /** What was told before the device fell silent. */
   let before: string | null = null;
