@@ -11,14 +11,14 @@ import type { RunAs } from '../processes/run-as.ts';
  * Descriptor 3 is a FIFO that it alone holds: its end is how the host learns of the exit, at once and in a later
  * life too. Opened for reading and writing, so that writing to it without a host neither blocks nor ends it.
  * Descriptor 4 is a file, for what must be known afterwards: the agent's pid, then its exit status. What a shell says
- * of a command that a signal ended is none of the agent's output.
+ * of a command that a signal ended, or of a folder that is gone while it starts, is none of the agent's output: that is
+ * descriptor 5 until it is its own.
  *
  * The agent is the subshell, which becomes it: a shell less to start. Its limit of file locks is its mark
  * (containment/marks.ts); dash calls it -w, bash -x. A subshell does not know its own pid but by /proc.
  */
-const LAUNCHER = `
+const launcher = (ready: string): string => `
 trap : HUP INT QUIT TERM USR1 USR2
-exec 5>&2 2>/dev/null
 locks=$1
 shift
 (
@@ -26,13 +26,17 @@ shift
   read -r pid rest </proc/self/stat || pid=$(exec sh -c 'echo "$PPID"')
   echo "pid $pid" >&4
   echo "pid $pid" >&3
-  exec 2>&5 3>&- 4>&- 5>&-
+  exec 3>&- 4>&-
+  ${ready}
   exec "$@"
 )
 echo "exit $?" >&4`;
 
+const SPEAK = 'exec 2>&5 5>&-';
+const AT_ONCE = launcher(SPEAK);
+const LATER = launcher('');
 /** What stands by is the agent's process in all but its program. Without a word until the host ends, it ends. */
-const WAITING = 'read -r word <&6 || exit 0; exec 6<&-; exec "$@"';
+const WAITING = `read -r word <&6 || exit 0; exec 6<&-; ${SPEAK}; exec "$@"`;
 
 export interface Launch {
   argv: readonly [string, ...string[]];
@@ -59,7 +63,7 @@ export interface Helpers {
  * @throws Error when the launcher itself cannot be started (no such folder, no process to be had).
  */
 export async function launch(what: Launch, helpers: Helpers): Promise<void> {
-  (await spawnLauncher(what, helpers, what.argv, [])).unref();
+  (await spawnLauncher(AT_ONCE, what, helpers, what.argv, [])).unref();
 }
 
 /** A start that is made ready: nothing but the agent's program is missing. */
@@ -72,10 +76,11 @@ export interface Ready {
 /** As `launch`, but for its last step, which `go` does. @throws Error as `launch` does */
 export async function makeReady(what: Launch, helpers: Helpers): Promise<Ready> {
   const child = await spawnLauncher(
+    LATER,
     what,
     helpers,
     ['/bin/sh', '-c', WAITING, 'vareon-agent', ...what.argv],
-    ['ignore', 'pipe'],
+    ['pipe'],
   );
   const word = (child.stdio as readonly unknown[])[6] as Socket; // more of them than the type has; a pipe is one
   const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
@@ -99,27 +104,28 @@ export async function makeReady(what: Launch, helpers: Helpers): Promise<Ready> 
 }
 
 async function spawnLauncher(
+  script: string,
   what: Launch,
   { setsid, setpriv }: Helpers,
   argv: readonly string[],
-  more: ('ignore' | 'pipe')[],
+  more: 'pipe'[],
 ): Promise<ChildProcess> {
   const files = [
-    openSync('/dev/null', 'r'),
+    openSync('/dev/null', 'r+'),
     openSync(what.output, 'a', 0o600),
     openSync(what.fifo, 'r+'),
     openSync(what.status, 'w', 0o600),
   ];
-  const [input, output, fifo, status] = files;
+  const [nothing, output, fifo, status] = files;
   try {
     const quiet = setpriv ? [setpriv, '--no-new-privs', '--'] : [];
     const child = spawn(
       '/bin/sh',
-      ['-c', LAUNCHER, 'vareon-agent', what.locks, ...(setsid ? [setsid] : []), ...quiet, ...argv],
+      ['-c', script, 'vareon-agent', what.locks, ...(setsid ? [setsid] : []), ...quiet, ...argv],
       {
         env: what.env,
         cwd: what.cwd,
-        stdio: [input, output, output, fifo, status, ...more],
+        stdio: [nothing, output, nothing, fifo, status, output, ...more],
         detached: true,
         ...(what.user ? { uid: what.user.uid, gid: what.user.gid } : {}),
       },
